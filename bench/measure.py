@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Run commands one after the other and note what each costs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from dataclasses import dataclass
+from time import monotonic
+
+
+@dataclass(frozen=True)
+class Cost:
+    """CPU seconds (user and system, children included), wall seconds, peak memory in MiB."""
+
+    cpu: float
+    wall: float
+    peak: float
+
+
+def cost_of(command: list[str], repeats: int = 1) -> Cost:
+    """Return the cheapest of several runs of a command; raises RuntimeError when one fails."""
+    return min((_once(command) for _ in range(repeats)), key=lambda cost: cost.cpu)
+
+
+def table(title: str, rows: list[tuple[str, Cost]], base: str) -> str:
+    """Return a Markdown table of costs, with ratios to the row called base."""
+    reference = dict(rows)[base]
+    lines = [f"### {title}", "", "| run | CPU s | × copy | wall s | × copy | peak MiB |"]
+    lines.append("|---|---|---|---|---|---|")
+    for name, cost in rows:
+        lines.append(
+            f"| {name} | {cost.cpu:.2f} | {cost.cpu / reference.cpu:.2f} | {cost.wall:.2f} | "
+            f"{cost.wall / reference.wall:.2f} | {cost.peak:.0f} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _once(command: list[str]) -> Cost:
+    started = monotonic()
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment
+    )
+    _, status, usage = os.wait4(process.pid, 0)
+    if status != 0:
+        text = process.stderr.read().decode() if process.stderr else ""
+        raise RuntimeError(f"{' '.join(command)} failed: {text[-800:]}")
+    # ru_maxrss is in KiB on Linux
+    return Cost(usage.ru_utime + usage.ru_stime, monotonic() - started, usage.ru_maxrss / 1024)

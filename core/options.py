@@ -1,0 +1,297 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Options of requests: declared once, read by the dialog, the command line, the docs and checks."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import Enum
+from typing import Any
+
+from .errors import InvalidOption
+
+
+class Kind(Enum):
+    """What an option holds; `algorithms/parameters.py` maps each kind to a QGIS parameter."""
+
+    RASTER = "raster"
+    RASTERS = "rasters"
+    VECTOR = "vector"
+    FIELD = "field"
+    CHOICE = "choice"
+    CHOICE_OR_NUMBER = "choice or number"
+    NUMBER = "number"
+    INTEGER = "integer"
+    FLAG = "flag"
+    TEXT = "text"
+    NAMES = "names"
+    EXTENT = "extent"
+    CRS = "crs"
+    JSON = "json"
+    CREATION = "creation options"
+    FOLDER = "folder"
+    RASTER_OUT = "raster out"
+    VECTOR_OUT = "vector out"
+    HTML_OUT = "html out"
+    JSON_OUT = "json out"
+    FOLDER_OUT = "folder out"
+
+    @property
+    def destination(self) -> bool:
+        """True for what a run writes."""
+        return self.value.endswith(" out")
+
+
+class _Required:
+    def __repr__(self) -> str:
+        return "required"
+
+
+REQUIRED = _Required()
+
+
+@dataclass(frozen=True)
+class Option:
+    """The declaration of one option."""
+
+    kind: Kind
+    label: str
+    default: Any = REQUIRED
+    help: str = ""
+    unit: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[str, ...] = ()
+    advanced: bool = False
+    parent: str = ""
+    created: bool = False
+
+    @property
+    def required(self) -> bool:
+        """True when the user must give a value."""
+        return self.default is REQUIRED
+
+    @property
+    def limits(self) -> str:
+        """The limits as text: "1 to 500", "at least 16" or ""."""
+        if self.minimum is not None and self.maximum is not None:
+            return f"{_short(self.minimum)} to {_short(self.maximum)}"
+        if self.minimum is not None:
+            return f"at least {_short(self.minimum)}"
+        return "" if self.maximum is None else f"at most {_short(self.maximum)}"
+
+    @property
+    def summary(self) -> str:
+        """Help, unit, limits, choices and default as sentences."""
+        texts = [self.help.rstrip(".")] if self.help else [self.label]
+        if self.unit:
+            texts.append(f"Unit: {self.unit}")
+        if self.limits:
+            texts.append(f"Limits: {self.limits}")
+        if self.choices:
+            texts.append(f"Values: {', '.join(self.choices)}")
+        if not self.required and self.default is not None and self.default != "":
+            texts.append(f"Default: {_plain(self.default)}")
+        return ". ".join(texts) + "."
+
+
+def option(kind: Kind, label: str, default: Any = REQUIRED, **declared: Any) -> Any:
+    """Declare an option as a dataclass field.
+
+    Without default it is required; with default None it may stay empty. `declared` are the other
+    fields of Option. A destination with `created` is written also when the user does not ask.
+    """
+    declaration = Option(kind, label, default, **declared)
+    value = None if declaration.required else default
+    return dataclasses.field(default=value, metadata={"option": declaration})
+
+
+def redefault(request: type, name: str, default: Any) -> Any:
+    """Declare an inherited option again, with another default and nothing else changed."""
+    declaration = dataclasses.replace(options_of(request)[name], default=default)
+    return dataclasses.field(default=default, metadata={"option": declaration})
+
+
+def result(kind: Kind, label: str) -> Any:
+    """Declare a field of a Result: what a QGIS model or a script may go on with."""
+    return dataclasses.field(default=None, metadata={"option": Option(kind, label, None)})
+
+
+def options_of(request: type | object) -> dict[str, Option]:
+    """Return the options of a request (or fields of a result) by name.
+
+    Inputs come first, destinations last, each group in the order of declaration.
+    """
+    found = {
+        field.name: field.metadata["option"]
+        for field in dataclasses.fields(request)  # type: ignore[arg-type]
+        if "option" in field.metadata
+    }
+    return dict(sorted(found.items(), key=lambda item: item[1].kind.destination))
+
+
+def verify(request: Any) -> None:
+    """Bring every option of a request to its type and check its limits.
+
+    Raises InvalidOption with one sentence: label, value, limit.
+    """
+    for name, declared in options_of(request).items():
+        value = getattr(request, name)
+        if value is None or (declared.required and value in ("", ())):
+            if declared.required:
+                raise InvalidOption(f"{declared.label} ({name.upper()}) is missing.")
+            continue
+        value = converted(declared, value)
+        _check(declared, value)
+        object.__setattr__(request, name, value)
+
+
+def build(request: type, values: Mapping[str, Any]) -> Any:
+    """Return a request made of named values, as JSON or a dialog gives them.
+
+    Raises InvalidOption for unknown names, listing the nearest.
+    """
+    known = options_of(request)
+    for name in values:
+        if name.lower() not in known:
+            raise InvalidOption(unknown_name(name, known))
+    made: Any = request(**{name.lower(): value for name, value in values.items()})
+    return made
+
+
+def unknown_name(name: str, known: Mapping[str, Any]) -> str:
+    """Return the sentence for a parameter name that does not exist."""
+    near = get_close_matches(name.lower(), known, 1, 0.5)
+    hint = f" Did you mean {near[0].upper()}?" if near else ""
+    return f"{name} is not a parameter of this tool.{hint}"
+
+
+def values_of(request: Any) -> dict[str, Any]:
+    """Return the options of a request as plain values, ready for JSON."""
+    values = {name: getattr(request, name) for name in options_of(request)}
+    return {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}
+
+
+def converted(declared: Option, value: Any) -> Any:
+    """Return a value in the type of its option; text is parsed.
+
+    Raises InvalidOption when that is impossible.
+    """
+    convert = _CONVERT.get(declared.kind, _text)
+    try:
+        return convert(value)
+    except (TypeError, ValueError) as error:
+        raise InvalidOption(
+            f"{declared.label}: {value!r} is not {_NEEDED.get(declared.kind, 'a text')}."
+        ) from error
+
+
+def _check(declared: Option, value: Any) -> None:
+    label = declared.label
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        unit = f" {declared.unit}" if declared.unit else ""
+        if declared.minimum is not None and not value >= declared.minimum:
+            limit = f"{_short(declared.minimum)}{unit}"
+            raise InvalidOption(f"{label}: {_short(value)} is below {limit}.")
+        if declared.maximum is not None and not value <= declared.maximum:
+            limit = f"{_short(declared.maximum)}{unit}"
+            raise InvalidOption(f"{label}: {_short(value)} is above {limit}.")
+    elif declared.choices and isinstance(value, str) and value not in declared.choices:
+        near = get_close_matches(value, declared.choices, 1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        listed = ", ".join(declared.choices)
+        raise InvalidOption(f"{label}: {value!r} is not one of {listed}.{hint}")
+
+
+def _short(value: float) -> str:
+    return f"{value:g}" if abs(value) < 1e15 else str(value)
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, (str, os.PathLike)):
+        raise TypeError
+    return os.fspath(value)
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool):
+        raise TypeError
+    return float(value)
+
+
+def _integer(value: Any) -> int:
+    number = _number(value)
+    if not math.isfinite(number) or number != int(number):
+        raise ValueError
+    return int(number)
+
+
+def _flag(value: Any) -> bool:
+    if isinstance(value, str) and value.lower() in ("true", "yes", "1"):
+        return True
+    if isinstance(value, str) and value.lower() in ("false", "no", "0"):
+        return False
+    if value not in (0, 1):
+        raise ValueError
+    return bool(value)
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    listed = [value] if isinstance(value, (str, os.PathLike)) else list(value)
+    return tuple(_text(item) for item in listed)
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    listed = value.split(",") if isinstance(value, str) else list(value)
+    return tuple(_text(item).strip() for item in listed if _text(item).strip())
+
+
+def _extent(value: Any) -> tuple[float, ...]:
+    listed: Sequence[Any] = value.split("[")[0].split(",") if isinstance(value, str) else value
+    numbers = tuple(_number(item) for item in listed)
+    if len(numbers) != 4 or not all(map(math.isfinite, numbers)):
+        raise ValueError
+    return numbers
+
+
+def _choice_or_number(value: Any) -> Any:
+    try:
+        return _number(value)
+    except ValueError:
+        return _text(value)
+
+
+def _json_text(value: Any) -> Any:
+    return dict(value) if isinstance(value, Mapping) else _text(value)
+
+
+_CONVERT: dict[Kind, Callable[[Any], Any]] = {
+    Kind.RASTERS: _texts,
+    Kind.CHOICE_OR_NUMBER: _choice_or_number,
+    Kind.NUMBER: _number,
+    Kind.INTEGER: _integer,
+    Kind.FLAG: _flag,
+    Kind.NAMES: _names,
+    Kind.EXTENT: _extent,
+    Kind.JSON: _json_text,
+}
+_NEEDED = {
+    Kind.RASTERS: "a list of files, folders or patterns",
+    Kind.NUMBER: "a number",
+    Kind.INTEGER: "a whole number",
+    Kind.FLAG: "true or false",
+    Kind.NAMES: "a list of names",
+    Kind.EXTENT: "an extent (xmin, xmax, ymin, ymax)",
+    Kind.CHOICE_OR_NUMBER: "one of the words or a number",
+    Kind.JSON: "a JSON file or text",
+}

@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Bring images onto one grid: choose it, and see every image on it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from .errors import IncompatibleImages, InvalidOption
+from .grid import Bounds, Grid, hull, north_up, union
+from .image import Image
+from .progress import SILENT, Progress
+from .raster import CrsMapping, crs_title, parse_crs, same_crs
+from .transform.warped import Warped, lattice_step
+from .windows import Window
+
+DENSITY = 21
+"""Points along each edge of a box that is brought to another CRS."""
+
+
+def agree_on_crs(images: Sequence[Image], crs: str | None, progress: Progress = SILENT) -> str:
+    """Return the WKT of the CRS to work in: the one asked for, else the first image's.
+
+    Raises IncompatibleImages when some images have a CRS and others none.
+    """
+    without = [image for image in images if not image.grid.crs]
+    if without and len(without) < len(images):
+        first = next(image for image in images if image.grid.crs)
+        raise IncompatibleImages(
+            f"{without[0].name} has no coordinate system and {first.name} has "
+            f"{crs_title(first.grid.crs)}. Assign one to {without[0].name} first."
+        )
+    wkt = parse_crs(crs) if crs else images[0].grid.crs
+    if without and crs:
+        raise IncompatibleImages(
+            f"{without[0].name} has no coordinate system, so it cannot be brought to {crs}."
+        )
+    others = {crs_title(i.grid.crs) for i in images if not same_crs(i.grid.crs, wkt)}
+    if others:
+        listed = ", ".join(sorted(others))
+        progress.info(f"Images in {listed} are brought to {crs_title(wkt)} as they are read.")
+    return wkt
+
+
+def bounds_in(grid: Grid, crs: str) -> Bounds:
+    """Return the box round a grid in another CRS (edges densified)."""
+    if same_crs(grid.crs, crs):
+        return grid.bounds
+    along = np.linspace(0, 1, DENSITY)
+    ends = np.array([(0, 0), (1, 0), (1, 1), (0, 1), (0, 0)], float)
+    edges = [a + (b - a) * t for a, b in zip(ends, ends[1:]) for t in along[:-1]]
+    cols, rows = np.array(edges).T * np.array([[grid.width], [grid.height]])
+    x, y = CrsMapping(grid.crs, crs)(*grid.to_map(cols, rows))
+    good = np.isfinite(x) & np.isfinite(y)
+    if not good.any():
+        raise IncompatibleImages(f"An image in {crs_title(grid.crs)} lies outside the output CRS.")
+    return (
+        float(x[good].min()),
+        float(y[good].min()),
+        float(x[good].max()),
+        float(y[good].max()),
+    )
+
+
+def output_grid(
+    images: Sequence[Image],
+    crs: str,
+    *,
+    resolution: str | float = "highest",
+    extent: tuple[float, ...] | None = None,
+    tap: bool = False,
+) -> Grid:
+    """Return the grid of a mosaic: the pixels of an image that has the right ones, else north-up.
+
+    Raises InvalidOption when the extent (xmin, xmax, ymin, ymax) misses every image.
+    """
+    boxes = [bounds_in(image.grid, crs) for image in images]
+    everything = _box_of(boxes)
+    wanted = _checked(extent, everything)
+    pixel = _pixel(images, crs, resolution)
+    seed = None if tap else _carrier(images, crs, pixel)
+    if seed is None:
+        return north_up(wanted or everything, pixel, crs, snap=tap)
+    if wanted:
+        return seed.cropped(seed.window_of(wanted))
+    own = [image.grid for image in images if same_crs(image.grid.crs, crs)]
+    grown = union(seed, own)
+    foreign = [b for b, image in zip(boxes, images) if not same_crs(image.grid.crs, crs)]
+    window = grown.window
+    for box in foreign:
+        window = hull(window, grown.window_of(box))
+    return grown.cropped(window).with_crs(crs)
+
+
+def onto(image: Image, grid: Grid, resampling: str, *, strict: bool = False) -> Image:
+    """Return the image on the pixels of a grid: itself when they match, else a Warped view.
+
+    The view covers only the part of the grid that the image reaches (at least one pixel).
+    """
+    same = same_crs(image.grid.crs, grid.crs)
+    if same and grid.matches(image.grid):
+        return image
+    if resampling == "nearest" and same:
+        snapped = _snapped(image, grid)
+        if snapped is not None:
+            return snapped
+    window = grid.window_of(bounds_in(image.grid, grid.crs))
+    mapping = None if same else CrsMapping(grid.crs, image.grid.crs)
+    method = "nearest" if image.details.color_table else resampling
+    view = Warped(image, grid.cropped(window), method, mapping, 1, strict)
+    return view if same else replace(view, step=lattice_step(view))
+
+
+def common_canvas(images: Sequence[Image]) -> Grid:
+    """Return the grid on which images are compared: the coarsest pixels, the union of the boxes.
+
+    Does not depend on the order of the images. Raises IncompatibleImages for different CRSs.
+    """
+    ordered = sorted(images, key=lambda image: image.name)
+    for image in ordered[1:]:
+        if not same_crs(image.grid.crs, ordered[0].grid.crs):
+            raise IncompatibleImages(
+                f"{ordered[0].name} has {crs_title(ordered[0].grid.crs)} and {image.name} "
+                f'{crs_title(image.grid.crs)}. Use "Align to grid" first.'
+            )
+    coarsest = max(image.grid.pixel_size[0] for image in ordered)
+    seed = next(i for i in ordered if i.grid.pixel_size[0] >= coarsest * (1 - 1e-9))
+    return union(seed.grid, [image.grid for image in ordered])
+
+
+def _snapped(image: Image, grid: Grid) -> Image | None:
+    """With nearest neighbors, pixels of equal size move to the nearest pixel of the grid."""
+    col, row = grid.to_pixel(*image.grid.to_map(0, 0))
+    place = Window(round(col), round(row), image.grid.width, image.grid.height)
+    moved = grid.cropped(place)
+    far = zip(moved.corners, image.grid.corners)
+    off = [np.subtract(grid.to_pixel(*a), grid.to_pixel(*b)) for a, b in far]
+    if np.abs(off).max() > 0.51:
+        return None
+    return Warped(image, moved, "nearest")
+
+
+def _box_of(boxes: Sequence[Bounds]) -> Bounds:
+    low = np.min([box[:2] for box in boxes], 0)
+    high = np.max([box[2:] for box in boxes], 0)
+    return (float(low[0]), float(low[1]), float(high[0]), float(high[1]))
+
+
+def _checked(extent: tuple[float, ...] | None, everything: Bounds) -> Bounds | None:
+    if extent is None:
+        return None
+    left, right, low, high = extent
+    if not (left < right and low < high):
+        raise InvalidOption(f"Extent: {extent} is empty. Give xmin, xmax, ymin, ymax.")
+    e = everything
+    if left >= e[2] or right <= e[0] or low >= e[3] or high <= e[1]:
+        raise InvalidOption(
+            f"Extent: {left:g}, {right:g}, {low:g}, {high:g} lies outside all images, which cover "
+            f"{e[0]:g}, {e[2]:g}, {e[1]:g}, {e[3]:g}."
+        )
+    return (left, low, right, high)
+
+
+def _pixel(images: Sequence[Image], crs: str, resolution: str | float) -> tuple[float, float]:
+    """Pixel size of the output in units of its CRS."""
+    if not isinstance(resolution, str):
+        if not resolution > 0:
+            raise InvalidOption(f"Resolution: {resolution:g} is not above 0.")
+        return (float(resolution), float(resolution))
+    sizes = np.array([_size_in(image, crs) for image in images])
+    if resolution == "average":
+        mean = sizes.mean(0)
+        return (float(mean[0]), float(mean[1]))
+    area = sizes.prod(1)
+    index = int(np.argmin(area) if resolution == "highest" else np.argmax(area))
+    return (float(sizes[index][0]), float(sizes[index][1]))
+
+
+def _size_in(image: Image, crs: str) -> tuple[float, float]:
+    """Pixel size of an image in units of another CRS, from the box of the whole image."""
+    if same_crs(image.grid.crs, crs):
+        return image.grid.pixel_size
+    middle = image.grid.cropped(Window(image.grid.width // 2, image.grid.height // 2, 1, 1))
+    left, low, right, high = bounds_in(middle, crs)
+    side = float(np.sqrt((right - left) * (high - low)))
+    return (side, side)
+
+
+def _carrier(images: Sequence[Image], crs: str, pixel: tuple[float, float]) -> Grid | None:
+    """Return the first grid whose pixels the output can take over; north-up ones go first."""
+    able = [
+        image.grid
+        for image in images
+        if all(abs(a - b) <= 1e-9 * b for a, b in zip(image.grid.pixel_size, pixel))
+        and same_crs(image.grid.crs, crs)
+    ]
+    upright = [g for g in able if not g.rotated and g.transform[1] > 0 > g.transform[5]]
+    return next(iter(upright or able), None)

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Coordinate reference systems: compare, name, parse, and map positions between them."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from osgeo import osr
+
+from ..errors import ImageIOError, InvalidOption
+from ..image import Array
+from .errors import quiet, refusing
+
+
+@lru_cache(maxsize=256)
+def same_crs(a: str, b: str) -> bool:
+    """Return True when two WKT texts mean the same CRS (none equals none only)."""
+    if a == b:
+        return True
+    return bool(a and b and reference(a).IsSame(reference(b)))
+
+
+def crs_title(wkt: str) -> str:
+    """Return the short name users know, for example "EPSG:32633"."""
+    if not wkt:
+        return "no CRS"
+    found = reference(wkt)
+    authority, code = found.GetAuthorityName(None), found.GetAuthorityCode(None)
+    return f"{authority}:{code}" if code else (found.GetName() or "a CRS without EPSG code")
+
+
+def parse_crs(text: str) -> str:
+    """Return the WKT of "EPSG:32633", a PROJ or WKT text.
+
+    Raises InvalidOption when PROJ does not know it.
+    """
+    found = osr.SpatialReference()
+    try:
+        with refusing("CRS"):
+            found.SetFromUserInput(text)
+    except ImageIOError as error:
+        raise InvalidOption(f"CRS: {text!r} is not known.") from error
+    if not found.ExportToWkt():
+        raise InvalidOption(f"CRS: {text!r} is not known.")
+    return str(found.ExportToWkt())
+
+
+def is_geographic(wkt: str) -> bool:
+    """Return True when map units are degrees."""
+    return bool(wkt) and bool(reference(wkt).IsGeographic())
+
+
+def reference(wkt: str) -> osr.SpatialReference:
+    """Return a spatial reference whose axes are x, y (longitude first)."""
+    found = osr.SpatialReference()
+    found.ImportFromWkt(wkt)
+    found.SetAxisMappingStrategy(osr.OAMS_TRADITIONAL_GIS_ORDER)
+    return found
+
+
+_transformations = threading.local()
+
+
+@dataclass(frozen=True)
+class CrsMapping:
+    """Map positions of one CRS to another; frozen, so that views that hold it can be pickled."""
+
+    source: str
+    target: str
+
+    def __call__(self, x: Array, y: Array) -> tuple[Array, Array]:
+        """Return (x, y) in the target CRS; positions without image there are infinite."""
+        shape = np.broadcast(x, y).shape
+        points = np.empty((int(np.prod(shape)), 2))
+        points[:, 0], points[:, 1] = np.ravel(x), np.ravel(y)
+        with quiet():
+            found = np.asarray(self._transformation().TransformPoints(points), float)
+        return found[:, 0].reshape(shape), found[:, 1].reshape(shape)
+
+    def inverse(self) -> CrsMapping:
+        """Return the way back."""
+        return CrsMapping(self.target, self.source)
+
+    def _transformation(self) -> Any:
+        # PROJ objects belong to one thread
+        known: dict[Any, Any] = _transformations.__dict__
+        if self not in known:
+            known[self] = osr.CoordinateTransformation(
+                reference(self.source), reference(self.target)
+            )
+        return known[self]

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Lists of images: what folders and patterns mean, and the names of the outputs."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections.abc import Iterable, Sequence
+
+from ..errors import ImageIOError, IncompatibleImages, InvalidOption
+from ..progress import SILENT, Progress
+from .crs import crs_title
+from .source import RasterImage, open_image
+from .stage import make_folder
+
+EXTENSIONS = (".tif", ".tiff", ".vrt", ".jp2")
+LISTED = 12
+"""Images named in the log; the rest is counted."""
+
+
+def expand(entries: Sequence[str], progress: Progress = SILENT) -> tuple[str, ...]:
+    """Return the absolute paths that files, folders and patterns mean.
+
+    Order as given, natural order inside a folder or pattern; a path given twice counts once.
+    Raises InvalidOption for an entry that means no file.
+    """
+    found: dict[str, None] = {}
+    for entry in entries:
+        for path in _paths(entry):
+            if path in found:
+                progress.warn(f"{os.path.basename(path)} is given twice; it is used once.")
+            found[path] = None
+    if not found:
+        raise InvalidOption("Images: none given. Give files, a folder or a pattern.")
+    return tuple(found)
+
+
+def open_images(
+    entries: Sequence[str],
+    *,
+    nodata: float | None = None,
+    skip_unreadable: bool = False,
+    progress: Progress = SILENT,
+) -> tuple[RasterImage, ...]:
+    """Open every image that files, folders and patterns mean, and say what they are.
+
+    Raises ImageIOError for one that cannot be opened, unless it may be skipped with a warning.
+    """
+    images = []
+    for path in expand(entries, progress):
+        try:
+            images.append(open_image(path, nodata))
+        except (ImageIOError, IncompatibleImages) as error:
+            if not skip_unreadable:
+                raise
+            progress.warn(f"{error} It is left out.")
+    if not images:
+        raise ImageIOError("None of the images can be opened.")
+    _introduce(images, nodata, progress)
+    return tuple(images)
+
+
+def output_paths(
+    images: Sequence[RasterImage], folder: str, pattern: str, extension: str = ".tif"
+) -> tuple[str, ...]:
+    """Return the output path of each image and create the folder.
+
+    Raises InvalidOption when two images would get one name or an input would be overwritten.
+    """
+    if len(images) > 1 and "$" not in pattern:
+        raise InvalidOption(f"Names: {pattern!r} needs a $ for {len(images)} images.")
+    folder = os.path.abspath(folder)
+    taken: dict[str, str] = {}
+    if not pattern.lower().endswith((*EXTENSIONS, extension)):
+        pattern += extension
+    for image in images:
+        name = pattern.replace("$", image.name)
+        path = os.path.join(folder, name)
+        if path in taken:
+            raise InvalidOption(f"{image.path} and {taken[path]} would both be written as {name}.")
+        taken[path] = image.path
+    inputs = [image.path for image in images]
+    return tuple(refuse_overwriting(path, inputs) for path in taken)
+
+
+def refuse_overwriting(path: str, inputs: Iterable[str]) -> str:
+    """Return the absolute path of an output and create its folder.
+
+    Raises InvalidOption when it is one of the inputs.
+    """
+    path = os.path.abspath(path)
+    for source in inputs:
+        if _same_file(path, source):
+            raise InvalidOption(
+                f"Output would overwrite the input {os.path.basename(source)}. Choose another name."
+            )
+    make_folder(os.path.dirname(path))
+    return path
+
+
+def _same_file(a: str, b: str) -> bool:
+    if os.path.exists(a) and os.path.exists(b):
+        return os.path.samefile(a, b)
+    return os.path.realpath(a) == os.path.realpath(b)
+
+
+def _paths(entry: str) -> list[str]:
+    if os.path.isdir(entry):
+        inside = [os.path.join(entry, name) for name in os.listdir(entry)]
+        found = [p for p in inside if p.lower().endswith(EXTENSIONS) and not _hidden(p)]
+        return _sorted(found) or _nothing(entry)
+    if os.path.exists(entry):
+        return [os.path.abspath(entry)]
+    if glob.has_magic(entry):
+        found = [p for p in glob.glob(entry, recursive=True) if os.path.isfile(p)]
+        return _sorted(found) or _nothing(entry)
+    if ":" in entry or entry.startswith("/vsi"):
+        return [entry]
+    raise InvalidOption(f"{os.path.basename(entry)} does not exist in {_folder(entry)}.")
+
+
+def _nothing(entry: str) -> list[str]:
+    raise InvalidOption(f'"{entry}" matches no raster. Give files, a folder or a pattern.')
+
+
+def _folder(entry: str) -> str:
+    return os.path.dirname(os.path.abspath(entry))
+
+
+def _hidden(path: str) -> bool:
+    return os.path.basename(path).startswith(".")
+
+
+def _sorted(paths: Iterable[str]) -> list[str]:
+    return [os.path.abspath(path) for path in sorted(paths, key=_natural)]
+
+
+def _natural(path: str) -> list[tuple[int, int, str]]:
+    """Key that puts img_2 before img_10."""
+    pieces = re.split(r"(\d+)", path.lower())
+    return [(0, int(p), "") if p.isdigit() else (1, 0, p) for p in pieces]
+
+
+def _introduce(images: Sequence[RasterImage], nodata: float | None, progress: Progress) -> None:
+    for image in images[:LISTED]:
+        grid = image.grid
+        progress.info(
+            f"{image.path}: {grid.width} × {grid.height} px, {image.bands} bands {image.dtype}, "
+            f"{crs_title(grid.crs)}"
+        )
+    if len(images) > LISTED:
+        progress.info(f"… and {len(images) - LISTED} more images.")
+    if nodata is not None:
+        progress.info(f"Nodata value {nodata:g} replaces what the files declare.")

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Files that appear under their final name only when they are complete."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from ..errors import ImageIOError
+
+
+@contextmanager
+def staged(path: str) -> Iterator[str]:
+    """Give a temporary path beside the final one; rename on success, remove on any failure.
+
+    Files that a killed run left for the same target are removed first. Raises ImageIOError when
+    the folder cannot be written.
+    """
+    folder, name = os.path.split(os.path.abspath(path))
+    stem, extension = os.path.splitext(name)
+    make_folder(folder)
+    _sweep(folder, stem, extension)
+    temporary = os.path.join(folder, f".{stem}.{os.getpid()}.partial{extension}")
+    try:
+        yield temporary
+        os.replace(temporary, os.path.join(folder, name))
+    except OSError as error:
+        raise ImageIOError(f"{name} cannot be written in {folder}: {_reason(error)}.") from error
+    finally:
+        for left in (temporary, temporary + ".msk", temporary + ".aux.xml", temporary + ".ovr"):
+            with suppress(OSError):
+                os.remove(left)
+
+
+def make_folder(folder: str) -> None:
+    """Create a folder unless it is there; raises ImageIOError with the reason."""
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except OSError as error:
+        raise ImageIOError(f"Folder {folder} cannot be created: {_reason(error)}.") from error
+    if not os.access(folder, os.W_OK):
+        raise ImageIOError(f"Folder {folder} cannot be written. Choose another one.")
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or str(error)
+
+
+def _sweep(folder: str, stem: str, extension: str) -> None:
+    """Remove partial files of the same target whose process is gone."""
+    pattern = re.compile(rf"\.{re.escape(stem)}\.(\d+)\.partial{re.escape(extension)}(\.[a-z.]+)?$")
+    for entry in os.listdir(folder):
+        found = pattern.match(entry)
+        if found and not _alive(int(found.group(1))):
+            # a file that is open elsewhere (Windows) stays until its owner is gone
+            with suppress(OSError):
+                os.remove(os.path.join(folder, entry))
+
+
+def _alive(process: int) -> bool:
+    """Return True while a process runs; on Windows an open file refuses removal by itself."""
+    if process == os.getpid():
+        return False
+    if sys.platform == "win32":
+        return False
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Options that many requests share, written once, with their checks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .errors import InvalidOption
+from .options import Kind, option, verify
+
+RESAMPLINGS = ("nearest", "bilinear", "cubic", "lanczos", "average")
+TYPES = ("same", "uint8", "int16", "uint16", "int32", "uint32", "float32", "float64")
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Memory, threads and windows of a run."""
+
+    memory: int = option(
+        Kind.INTEGER,
+        "Memory",
+        256,
+        unit="MiB",
+        minimum=64,
+        maximum=65536,
+        advanced=True,
+        help="Upper limit of the window buffers.",
+    )
+    threads: int = option(
+        Kind.INTEGER,
+        "Threads",
+        0,
+        minimum=0,
+        maximum=1024,
+        advanced=True,
+        help="Number of threads; 0 uses every processor.",
+    )
+    window_size: int = option(
+        Kind.INTEGER,
+        "Window size",
+        0,
+        unit="px",
+        minimum=0,
+        maximum=65536,
+        advanced=True,
+        help="Side of the windows in which pixels are computed; 0 chooses it. "
+        "The result does not depend on it.",
+    )
+
+    def __post_init__(self) -> None:
+        """Check the options; a request with checks of its own calls this first."""
+        verify(self)
+        if 0 < self.window_size < 16:
+            raise InvalidOption(f"Window size: {self.window_size} is below 16.")
+
+
+@dataclass(frozen=True)
+class Images(Memory):
+    """The images of a run."""
+
+    images: tuple[str, ...] = option(
+        Kind.RASTERS,
+        "Images",
+        help="Files, folders or patterns. A folder means its *.tif, *.tiff, *.vrt and *.jp2.",
+    )
+    nodata: float | None = option(
+        Kind.NUMBER,
+        "Nodata value",
+        None,
+        advanced=True,
+        help="Replaces the declared nodata value of all images; empty keeps theirs.",
+    )
+    skip_unreadable: bool = option(
+        Kind.FLAG,
+        "Skip unreadable images",
+        False,
+        advanced=True,
+        help="Leave out images that cannot be opened, with a warning, instead of stopping.",
+    )
+
+
+@dataclass(frozen=True)
+class Writing:
+    """How rasters are written."""
+
+    output_type: str = option(
+        Kind.CHOICE,
+        "Output type",
+        "same",
+        choices=TYPES,
+        advanced=True,
+        help="Pixel type of the output; same: the type of the image, or the one that holds all.",
+    )
+    cog: bool = option(
+        Kind.FLAG,
+        "Cloud-optimized GeoTIFF",
+        False,
+        advanced=True,
+        help="Write a Cloud-Optimized GeoTIFF, which always has overviews.",
+    )
+    creation_options: str | None = option(
+        Kind.CREATION,
+        "Creation options",
+        "COMPRESS=DEFLATE|PREDICTOR=auto|TILED=YES",
+        advanced=True,
+        help="GDAL creation options of the GeoTIFF, KEY=VALUE separated by |. PREDICTOR=auto is "
+        "2 for whole numbers and 3 for decimal numbers",
+    )
+    build_overviews: bool = option(
+        Kind.FLAG,
+        "Build overviews",
+        False,
+        advanced=True,
+        help="Add overviews, so that the image opens fast at every scale.",
+    )
+
+
+@dataclass(frozen=True)
+class ManyOutputs:
+    """One output image for each input image."""
+
+    output_folder: str = option(
+        Kind.FOLDER_OUT, "Output folder", help="Created when absent; nothing in it is deleted."
+    )
+    name_pattern: str = option(
+        Kind.TEXT,
+        "Names of the outputs",
+        "$",
+        advanced=True,
+        help="$ is the image's name; an extension is added when missing.",
+    )
+    load_outputs: bool = option(
+        Kind.FLAG,
+        "Load outputs",
+        True,
+        advanced=True,
+        help="Load the results into the project.",
+    )
+
+
+@dataclass(frozen=True)
+class OneMosaic:
+    """The grid and nodata value of one output made of many images."""
+
+    output_nodata: float | None = option(
+        Kind.NUMBER,
+        "Output nodata value",
+        None,
+        advanced=True,
+        help="Value written where no image is valid; empty: NODATA, else the first declared one, "
+        "else an alpha band or mask.",
+    )
+    extent: tuple[float, ...] | None = option(
+        Kind.EXTENT,
+        "Extent",
+        None,
+        advanced=True,
+        help="Part of the ground to write, in the output CRS; empty: all images.",
+    )
+    crs: str | None = option(
+        Kind.CRS, "CRS", None, advanced=True, help="CRS of the output; empty: of the first image."
+    )
+    resolution: str | float = option(
+        Kind.CHOICE_OR_NUMBER,
+        "Resolution",
+        "highest",
+        choices=("highest", "average", "lowest"),
+        help="Pixel size of the output: that of the finest, average or coarsest image, or a "
+        "number in map units.",
+    )
+    tap: bool = option(
+        Kind.FLAG,
+        "Snap to pixel multiples",
+        False,
+        advanced=True,
+        help="Put the corners of the output on multiples of the pixel size.",
+    )
+    resampling: str = option(
+        Kind.CHOICE,
+        "Resampling",
+        "bilinear",
+        choices=RESAMPLINGS,
+        advanced=True,
+        help="Used only for images that do not lie on the pixels of the output.",
+    )
+
+
+@dataclass(frozen=True)
+class StatisticsMask:
+    """Polygons that limit which pixels are looked at."""
+
+    vector_mask: str | None = option(
+        Kind.VECTOR,
+        "Polygons for statistics",
+        None,
+        help="Polygons inside (or outside) which pixels are looked at; the output is complete.",
+    )
+    mask_mode: str = option(
+        Kind.CHOICE,
+        "Polygon mode",
+        "include",
+        choices=("include", "exclude"),
+        advanced=True,
+        help="Whether pixels inside or outside the polygons are used.",
+    )
+    mask_field: str | None = option(
+        Kind.FIELD,
+        "Field with the image's name",
+        None,
+        parent="vector_mask",
+        advanced=True,
+        help="Only polygons whose value equals the image's name count for it; empty: all.",
+    )
+
+
+@dataclass(frozen=True)
+class ImageField:
+    """The attribute that ties polygons to images."""
+
+    image_field_name: str = option(
+        Kind.TEXT,
+        "Field with the image's name",
+        "image",
+        advanced=True,
+        help="Attribute of polygons that holds the name of their image.",
+    )

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Overlap rules: what becomes of a pixel that several images see.
+
+The idea of small classes that are fed one image after the other and say when they have enough is
+rio-tiler's (cogeotiff/rio-tiler, mosaic methods).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+
+from ..image import Array, Mask, Pixels, settled, uniform
+
+Place = tuple[slice, slice]
+"""(rows, columns) of a part in the window."""
+
+
+class Rule(Protocol):
+    """Takes the images of a window one by one, then gives the pixels."""
+
+    @property
+    def enough(self) -> bool:
+        """True when no further image can change the result."""
+
+    def feed(self, place: Place, pixels: Pixels) -> None:
+        """Take an image's pixels that fill a part of the window."""
+
+    def result(self) -> Pixels:
+        """Return the pixels of the window."""
+
+
+class First:
+    """The first valid image; images are fed in the order of priority."""
+
+    def __init__(self, bands: int, shape: tuple[int, int], dtype: np.dtype[Any]) -> None:
+        self._values = np.zeros((bands, *shape), dtype)
+        self._valid = np.zeros(shape, bool)
+
+    @property
+    def enough(self) -> bool:
+        """True when every pixel is valid."""
+        return bool(self._valid.all())
+
+    def feed(self, place: Place, pixels: Pixels) -> None:
+        """Paint where nothing is yet."""
+        taken = self._valid[place]
+        new = pixels.valid & ~taken
+        target = self._values[:, place[0], place[1]]
+        if new.all():
+            target[...] = pixels.values
+        else:
+            np.copyto(target, pixels.values, where=new, casting="unsafe")
+        taken |= new
+
+    def result(self) -> Pixels:
+        """Return what was painted."""
+        return Pixels(self._values, self._valid)
+
+
+class _Folded:
+    """Folds the values of all valid images, band by band."""
+
+    def __init__(self, bands: int, shape: tuple[int, int], dtype: np.dtype[Any]) -> None:
+        self._dtype = dtype
+        self._count = np.zeros(shape, np.uint16)
+        self._values = np.zeros((bands, *shape), self._working(dtype))
+
+    enough = False
+
+    def _working(self, dtype: np.dtype[Any]) -> np.dtype[Any]:
+        return dtype
+
+    def _fold(self, target: Array, values: Array, valid: Mask, seen: Mask) -> None:
+        raise NotImplementedError
+
+    def feed(self, place: Place, pixels: Pixels) -> None:
+        """Fold an image in."""
+        count = self._count[place]
+        self._fold(self._values[:, place[0], place[1]], pixels.values, pixels.valid, count > 0)
+        count += pixels.valid
+
+    def result(self) -> Pixels:
+        """Return the folded values."""
+        return Pixels(self._values.astype(self._dtype, copy=False), self._count > 0)
+
+
+class Minimum(_Folded):
+    """The smallest value of each band."""
+
+    def _fold(self, target: Array, values: Array, valid: Mask, seen: Mask) -> None:
+        np.copyto(target, np.minimum(target, values), where=valid & seen)
+        np.copyto(target, values, where=valid & ~seen)
+
+
+class Maximum(_Folded):
+    """The largest value of each band."""
+
+    def _fold(self, target: Array, values: Array, valid: Mask, seen: Mask) -> None:
+        np.copyto(target, np.maximum(target, values), where=valid & seen)
+        np.copyto(target, values, where=valid & ~seen)
+
+
+class Mean(_Folded):
+    """The mean of each band, summed in float64."""
+
+    def _working(self, dtype: np.dtype[Any]) -> np.dtype[Any]:
+        return np.dtype(np.float64)
+
+    def _fold(self, target: Array, values: Array, valid: Mask, seen: Mask) -> None:
+        np.add(target, values, out=target, where=valid)
+
+    def result(self) -> Pixels:
+        """Return the rounded means."""
+        mean = self._values / np.maximum(self._count, 1)
+        return Pixels(settled(mean, self._dtype, None), self._count > 0)
+
+
+class Count(_Folded):
+    """The number of valid images; 0 is data."""
+
+    def _working(self, dtype: np.dtype[Any]) -> np.dtype[Any]:
+        return np.dtype(np.uint16)
+
+    def _fold(self, target: Array, values: Array, valid: Mask, seen: Mask) -> None:
+        target += valid
+
+    def result(self) -> Pixels:
+        """Return the counts, valid everywhere."""
+        return Pixels(self._values, np.broadcast_to(np.True_, self._count.shape))
+
+
+RULES: dict[str, type[Any]] = {
+    "first": First,
+    "last": First,
+    "minimum": Minimum,
+    "maximum": Maximum,
+    "mean": Mean,
+    "count": Count,
+    "feather": First,
+}
+"""Rule by name; "last" is fed in reverse order, "feather" blends what the first rule cuts."""
+
+SEAM_RULES = ("first", "last", "feather")
+"""Rules that can follow seam cells."""
+
+
+def covers(pixels: Pixels) -> bool:
+    """Return True for pixels known to be valid everywhere without looking."""
+    return uniform(pixels.valid) is True

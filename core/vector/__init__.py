@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The only package that touches OGR layers: polygons in, styled layers out, masks to polygons."""
+
+from __future__ import annotations
+
+from .burned import Burned
+from .features import Feature, polygons_for, read_polygons
+from .footprint import Footprint, FootprintTrace, always_valid
+from .layers import Layer, write_layers
+from .tracing import trace
+
+__all__ = [
+    "Burned",
+    "Feature",
+    "Footprint",
+    "FootprintTrace",
+    "Layer",
+    "always_valid",
+    "polygons_for",
+    "read_polygons",
+    "trace",
+    "write_layers",
+]
