@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+from __future__ import annotations
+
+import math
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+from orthoweave.core.raster.style import (
+    cells_style,
+    cuts_style,
+    footprints_style,
+    image_style,
+    shown_bands,
+)
+
+
+def renderer(folder: Path, *given, **how):
+    image_style(str(folder / "a.tif"), *given, **how)
+    root = ElementTree.fromstring((folder / "a.qml").read_text(encoding="utf-8"))
+    assert root.attrib == {"version": "3.22", "styleCategories": "Symbology"}
+    return root.find("pipe/rasterrenderer")
+
+
+@pytest.mark.parametrize(
+    ("names", "colors", "shown"),
+    [
+        (("", "", ""), (), (3, 2, 1)),
+        (("a", "b", "c", "d"), (), (3, 2, 1)),
+        (("red", "green", "blue"), (), (1, 2, 3)),
+        (("Blue (B2)", "Green (B3)", "Red (B4)", "NIR"), (), (3, 2, 1)),
+        (("NIR", "B4 red", "B3 GREEN", "B2 blue"), (), (2, 3, 4)),
+        (("R", "G", "B", "N"), (), (1, 2, 3)),
+        (("Red edge", "Red", "Green", "Blue"), (), (2, 3, 4)),
+        (("", "", ""), ("red", "green", "blue"), (1, 2, 3)),
+        (("coastal", "blue", "green", "red"), ("gray", "", "", ""), (4, 3, 2)),
+        (("red", "", "", ""), ("", "red", "green", "blue"), (2, 3, 4)),
+        (("infrared", "x", "y"), (), (3, 2, 1)),
+    ],
+)
+def test_bands_named_or_declared_as_colors_are_shown_as_them(names, colors, shown):
+    assert shown_bands(names, len(names), colors) == shown
+
+
+def test_an_image_of_three_bands_is_stretched_by_band(tmp_path):
+    found = renderer(tmp_path, ("", "", ""), 3, [(1, 11), (2, 22), (3, 33)])
+    assert found.attrib["type"] == "multibandcolor"
+    assert [found.attrib[f"{name}Band"] for name in ("red", "green", "blue")] == ["3", "2", "1"]
+    assert found.attrib["alphaBand"] == "-1"
+    ends = [(part[0].text, part[1].text) for part in found]
+    assert ends == [("3", "33"), ("2", "22"), ("1", "11")]
+
+
+def test_fewer_bands_are_gray_and_a_mask_is_shown_as_alpha(tmp_path):
+    found = renderer(tmp_path, ("", ""), 2, [(0.5, 1.5), (0, 1)], alpha=True)
+    assert found.attrib["type"] == "singlebandgray"
+    assert (found.attrib["grayBand"], found.attrib["alphaBand"]) == ("1", "3")
+    assert [end.text for end in found[0]][:2] == ["0.5", "1.5"]
+
+
+@pytest.mark.parametrize("stretch", [[(7, 7)], [(math.nan, 3)], [(math.inf, math.inf)], []])
+def test_a_stretch_without_range_still_shows_something(tmp_path, stretch):
+    low, high, _ = renderer(tmp_path, ("",), 1, stretch)[0]
+    assert float(low.text) < float(high.text)
+
+
+@pytest.mark.parametrize("text", [cells_style("image"), footprints_style("image"), cuts_style()])
+def test_vector_styles_are_documents_of_qgis_3_22(text):
+    root = ElementTree.fromstring(text)
+    assert root.attrib["version"] == "3.22"
+    assert root.find("renderer-v2").attrib["type"] == "singleSymbol"
+
+
+@pytest.mark.parametrize("make", [cells_style, footprints_style])
+def test_polygons_are_labeled_with_the_name_of_their_image(make):
+    root = ElementTree.fromstring(make('a "b" & <c>'))
+    style = root.find("labeling/settings/text-style")
+    assert style.attrib["fieldName"] == 'a "b" & <c>'
+    assert root.attrib["labelsEnabled"] == "1"
+
+
+def test_seamlines_are_red_on_a_white_halo():
+    root = ElementTree.fromstring(cuts_style())
+    layers = root.findall("renderer-v2/symbols/symbol/layer")
+    looks = [{prop.attrib["k"]: prop.attrib["v"] for prop in one.iter("prop")} for one in layers]
+    assert [look["line_color"][:7] for look in looks] == ["255,255", "220,20,"]
+    assert float(looks[0]["line_width"]) > float(looks[1]["line_width"]) == 0.6
+
+
+def test_footprints_get_a_color_of_their_own():
+    root = ElementTree.fromstring(footprints_style("image"))
+    options = {one.attrib.get("name"): one.attrib.get("value") for one in root.iter("Option")}
+    assert "$id" in options["expression"]
