@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Make small images with known shifts, gains, offsets and clouds, for trying the tools."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ..image import ArrayImage
+from ..landscape import Real
+from ..options import Kind, option, redefault, result, verify
+from ..progress import SILENT, Progress
+from ..provenance import recorded
+from ..raster import open_image, parse_crs
+from ..requests import ManyOutputs, Memory, Writing
+from ..sample import CRS, Scene, canvas_of, exposed, mosaic, painted, pair, truth
+from ..textfile import write_text
+from ..write import style, write
+
+SCENES = ("pair", "mosaic", "all")
+
+
+@dataclass(frozen=True)
+class Request:
+    """Options of the run."""
+
+    scene: str = option(
+        Kind.CHOICE,
+        "Scene",
+        "all",
+        choices=SCENES,
+        help="pair: a reference and a moving image. mosaic: four overlapping images of different "
+        "brightness, one rotated, one with a cloud. all: both",
+    )
+    size: int = option(
+        Kind.INTEGER,
+        "Size",
+        512,
+        unit="px",
+        minimum=128,
+        maximum=4096,
+        help="Pixels on a side of each image.",
+    )
+    shift_x: float = option(
+        Kind.NUMBER,
+        "Shift of the pair, x",
+        2.3,
+        unit="px",
+        minimum=-20,
+        maximum=20,
+        advanced=True,
+        help="How far the moving image is displaced to the right.",
+    )
+    shift_y: float = option(
+        Kind.NUMBER,
+        "Shift of the pair, y",
+        -1.7,
+        unit="px",
+        minimum=-20,
+        maximum=20,
+        advanced=True,
+        help="How far the moving image is displaced downwards.",
+    )
+    seed: int = option(
+        Kind.INTEGER,
+        "Seed",
+        1,
+        minimum=0,
+        maximum=2**31 - 1,
+        advanced=True,
+        help="Another number gives another landscape; the same number gives the same bytes.",
+    )
+    load_outputs: bool = redefault(ManyOutputs, "load_outputs", True)
+    output_folder: str = option(
+        Kind.FOLDER_OUT,
+        "Output folder",
+        help="Created when absent; files of the sample data that are there are replaced.",
+    )
+
+    def __post_init__(self) -> None:
+        """Check the options."""
+        verify(self)
+
+    @property
+    def scenes(self) -> tuple[Scene, ...]:
+        """What to make."""
+        shift = (self.shift_x, self.shift_y)
+        made = (pair(self.size, self.seed, shift), mosaic(self.size, self.seed))
+        return tuple(scene for scene in made if self.scene in (scene.name, "all"))
+
+
+@dataclass(frozen=True)
+class Result:
+    """What the run gives."""
+
+    output_folder: str = result(Kind.FOLDER_OUT, "Output folder")
+    output_layers: tuple[str, ...] = result(Kind.RASTERS, "Images")
+    truth: str = result(Kind.JSON_OUT, "What is known about the images")
+
+
+@dataclass(frozen=True)
+class _Files(Memory, Writing):
+    """How the images are written: by one thread, so that the same seed gives the same bytes."""
+
+    threads: int = redefault(Memory, "threads", 1)
+
+
+@recorded
+def run(request: Request, progress: Progress = SILENT) -> Result:
+    """Make the images of the request and write down what is known about them."""
+    folder = os.path.abspath(request.output_folder)
+    scenes = request.scenes
+    progress.phase("Painting the landscape")
+    canvas = _canvas(scenes[0], progress.part(0.0, 0.4))
+    progress.phase("Writing the images")
+    paths: list[str] = []
+    for scene, part in zip(scenes, progress.part(0.4, 1.0).split(len(scenes))):
+        images = _images(scene, canvas, part)
+        paths += _write(images, folder, len(scene.frames), part)
+    known = json.dumps(truth(scenes), indent=2, ensure_ascii=False) + "\n"
+    where = write_text(os.path.join(folder, "truth.json"), known)
+    progress.info(f"{len(paths)} images are in {folder}; {where} holds what is known about them.")
+    return Result(folder, tuple(paths), where)
+
+
+def _canvas(scene: Scene, progress: Progress) -> Real:
+    """Return the ground of the scenes, which all have the same."""
+    canvas = canvas_of(scene)
+    for window, values in painted(scene):
+        progress.check()
+        canvas[:, window.row : window.bottom] = values
+        progress.advance(window.bottom / canvas.shape[1])
+    return canvas
+
+
+def _images(scene: Scene, canvas: Real, progress: Progress) -> Iterator[ArrayImage]:
+    crs = parse_crs(CRS)
+    for frame in scene.frames:
+        progress.check()
+        yield exposed(frame, canvas, scene, crs)
+
+
+def _write(
+    images: Iterator[ArrayImage], folder: str, count: int, progress: Progress
+) -> tuple[str, ...]:
+    """Write images that share one stretch, so that their differences can be seen."""
+    written = [
+        write(image, os.path.join(folder, f"{image.name}.tif"), _Files(), part)
+        for image, part in zip(images, progress.split(count))
+    ]
+    paths = tuple(one.path for one in written)
+    style([open_image(path) for path in paths], written)
+    return paths
