@@ -1,0 +1,397 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Give overlapping images comparable values: one gain and offset per image and band."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from ..errors import IncompatibleImages, InvalidOption
+from ..grid import Grid
+from ..image import Array, Image
+from ..options import Kind, option, options_of, redefault, result
+from ..placement import common_canvas
+from ..progress import SILENT, Progress, Recorder
+from ..provenance import plain, recorded, repetition
+from ..radiometry.adjusted import Adjusted
+from ..radiometry.adjusting import adjustments_of
+from ..radiometry.adjustments import Adjustments
+from ..radiometry.agreement import Agreement, agreement
+from ..radiometry.comparable import file_name, named_images, refuse_different, refuse_type
+from ..radiometry.moments import overlap_statistics, whole_statistics
+from ..radiometry.regression import Rules, solve_gains
+from ..radiometry.remarks import pixel_remarks, remarks
+from ..radiometry.selection import Selection
+from ..radiometry.statistics import JointSums, OwnSums, fixed_center, summed_exactly
+from ..raster import (
+    RasterImage,
+    crs_title,
+    expand,
+    open_images,
+    output_paths,
+    refuse_overwriting,
+    same_crs,
+)
+from ..report.figures import adjustment_chart, overlap_chart
+from ..report.html import Figure, Number, Report, Table, write_report
+from ..report.overlaps import READING, adjustment_table, overlap_verdict, pair_table
+from ..requests import Images, ManyOutputs, StatisticsMask, Writing
+from ..survey import survey
+from ..textfile import write_text
+from ..vector import Burned, polygons_for, read_polygons
+from ..write import Written, style, write
+
+
+@dataclass(frozen=True)
+class Estimating(StatisticsMask):
+    """How gains and offsets are estimated; shared with the pipeline."""
+
+    model_images: tuple[str, ...] = option(
+        Kind.NAMES,
+        "Model images",
+        (),
+        help="Images that set the common level, by name; the extension may be left out. Empty: "
+        "all images together.",
+    )
+    model_mode: str = option(
+        Kind.CHOICE,
+        "Model mode",
+        "include",
+        choices=("include", "exclude"),
+        help="Whether the listed images, or all others, set the common level.",
+    )
+    mean_factor: float = option(
+        Kind.NUMBER,
+        "Weight of means",
+        1.0,
+        minimum=0,
+        maximum=1000,
+        advanced=True,
+        help="How much equal means in overlaps count.",
+    )
+    std_factor: float = option(
+        Kind.NUMBER,
+        "Weight of spreads",
+        1.0,
+        minimum=0,
+        maximum=1000,
+        advanced=True,
+        help="How much equal standard deviations in overlaps count; 0: gains stay 1.",
+    )
+    pair_weight: str = option(
+        Kind.CHOICE,
+        "Weight of a pair",
+        "pixels",
+        choices=("pixels", "equal"),
+        advanced=True,
+        help="Pairs of images count by their common valid pixels, or all the same.",
+    )
+    robust: bool = option(
+        Kind.FLAG,
+        "Ignore what changed",
+        True,
+        advanced=True,
+        help="Down-weight parts of overlaps that disagree, such as clouds and changes.",
+    )
+
+
+@dataclass(frozen=True)
+class Request(Estimating, Writing, ManyOutputs, Images):
+    """Options of the run."""
+
+    name_pattern: str = redefault(ManyOutputs, "name_pattern", "$_Global")
+    build_overviews: bool = False
+    output_model: str | None = option(
+        Kind.JSON_OUT,
+        "Model",
+        None,
+        help="Gains, offsets and statistics of all images, to read, edit and apply again.",
+    )
+    report: str | None = option(
+        Kind.HTML_OUT, "Report", None, created=True, help="What was done and how good it is."
+    )
+
+
+@dataclass(frozen=True)
+class Result:
+    """What the run gives."""
+
+    output_layers: tuple[str, ...] = result(Kind.RASTERS, "Corrected images")
+    output_model: str | None = result(Kind.JSON_OUT, "Model")
+    report: str | None = result(Kind.HTML_OUT, "Report")
+    images_used: int | None = result(Kind.INTEGER, "Images used")
+    images_skipped: int | None = result(Kind.INTEGER, "Images skipped")
+    pairs: int | None = result(Kind.INTEGER, "Pairs used")
+    pairs_skipped: int | None = result(Kind.INTEGER, "Pairs with too few common pixels")
+    group_count: int | None = result(Kind.INTEGER, "Groups of connected images")
+    mean_difference_before: float | None = result(Kind.NUMBER, "Overlap difference before, %")
+    mean_difference_after: float | None = result(Kind.NUMBER, "Overlap difference after, %")
+    gain_min: float | None = result(Kind.NUMBER, "Smallest gain")
+    gain_max: float | None = result(Kind.NUMBER, "Largest gain")
+
+
+@dataclass(frozen=True)
+class Collectors:
+    """What is counted while the images pass once: `own` and `joint` sums for the survey."""
+
+    own: OwnSums
+    joint: JointSums
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The model and what is known about it; `empty` are images without valid pixels."""
+
+    adjustments: Adjustments
+    agreement: Agreement
+    groups: int
+    empty: tuple[str, ...]
+
+
+@recorded
+def run(request: Request, progress: Progress = SILENT) -> Result:
+    """Estimate gains and offsets from the overlaps and write the corrected images."""
+    heard = Recorder(progress)
+    images = open_images(
+        request.images,
+        nodata=request.nodata,
+        skip_unreadable=request.skip_unreadable,
+        progress=heard,
+    )
+    check(images, request)
+    paths = output_paths(images, request.output_folder, request.name_pattern)
+    inputs = [image.path for image in images]
+    for path in filter(None, (request.output_model, request.report)):
+        refuse_overwriting(path, inputs)
+    canvas = common_canvas(images)
+    progress.phase("Comparing the overlaps")
+    sums = collectors(images, canvas, request, heard)
+    survey(
+        images,
+        own=(sums.own,),
+        joint=(sums.joint,) if len(images) > 1 else (),
+        canvas=canvas,
+        threads=request.threads,
+        progress=progress.part(0.0, 0.4),
+    )
+    found = estimate(images, sums, request, heard)
+    progress.phase("Writing the corrected images")
+    written = _write_all(images, paths, found, request, progress.part(0.42, 0.98))
+    skipped = len(expand(request.images)) - len(images)
+    outcome = _outcome(request, written, found, skipped)
+    if request.output_model:
+        write_text(request.output_model, found.adjustments.text() + "\n")
+    if request.report:
+        _write_report(request, outcome, found, heard.warnings)
+    progress.info(overlap_verdict(found.agreement.before, found.agreement.after).sentence)
+    progress.advance(1.0)
+    return outcome
+
+
+def check(images: Sequence[Image], how: Estimating, output_type: str = "same") -> None:
+    """Raise IncompatibleImages or InvalidOption when the images cannot be compared."""
+    first = images[0]
+    for image in images[1:]:
+        if not same_crs(image.grid.crs, first.grid.crs):
+            raise IncompatibleImages(
+                f"{file_name(first)} has {crs_title(first.grid.crs)} and {file_name(image)} "
+                f'{crs_title(image.grid.crs)}. Use "Align to grid" first.'
+            )
+    refuse_different(images)
+    refuse_type(images, getattr(how, "output_type", output_type))
+    _models(images, how)
+
+
+def collectors(
+    images: Sequence[Image], canvas: Grid, how: Estimating, progress: Progress = SILENT
+) -> Collectors:
+    """Return what the survey must count so that `estimate` can work."""
+    own, joint = _selections(images, canvas, how, progress)
+    center = fixed_center(images)
+    grids = tuple(image.grid for image in images)
+    return Collectors(
+        OwnSums(images, center, own),
+        JointSums(canvas, grids, summed_exactly(images), center, joint),
+    )
+
+
+def estimate(
+    images: Sequence[Image], sums: Collectors, how: Estimating, progress: Progress = SILENT
+) -> Estimate:
+    """Solve the gains and offsets of all images from the sums of a survey.
+
+    Raises InvalidOption when the polygons leave no pixel of an image, NoSolution when the
+    equations do not converge.
+    """
+    _refuse_empty_masks(images, sums.own, how)
+    for sentence in pixel_remarks(images, sums.own.images):
+        progress.warn(sentence)
+    names = [image.name for image in images]
+    whole, order = whole_statistics(names, sums.own.images, sums.joint.center)
+    overlaps = overlap_statistics(sums.joint, order, whole)
+    rules = Rules(how.mean_factor, how.std_factor, how.pair_weight == "equal", how.robust)
+    solution = solve_gains(whole, overlaps, _models(images, how)[order], rules, progress)
+    found = agreement(whole, overlaps, solution)
+    for sentence in remarks(whole, solution, found):
+        progress.warn(sentence)
+    groups = len(np.unique(solution.groups[whole.size > 0]))
+    empty = tuple(i.name for i, found in zip(images, sums.own.images) if found.valid == 0)
+    return Estimate(adjustments_of(whole, overlaps, solution), found, groups, empty)
+
+
+def apply(image: Image, adjustments: Adjustments, output_type: str = "same") -> Image:
+    """Return the image with its gains and offsets as a view: nothing is computed yet."""
+    mine = adjustments.of(image.name)
+    return Adjusted(image, mine.gains, mine.offsets, output_type)
+
+
+def _models(images: Sequence[Image], how: Estimating) -> Array:
+    """Which images set the common level."""
+    if not how.model_images:
+        return np.ones(len(images), bool)
+    include = how.model_mode == "include"
+    model = np.full(len(images), not include)
+    model[list(named_images(images, how.model_images, "MODEL_IMAGES"))] = include
+    if not model.any():
+        raise InvalidOption("MODEL_IMAGES excludes every image, so that none sets the level.")
+    return model
+
+
+def _selections(
+    images: Sequence[Image], canvas: Grid, how: Estimating, progress: Progress
+) -> tuple[Selection | None, Selection | None]:
+    """The polygons on each image's own grid and on the canvas."""
+    if not how.vector_mask:
+        return None, None
+    include = how.mask_mode == "include"
+    features = read_polygons(how.vector_mask, canvas.crs, progress)
+    names = [image.name for image in images]
+    shared = Burned(canvas, tuple((feature.geometry, 1) for feature in features))
+    own: list[Burned | None] = []
+    joint: list[Burned | None] = []
+    for image in images:
+        mine = features
+        if how.mask_field:
+            mine = polygons_for(image.name, features, how.mask_field, names)
+        if include and not mine:
+            raise InvalidOption(
+                f"{os.path.basename(how.vector_mask.partition('|')[0])} has no polygon for "
+                f"{file_name(image)}. Check MASK_FIELD, or use MASK_MODE=exclude."
+            )
+        shapes = tuple((feature.geometry, 1) for feature in mine)
+        own.append(Burned(image.grid, shapes) if shapes else None)
+        joint.append(shared if not how.mask_field else Burned(canvas, shapes) if shapes else None)
+    return Selection(tuple(own), include), Selection(tuple(joint), include)
+
+
+def _refuse_empty_masks(images: Sequence[Image], own: OwnSums, how: Estimating) -> None:
+    for image, sums in zip(images, own.images):
+        if how.vector_mask and sums.valid and not sums.used:
+            raise InvalidOption(
+                f"The mask leaves no pixel of {file_name(image)} for statistics. Check MASK_MODE "
+                "and MASK_FIELD."
+            )
+
+
+def _write_all(
+    images: Sequence[RasterImage],
+    paths: Sequence[str],
+    found: Estimate,
+    request: Request,
+    progress: Progress,
+) -> list[Written]:
+    """Write the corrected images and give them one style."""
+    views = [apply(image, found.adjustments, request.output_type) for image in images]
+    written = [
+        write(view, path, request, part)
+        for view, path, part in zip(views, paths, progress.split(len(paths)))
+    ]
+    style(views, written)
+    return written
+
+
+def _outcome(
+    request: Request, written: Sequence[Written], found: Estimate, unreadable: int
+) -> Result:
+    gains = [gain for image in found.adjustments.images for gain in image.gains]
+    used = sum(pair.used for pair in found.agreement.pairs)
+    return Result(
+        output_layers=tuple(one.path for one in written),
+        output_model=request.output_model and os.path.abspath(request.output_model),
+        report=request.report and os.path.abspath(request.report),
+        images_used=len(written) - len(found.empty),
+        images_skipped=unreadable + len(found.empty),
+        pairs=used,
+        pairs_skipped=len(found.agreement.pairs) - used,
+        group_count=found.groups,
+        mean_difference_before=found.agreement.before,
+        mean_difference_after=found.agreement.after,
+        gain_min=min(gains),
+        gain_max=max(gains),
+    )
+
+
+def _write_report(
+    request: Request, outcome: Result, found: Estimate, warnings: Sequence[str]
+) -> None:
+    """Write the report, and its numbers as JSON beside it."""
+    pairs = found.agreement.pairs
+    report = Report(
+        title="Global regression",
+        verdict=overlap_verdict(found.agreement.before, found.agreement.after),
+        numbers=_numbers(outcome),
+        figures=figures(found),
+        tables=tables(found),
+        skipped=tuple((name, "no valid pixels, copied unchanged") for name in found.empty),
+        reading=READING,
+        warnings=tuple(warnings),
+        repeat=repetition("globalregression", request),
+    )
+    path = write_report(str(request.report), report)
+    numbers = {**asdict(outcome), "overlaps": [asdict(pair) for pair in pairs]}
+    text = json.dumps(plain(numbers), indent=2, ensure_ascii=False)
+    write_text(os.path.splitext(path)[0] + ".json", text + "\n")
+
+
+def figures(found: Estimate) -> tuple[Figure, ...]:
+    """Return the figures of a report: overlap differences, gains and offsets."""
+    pairs, images = found.agreement.pairs, found.adjustments.images
+    return (
+        overlap_chart(
+            [f"{pair.first} – {pair.second}" for pair in pairs],
+            [pair.before for pair in pairs],
+            [pair.after for pair in pairs],
+        ),
+        adjustment_chart(
+            [image.name for image in images],
+            np.array([image.gains for image in images]),
+            np.array([image.offsets for image in images]),
+        ),
+    )
+
+
+def tables(found: Estimate) -> tuple[Table, ...]:
+    """Return the tables of a report: overlaps, gains and offsets."""
+    images = found.adjustments.images
+    return (
+        pair_table(found.agreement.pairs),
+        adjustment_table(
+            [image.name for image in images],
+            [image.group for image in images],
+            [image.gains for image in images],
+            [image.offsets for image in images],
+        ),
+    )
+
+
+def _numbers(outcome: Result) -> tuple[Number, ...]:
+    found = []
+    for name, declared in options_of(outcome).items():
+        if declared.kind in (Kind.INTEGER, Kind.NUMBER):
+            label, _, unit = declared.label.partition(", ")
+            found.append(Number(label, getattr(outcome, name), unit))
+    return tuple(found)

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Gains and offsets of images with the statistics they came from, kept as JSON.
+
+The form is that of the seed system: image name, then `adjustments`, `whole_stats` and
+`overlap_stats`; what only we know stands in `orthoweave`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import ImageIOError, InvalidOption
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class BandStatistics:
+    """Mean, standard deviation (of all pixels, not of a sample) and number of pixels of a band."""
+
+    mean: float
+    std: float
+    size: int
+
+
+@dataclass(frozen=True)
+class ImageAdjustment:
+    """Gain and offset of each band of an image, and its statistics.
+
+    `overlaps` pairs the name of another image with the statistics of *this* image over the pixels
+    used in both.
+    """
+
+    name: str
+    gains: tuple[float, ...]
+    offsets: tuple[float, ...]
+    whole: tuple[BandStatistics, ...] = ()
+    overlaps: tuple[tuple[str, tuple[BandStatistics, ...]], ...] = ()
+    group: int | None = None
+
+
+@dataclass(frozen=True)
+class Adjustments:
+    """The adjustments of a set of images."""
+
+    images: tuple[ImageAdjustment, ...]
+    method: str = "globalregression"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the images."""
+        return tuple(image.name for image in self.images)
+
+    def of(self, name: str) -> ImageAdjustment:
+        """Return the adjustment of an image; raises InvalidOption when there is none."""
+        for image in self.images:
+            if image.name == name:
+                return image
+        raise InvalidOption(f"The model has no adjustments for {name}.")
+
+    def text(self) -> str:
+        """Return the model as JSON; numbers have all digits they need to come back the same."""
+        return json.dumps(
+            {image.name: _entry(image, self.method) for image in self.images},
+            indent=2,
+            ensure_ascii=False,
+            allow_nan=False,
+        )
+
+
+def load_adjustments(path: str) -> Adjustments:
+    """Read a model, ours or one of the seed system.
+
+    Raises ImageIOError when the file cannot be read, InvalidOption that names the file, image,
+    band and value when something is missing or no number.
+    """
+    file = Path(path)
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ImageIOError(f"{file.name} cannot be read: {reason}.") from error
+    except ValueError as error:
+        raise InvalidOption(f"{file.name} is not JSON: {error}.") from error
+    entries = _Node(file.name, found).entries()
+    images = tuple(_image(name, entry) for name, entry in entries.items())
+    methods = {str(entry.block("orthoweave").get("method", "")) for entry in entries.values()}
+    method = methods.pop() if len(methods) == 1 else ""
+    return Adjustments(images, method or "globalregression")
+
+
+def _entry(image: ImageAdjustment, method: str) -> dict[str, Any]:
+    ours: dict[str, Any] = {"version": VERSION, "method": method}
+    if image.group is not None:
+        ours["group"] = image.group
+    pairs = zip(image.gains, image.offsets)
+    return {
+        "adjustments": _bands([{"scale": gain, "offset": offset} for gain, offset in pairs]),
+        "whole_stats": _statistics(image.whole),
+        "overlap_stats": {name: _statistics(bands) for name, bands in image.overlaps},
+        "orthoweave": ours,
+    }
+
+
+def _statistics(bands: tuple[BandStatistics, ...]) -> dict[str, Any]:
+    return _bands([{"mean": b.mean, "std": b.std, "size": b.size} for b in bands])
+
+
+def _bands(values: list[dict[str, Any]]) -> dict[str, Any]:
+    return {f"band_{index}": value for index, value in enumerate(values)}
+
+
+@dataclass(frozen=True)
+class _Node:
+    """A value of the file and the words that lead to it."""
+
+    place: str
+    value: Any
+
+    def entries(self) -> dict[str, _Node]:
+        if not isinstance(self.value, Mapping):
+            raise InvalidOption(f"{self.place} is not a table of names and values.")
+        joint = " / " if ": " in self.place else ": "
+        return {name: _Node(f"{self.place}{joint}{name}", v) for name, v in self.value.items()}
+
+    def get(self, name: str) -> _Node:
+        found = self.entries()
+        if name not in found:
+            raise InvalidOption(f'{self.place} has no "{name}".')
+        return found[name]
+
+    def block(self, name: str) -> Mapping[str, Any]:
+        value = self.value.get(name) if isinstance(self.value, Mapping) else None
+        return value if isinstance(value, Mapping) else {}
+
+    def bands(self) -> list[_Node]:
+        return [self.get(f"band_{index}") for index in range(len(self.entries()))]
+
+    def number(self, name: str) -> float:
+        value = self.get(name).value
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise InvalidOption(f'{self.place} has no number for "{name}" but {value!r}.')
+        return float(value)
+
+
+def _image(name: str, entry: _Node) -> ImageAdjustment:
+    bands = entry.get("adjustments").bands()
+    whole = _Node(f"{entry.place} / whole_stats", entry.block("whole_stats"))
+    overlaps = _Node(f"{entry.place} / overlap_stats", entry.block("overlap_stats"))
+    group = entry.block("orthoweave").get("group")
+    return ImageAdjustment(
+        name=name,
+        gains=tuple(band.number("scale") for band in bands),
+        offsets=tuple(band.number("offset") for band in bands),
+        whole=_read_statistics(whole),
+        overlaps=tuple((n, _read_statistics(o)) for n, o in overlaps.entries().items()),
+        group=group if isinstance(group, int) else None,
+    )
+
+
+def _read_statistics(node: _Node) -> tuple[BandStatistics, ...]:
+    return tuple(
+        BandStatistics(b.number("mean"), b.number("std"), int(b.number("size")))
+        for b in node.bands()
+    )

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a user should know about a solution, as sentences."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from math import isnan
+
+import numpy as np
+
+from ..image import Image
+from .agreement import Agreement
+from .comparable import file_name
+from .moments import Whole
+from .regression import Solution
+from .statistics import ImageSums
+
+NAMED = 5
+"""Names listed in a sentence; the others are counted."""
+
+BLACK_BORDER = 0.02
+"""Share of an image's rim that may be 0 by chance."""
+
+
+def remarks(whole: Whole, solution: Solution, found: Agreement) -> Iterator[str]:
+    """Yield a sentence for each thing that is not as it should be."""
+    seen = whole.size > 0
+    if seen.sum() == 1:
+        yield "Only one image has valid pixels; there is nothing to compare it with."
+        return
+    if not solution.used.any():
+        yield f"None of the {len(seen)} images share valid pixels; nothing to solve."
+        return
+    yield from _alone(whole, solution)
+    yield from _groups(whole, solution)
+    yield from _fixed(whole, solution)
+    changed = [f"{pair.first} and {pair.second}" for pair in found.pairs if pair.mostly_changed]
+    if changed:
+        yield (
+            f"Most of the common ground changed and was down-weighted in {listed(changed)}. "
+            "Check these images for clouds or wrong positions."
+        )
+
+
+def pixel_remarks(images: Sequence[Image], sums: Sequence[ImageSums]) -> Iterator[str]:
+    """Yield a sentence for images without usable pixels or with a border that looks undeclared."""
+    for image, found in zip(images, sums):
+        title = file_name(image)
+        if found.valid == 0:
+            yield f"{title} has no valid pixels; it was copied unchanged."
+        elif found.used == 0:
+            yield f"{title} has only saturated pixels; it was copied unchanged."
+        if found.border and found.black_border >= BLACK_BORDER * found.border:
+            yield (
+                f"{title} declares no nodata but its border is 0. Set NODATA=0 if that is a collar."
+            )
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return some of the names, the rest as a number."""
+    more = len(names) - NAMED
+    text = ", ".join(names[:NAMED])
+    return f"{text} and {more} more" if more > 0 else text
+
+
+def _alone(whole: Whole, solution: Solution) -> Iterator[str]:
+    members = np.bincount(solution.groups)
+    lone = (members[solution.groups] == 1) & (whole.size > 0)
+    names = [whole.names[index] for index in np.flatnonzero(lone)]
+    if names:
+        yield (f"Too few pixels in common with any other image, kept unchanged: {listed(names)}.")
+
+
+def _groups(whole: Whole, solution: Solution) -> Iterator[str]:
+    members = np.bincount(solution.groups[whole.size > 0], minlength=1)
+    count = int((members > 1).sum())
+    if count > 1:
+        yield f"The images form {count} groups without common ground; each keeps its own level."
+    for group in solution.unanchored:
+        names = [whole.names[index] for index in np.flatnonzero(solution.groups == group)]
+        yield (
+            f"No model image shares ground with {listed(names)}; these images keep their own "
+            "common level."
+        )
+
+
+def _fixed(whole: Whole, solution: Solution) -> Iterator[str]:
+    texts: dict[int, list[str]] = defaultdict(list)
+    for fixed in solution.fixed:
+        why = "no texture" if isnan(fixed.found) else f"gain {fixed.found:.3g} out of 0.1 to 10"
+        texts[fixed.image].append(f"band {fixed.band + 1}: {why}")
+    for image, reasons in texts.items():
+        yield (
+            f"{whole.names[image]} keeps gain 1 in {len(reasons)} bands, where only its offset is "
+            f"solved ({listed(reasons)})."
+        )
