@@ -58,18 +58,18 @@ def edge_weight(valid: Mask, width: int) -> Array:
     return np.minimum(distance(valid, width), np.float32(width))
 
 
-def blended(values: Sequence[Array], weights: Sequence[Array], hard: Array) -> tuple[Array, Mask]:
+def blended(values: Sequence[Array], weights: Sequence[Array]) -> tuple[Array, Mask]:
     """Return the weighted mean of values[band, row, col], and where it mixes images.
 
-    Where fewer than two images have a weight, `hard` stands unchanged.
+    Elsewhere, with fewer than two images that have a weight, the mean means nothing.
     """
     several = np.sum([w > 0 for w in weights], axis=0) > 1
     total = np.sum(weights, axis=0)
-    kind = hard.dtype if hard.dtype.kind == "f" else np.dtype(np.float32)
-    kind = np.result_type(kind, *[v.dtype for v in values])
-    mixed = np.zeros(hard.shape, kind)
+    mixed = np.zeros(values[0].shape, np.result_type(np.float32, *[v.dtype for v in values]))
     for value, weight in zip(values, weights):
-        # a weightless NaN must not spread
-        mixed += np.where(weight > 0, value * weight, 0)
+        # what is not valid may be NaN and must not spread
+        known = np.where(weight > 0, value, value.dtype.type(0))
+        with np.errstate(invalid="ignore"):  # infinite values of two images
+            mixed += known * weight
     mixed /= np.where(total > 0, total, 1)
-    return np.where(several, mixed, hard.astype(kind, copy=False)), several
+    return mixed, several

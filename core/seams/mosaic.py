@@ -18,6 +18,7 @@ from ..image import (
     Image,
     Mask,
     Pixels,
+    calculation,
     constant,
     read_padded,
     representable,
@@ -79,11 +80,18 @@ class Mosaic:
     ) -> Pixels:
         """Read the mosaic; a window that one valid image fills costs no more than that image."""
         order = list(self._under(window))
-        if self.overlap.rule == "feather" and self.overlap.labels is None:
-            return self._feathered(window, order, bands)
-        if self.overlap.labels is None:
-            return self._ruled(window, order, bands)
-        return self._cut(window, order, bands)
+        outer = window.padded(self._margin)
+        labels = self._labels(outer)
+        blends = self._blends(window, labels, order, bands)
+        if labels is None:
+            found = self._ruled(window, order, bands)
+        else:
+            found = self._cut(window, labels[window.within(outer)], order, bands)
+        if blends:
+            found = found.with_values(found.values.copy()) if covers(found) else found
+            for blend in blends:
+                blend.into(found.values, window)
+        return found if rounded else found.with_values(calculation(found.values))
 
     def _under(self, window: Window) -> Iterator[int]:
         """Images that reach the window, in the order in which the rule takes them."""
@@ -125,118 +133,123 @@ class Mosaic:
     def _typed(self, pixels: Pixels) -> Pixels:
         return Pixels(pixels.values.astype(self.dtype, copy=False), pixels.valid)
 
-    def _cut(self, window: Window, order: list[int], bands: Sequence[int] | None) -> Pixels:
-        """Follow the seam cells; blend near seams when the rule is feather."""
-        blending = self.overlap.rule == "feather"
-        margin = math.ceil(self.overlap.width / 2) + 2 if blending else 0
-        outer = window.padded(margin)
-        labels = self._labels(outer)
-        present = [int(n) - 1 for n in np.unique(labels) if n]
-        if not blending or len(present) < 2:
-            rows, cols = window.within(outer)
-            return self._hard(window, labels[rows, cols], order, bands, {})
-        read = {i: self._part(i, outer, bands, rounded=False) for i in present}
-        return self._blended(window, outer, labels, order, bands, read)
+    @property
+    def _margin(self) -> int:
+        """Pixels beyond a window that decide how images mix in it."""
+        if self.overlap.rule != "feather":
+            return 0
+        width = self.overlap.width
+        return width + 1 if self.overlap.labels is None else math.ceil(width / 2) + 2
 
-    def _labels(self, window: Window) -> Array:
-        if self.overlap.labels is None:
-            raise ValueError("there are no seam cells")
-        labels: Array = read_padded(self.overlap.labels, window).values[0]
-        return labels
+    def _labels(self, window: Window) -> Array | None:
+        cells = self.overlap.labels
+        return None if cells is None else read_padded(cells, window).values[0]
 
-    def _hard(
-        self,
-        window: Window,
-        labels: Array,
-        order: list[int],
-        bands: Sequence[int] | None,
-        read: dict[int, Pixels],
+    def _cut(
+        self, window: Window, labels: Array, order: list[int], bands: Sequence[int] | None
     ) -> Pixels:
         """Give each pixel to its cell's image and fill what that leaves."""
         count = self.bands if bands is None else len(bands)
         rule = RULES["first"](count, window.shape, self.dtype)
-        present = [int(n) - 1 for n in np.unique(labels) if n]
-        every = (slice(None), slice(None))
+        present = _present(labels)
         for index in present:
-            pixels = read.get(index) or self._part(index, window, bands)
             owned = labels == index + 1
-            if len(present) == 1 and covers(pixels) and owned.all():
-                return self._typed(pixels)
-            rule.feed(every, Pixels(pixels.values, pixels.valid & owned))
+            if len(present) == 1 and owned.all():
+                pixels = self._part(index, window, bands)
+                if covers(pixels):
+                    return self._typed(pixels)
+                rule.feed(window.within(window), pixels)
+            else:
+                place = _box(owned)
+                pixels = self._part(index, _moved(place, window), bands)
+                rule.feed(place, Pixels(pixels.values, pixels.valid & owned[place]))
         for index in order if self.overlap.fill else ():
             if rule.enough:
                 break
-            pixels = read.get(index) or self._part(index, window, bands)
-            rule.feed(every, pixels)
+            inside = self.places[index].clipped(window)
+            rule.feed(inside.within(window), self._part(index, inside, bands))
         found: Pixels = rule.result()
         return found
 
-    def _blended(
+    def _blends(
         self,
         window: Window,
-        outer: Window,
-        labels: Array,
+        labels: Array | None,
         order: list[int],
         bands: Sequence[int] | None,
-        read: dict[int, Pixels],
-    ) -> Pixels:
-        """Cut hard, then mix the images in the tiles that hold a seam."""
-        center = window.within(outer)
-        rounded = {i: self._rounded(i, pixels.cropped(*center)) for i, pixels in read.items()}
-        hard = self._hard(window, labels[center], order, bands, rounded)
-        values = hard.values.copy() if covers(hard) else hard.values
-        for tile in tiling(window.aligned(TILE, TILE), TILE, TILE):
-            tile = tile.clipped(window)
-            near = tile.padded((outer.width - window.width) // 2)
-            around = near.within(outer)
-            present = [int(n) - 1 for n in np.unique(labels[around]) if n]
-            if len(present) > 1:
-                inner = tile.within(near)
-                weights = [
-                    seam_weight(
-                        labels[around] == i + 1, _valid(read[i], around), self.overlap.width
-                    )[inner]
-                    for i in present
-                ]
-                inputs = [read[i].cropped(*tile.within(outer)).values for i in present]
-                self._mix(values[tile.banded(window)], inputs, weights)
-        return Pixels(values, hard.valid)
+    ) -> list[_Blend]:
+        """Mix images tile by tile, near the seams or, without seams, wherever images overlap.
 
-    def _rounded(self, index: int, pixels: Pixels) -> Pixels:
-        image = self.images[index]
-        exact = settled(pixels.values, image.dtype, None)
-        return pixels.with_values(exact)
+        `labels` cover the window and its margin.
+        """
+        margin = self._margin
+        several = len(order) > 1 if labels is None else len(_present(labels)) > 1
+        if self.overlap.rule != "feather" or not several:
+            return []
+        outer, side = window.padded(margin), TILE * max(1, math.ceil(2 * margin / TILE))
+        found = []
+        for block in tiling(window.aligned(side, side), side, side):
+            tile = block.clipped(window)
+            near = tile.padded(margin)
+            around = None if labels is None else labels[near.within(outer)]
+            blend = self._blend(tile, near, around, bands)
+            found += [] if blend is None else [blend]
+        return found
 
-    def _mix(self, target: Array, inputs: list[Array], weights: list[Array]) -> None:
-        """Replace the values of a tile where several images have a weight."""
-        mixed, several = blended(inputs, weights, target)
-        if several.any():
-            marker = representable(self.nodata, self.dtype)
-            nodata = None if marker is None else self.nodata
-            np.copyto(target, settled(mixed, self.dtype, nodata), where=several)
-
-    def _feathered(self, window: Window, order: list[int], bands: Sequence[int] | None) -> Pixels:
-        """Weigh every image by the distance to its nearest invalid pixel."""
-        if len(order) < 2:
-            return self._ruled(window, order, bands)
-        outer = window.padded(self.overlap.width + 1)
-        read = {i: self._part(i, outer, bands, rounded=False) for i in order}
-        center = window.within(outer)
-        rule = RULES["first"](self._count(bands), window.shape, self.dtype)
-        for i in order:
-            rule.feed((slice(None), slice(None)), self._rounded(i, read[i].cropped(*center)))
-        hard: Pixels = rule.result()
-        weights = [edge_weight(read[i].valid, self.overlap.width)[center] for i in order]
-        inputs = [read[i].cropped(*center).values for i in order]
-        self._mix(hard.values, inputs, weights)
-        return hard
-
-    def _count(self, bands: Sequence[int] | None) -> int:
-        return self.bands if bands is None else len(bands)
+    def _blend(
+        self, tile: Window, near: Window, labels: Array | None, bands: Sequence[int] | None
+    ) -> _Blend | None:
+        """Mix the images of a tile; None where there is nothing to mix."""
+        present = list(self._under(tile)) if labels is None else _present(labels)
+        if len(present) < 2:
+            return None
+        center, width = tile.within(near), self.overlap.width
+        values, weights = [], []
+        for index in present:
+            pixels = self._part(index, near, bands, rounded=False)
+            if labels is None:
+                weight = edge_weight(pixels.valid, width)
+            else:
+                weight = seam_weight(labels == index + 1, pixels.valid, width)
+            weights.append(weight[center])
+            values.append(pixels.cropped(*center).values)
+        mixed, several = blended(values, weights)
+        if not several.any():
+            return None
+        marker = representable(self.nodata, self.dtype)
+        nodata = None if marker is None else self.nodata
+        return _Blend(tile, settled(mixed, self.dtype, nodata), several)
 
 
-def _valid(pixels: Pixels, around: tuple[slice, slice]) -> Mask:
-    return pixels.valid[around]
+@dataclass(frozen=True)
+class _Blend:
+    """Mixed values[band, row, col] of a tile, and where they count."""
+
+    tile: Window
+    values: Array
+    several: Mask
+
+    def into(self, values: Array, window: Window) -> None:
+        """Replace the values of a window that holds the tile."""
+        np.copyto(values[self.tile.banded(window)], self.values, where=self.several)
+
+
+def _present(labels: Array) -> list[int]:
+    """Numbers (from 0) of the images that have a label."""
+    return [int(label) - 1 for label in np.unique(labels) if label]
+
+
+def _box(mask: Mask) -> tuple[slice, slice]:
+    """Return (rows, columns) of the box round the true pixels."""
+    rows, cols = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(cols[0]), int(cols[-1]) + 1)
+
+
+def _moved(place: tuple[slice, slice], window: Window) -> Window:
+    """Return the window of a part of a window."""
+    rows, cols = place
+    width, height = cols.stop - cols.start, rows.stop - rows.start
+    return Window(window.col + cols.start, window.row + rows.start, width, height)
 
 
 def mosaic(
@@ -255,9 +268,10 @@ def mosaic(
     places = tuple(grid.placed(image.grid) for image in images)
     kind = np.dtype(dtype or np.result_type(*[image.dtype for image in images]))
     held = tuple(_held(image, kind) for image in images)
+    details = replace(images[0].details, validity=_validity(images, places, grid))
     if overlap.rule == "count":
         kind, nodata, held = np.dtype(np.uint16), None, tuple(images)
-    details = replace(images[0].details, validity=_validity(images, places, grid, overlap.rule))
+        details = Details(metadata=details.metadata, validity="all")
     return Mosaic(held, places, grid, kind.name, nodata, details, overlap)
 
 
@@ -266,10 +280,8 @@ def _held(image: Image, kind: np.dtype[Any]) -> Image:
     return image if np.can_cast(image.dtype, kind) else Cast(image, kind.name)
 
 
-def _validity(images: Sequence[Image], places: Sequence[Window], grid: Grid, rule: str) -> str:
+def _validity(images: Sequence[Image], places: Sequence[Window], grid: Grid) -> str:
     """How the mosaic says what is not valid when it has no nodata value."""
-    if rule == "count":
-        return "all"
     kinds = [image.details.validity for image in images]
     if "alpha" in kinds:
         return "alpha"

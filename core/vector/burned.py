@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Polygons as an image of labels, computed window by window."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ..grid import Grid
+from ..image import Array, Details, Mask, Pixels, calculation
+from ..windows import Window
+from .rings import mapped, rings_of
+
+
+@dataclass(frozen=True)
+class Burned:
+    """An image whose pixels are the label of the first polygon that holds their center, else 0.
+
+    `shapes` are (well-known binary in map units, label > 0). Polygons are compared with pixel
+    centers in pixel coordinates, whatever the transform; a center on an edge belongs to one side
+    only, so polygons that share edges share no pixel. Pixels without label are not valid.
+    """
+
+    grid: Grid
+    shapes: tuple[tuple[bytes, int], ...]
+    name: str = "labels"
+
+    @property
+    def bands(self) -> int:
+        """One band."""
+        return 1
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """32-bit whole numbers."""
+        return np.dtype(np.int32)
+
+    @property
+    def nodata(self) -> float | None:
+        """0, the label of no polygon."""
+        return 0.0
+
+    @property
+    def band_names(self) -> tuple[str, ...]:
+        """The band has no name."""
+        return ("",)
+
+    @property
+    def details(self) -> Details:
+        """Nothing to declare."""
+        return Details()
+
+    def read(
+        self, window: Window, bands: Sequence[int] | None = None, rounded: bool = True
+    ) -> Pixels:
+        """Return the labels of a window, which may reach beyond the grid."""
+        labels = self.labels(window)[None]
+        return Pixels(labels if rounded else calculation(labels), labels[0] > 0)
+
+    def labels(self, window: Window) -> Array:
+        """Return labels[row, col]."""
+        labels = np.zeros(window.shape, np.int32)
+        for index in self._candidates(window)[::-1]:
+            edges, label = self._edges[index], self.shapes[index][1]
+            labels[inside(edges, window)] = label
+        return labels
+
+    def only(self, window: Window) -> int | None:
+        """Return the one label that fills a window (0 = none), None when there may be several.
+
+        Costs much less than reading the labels.
+        """
+        for index in self._candidates(window):
+            edges = self._edges[index]
+            if _crossed(edges, window):
+                return None
+            if inside(edges, Window(window.col, window.row, 1, 1))[0, 0]:
+                return self.shapes[index][1]
+        return 0
+
+    def _candidates(self, window: Window) -> Array:
+        """Return the numbers of the shapes whose boxes touch a window, in order."""
+        left, top, right, bottom = self._boxes.T
+        apart = (left >= window.right) | (right <= window.col)
+        apart |= (top >= window.bottom) | (bottom <= window.row)
+        return np.flatnonzero(~apart)
+
+    @cached_property
+    def _edges(self) -> tuple[Array, ...]:
+        return tuple(self._edges_of(wkb) for wkb, _ in self.shapes)
+
+    @cached_property
+    def _boxes(self) -> Array:
+        boxes = [_box(edges) for edges in self._edges]
+        return np.array(boxes, float).reshape(-1, 4)
+
+    def _edges_of(self, wkb: bytes) -> Array:
+        """Return the edges (upper x, upper y, lower x, lower y) in pixels; level ones left out.
+
+        Every edge runs downward, so that both polygons beside it compute the same crossings.
+        """
+        rings = [r for polygon in mapped(rings_of(wkb), self.grid.to_pixel) for r in polygon]
+        edges = [np.hstack([ring[:-1], ring[1:]]) for ring in rings]
+        joined = np.concatenate(edges) if edges else np.empty((0, 4))
+        upward = joined[:, 1] > joined[:, 3]
+        joined[upward] = joined[upward][:, [2, 3, 0, 1]]
+        return joined[joined[:, 1] < joined[:, 3]]
+
+
+def inside(edges: Array, window: Window) -> Mask:
+    """Return the pixels of a window whose centers lie inside, by counting edges to their left."""
+    near = (edges[:, 1] < window.bottom) & (edges[:, 3] > window.row)
+    near &= np.minimum(edges[:, 0], edges[:, 2]) < window.right
+    x0, y0, x1, y1 = edges[near].T
+    first = np.maximum(np.ceil(y0 - 0.5), window.row).astype(int)
+    behind = np.minimum(np.ceil(y1 - 0.5), window.bottom).astype(int)
+    count = np.maximum(behind - first, 0)
+    edge = np.repeat(np.arange(len(count)), count)
+    row = np.arange(len(edge)) - np.repeat(np.cumsum(count) - count, count) + first[edge]
+    slope = (x1 - x0) / (y1 - y0)
+    x = x0[edge] + (row + 0.5 - y0[edge]) * slope[edge]
+    col = np.clip(np.ceil(x - 0.5) - window.col, 0, window.width).astype(int)
+    at = (row - window.row) * (window.width + 1) + col
+    flips = np.bincount(at, minlength=window.height * (window.width + 1)).astype(np.uint8) & 1
+    flips = flips.reshape(window.height, window.width + 1)[:, :-1]
+    return np.bitwise_xor.accumulate(flips, axis=1).astype(bool)
+
+
+def _crossed(edges: Array, window: Window) -> bool:
+    """Return True when an edge's box touches the pixel centers' box of a window."""
+    near = (edges[:, 1] < window.bottom) & (edges[:, 3] > window.row)
+    near &= np.minimum(edges[:, 0], edges[:, 2]) < window.right
+    near &= np.maximum(edges[:, 0], edges[:, 2]) > window.col
+    return bool(near.any())
+
+
+def _box(edges: Array) -> tuple[float, float, float, float]:
+    if not len(edges):
+        return (np.inf, np.inf, -np.inf, -np.inf)
+    xs, ys = edges[:, [0, 2]], edges[:, [1, 3]]
+    return (xs.min(), ys.min(), xs.max(), ys.max())

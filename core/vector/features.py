@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Polygons of a vector layer, in the CRS they are needed in, and whose image they belong to."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from osgeo import gdal, ogr
+
+from ..errors import ImageIOError, InvalidOption
+from ..progress import SILENT, Progress
+from ..raster.crs import CrsMapping, same_crs
+from ..raster.errors import quiet, refusing
+from .rings import densified, mapped, rings_of, wkb_of
+
+STEPS = (
+    "_Global",
+    "_Local",
+    "_Histogram",
+    "_LIRRN",
+    "_Normalized",
+    "_Adjusted",
+    "_Align",
+    "_Coregistered",
+    "_Mask",
+    "_Clip",
+)
+"""Suffixes that steps add to an image's name (mosaicking.md 2)."""
+
+EXTENSIONS = (".tif", ".tiff", ".vrt", ".jp2", ".img", ".png", ".jpg", ".jpeg", ".ecw", ".sid")
+
+_POLYGONS = (ogr.wkbPolygon, ogr.wkbMultiPolygon)
+_CURVED = (ogr.wkbCurvePolygon, ogr.wkbMultiSurface)
+_MIXED = (ogr.wkbGeometryCollection, ogr.wkbUnknown)
+_SURFACES = (*_POLYGONS, *_CURVED, *_MIXED)
+
+
+@dataclass(frozen=True)
+class Feature:
+    """A geometry as well-known binary, and its attributes."""
+
+    geometry: bytes
+    values: dict[str, Any] = field(default_factory=dict)
+
+
+def read_polygons(source: str, crs: str, progress: Progress = SILENT) -> tuple[Feature, ...]:
+    """Read the polygons of "path" or "path|layername=x" and bring them to a CRS (WKT).
+
+    Without a layer name the first layer with polygons is taken. Broken rings are repaired; what
+    is no polygon is left out with a warning. Raises ImageIOError when the file cannot be read,
+    InvalidOption when it has no such layer or no polygons.
+    """
+    path, options = _parted(source)
+    title = os.path.basename(path) or path
+    with refusing(f"{title} cannot be opened"):
+        dataset = gdal.OpenEx(path, gdal.OF_VECTOR | gdal.OF_VERBOSE_ERROR)
+    if dataset is None:
+        raise ImageIOError(f"{title} cannot be opened: it is no vector file.")
+    layer = _layer(dataset, options, title)
+    if "subset" in options:
+        with refusing(f"{title} cannot be filtered"):
+            layer.SetAttributeFilter(options["subset"])
+    with refusing(f"{title} cannot be read"):
+        features = tuple(_features(layer, title, progress))
+    if not features:
+        raise InvalidOption(f"{title} has no polygons.")
+    reference = layer.GetSpatialRef()
+    return _brought(features, reference.ExportToWkt() if reference else "", crs, title, progress)
+
+
+def polygons_for(
+    name: str, features: Sequence[Feature], field_name: str, names: Sequence[str] = ()
+) -> tuple[Feature, ...]:
+    """Return the features whose field equals an image's name (rule of mosaicking.md 2).
+
+    `names` are all images of the run: only when no feature equals any of them, trailing step
+    suffixes are removed on both sides. Raises InvalidOption when the features lack the field or
+    two images have one name without the suffixes.
+    """
+    names = tuple(dict.fromkeys((*names, name)))
+    known = frozenset(names)
+    keys = [_key(feature, field_name) for feature in features]
+    if any(key in known or _stem(key) in known for key in keys):
+        return tuple(f for f, key in zip(features, keys) if _means(key, name))
+    _refuse_collisions(names)
+    wanted = _plain(name)
+    return tuple(f for f, key in zip(features, keys) if _plain(_stem(key)) == wanted)
+
+
+def _parted(source: str) -> tuple[str, dict[str, str]]:
+    path, *options = source.split("|")
+    pairs = [option.partition("=") for option in options]
+    return path, {key.strip().lower(): value for key, _, value in pairs}
+
+
+def _layer(dataset: gdal.Dataset, options: dict[str, str], title: str) -> ogr.Layer:
+    layers = [dataset.GetLayer(index) for index in range(dataset.GetLayerCount())]
+    listed = ", ".join(layer.GetName() for layer in layers) or "none"
+    if "layername" in options:
+        wanted = options["layername"]
+        found = next((layer for layer in layers if layer.GetName() == wanted), None)
+        if found is None:
+            raise InvalidOption(f"{title} has no layer {wanted!r}; it has {listed}.")
+        return found
+    if options.get("layerid", "").isdigit() and int(options["layerid"]) < len(layers):
+        return layers[int(options["layerid"])]
+    for layer in layers:
+        if ogr.GT_Flatten(layer.GetGeomType()) in _SURFACES:
+            return layer
+    raise InvalidOption(f"{title} has no layer of polygons; its layers are: {listed}.")
+
+
+def _features(layer: ogr.Layer, title: str, progress: Progress) -> Iterator[Feature]:
+    left_out = 0
+    for feature in layer:
+        progress.check()
+        polygons = _polygons(feature.GetGeometryRef())
+        if polygons:
+            yield Feature(wkb_of(polygons), dict(feature.items()))
+        else:
+            left_out += 1
+    if left_out:
+        progress.warn(f"{title}: {left_out} features are no polygons and are left out.")
+
+
+def _polygons(geometry: ogr.Geometry | None) -> list[Any]:
+    """Return the rings of all polygons of a geometry, repaired."""
+    if geometry is None or geometry.IsEmpty():
+        return []
+    geometry = geometry.Clone()
+    geometry.FlattenTo2D()
+    if geometry.HasCurveGeometry():
+        geometry = geometry.GetLinearGeometry()
+    with quiet():
+        if not geometry.IsValid():
+            geometry = geometry.MakeValid()
+    return [] if geometry is None else list(_parts(geometry))
+
+
+def _parts(geometry: ogr.Geometry) -> Iterator[Any]:
+    if ogr.GT_Flatten(geometry.GetGeometryType()) in _POLYGONS:
+        yield from rings_of(bytes(geometry.ExportToWkb(ogr.wkbNDR)))
+        return
+    if ogr.GT_Flatten(geometry.GetGeometryType()) == ogr.wkbGeometryCollection:
+        for index in range(geometry.GetGeometryCount()):
+            yield from _parts(geometry.GetGeometryRef(index))
+
+
+def _brought(
+    features: tuple[Feature, ...], source: str, target: str, title: str, progress: Progress
+) -> tuple[Feature, ...]:
+    """Return the features in the target CRS, edges divided so that they follow the ground."""
+    if not source and target:
+        progress.warn(f"{title} has no CRS; it is taken to be that of the images.")
+    if not source or not target or same_crs(source, target):
+        return features
+    mapping, brought = CrsMapping(source, target), []
+    for feature in features:
+        polygons = rings_of(feature.geometry)
+        spans = [np.ptp(polygon[0], axis=0).max() for polygon in polygons]
+        moved = mapped(densified(polygons, float(max(spans)) / 100 or 1.0), mapping)
+        if not all(np.isfinite(ring).all() for polygon in moved for ring in polygon):
+            progress.warn(f"{title}: a polygon lies where the images' CRS ends; it is left out.")
+            continue
+        brought.append(Feature(wkb_of(moved), feature.values))
+    return tuple(brought)
+
+
+def _key(feature: Feature, field_name: str) -> str:
+    if field_name not in feature.values:
+        listed = ", ".join(feature.values) or "none"
+        raise InvalidOption(f"The layer has no field {field_name!r}; its fields are: {listed}.")
+    value = feature.values[field_name]
+    return "" if value is None else str(value)
+
+
+def _means(key: str, name: str) -> bool:
+    return name in (key, _stem(key))
+
+
+def _stem(key: str) -> str:
+    stem, extension = os.path.splitext(key)
+    return stem if extension.lower() in EXTENSIONS else key
+
+
+def _plain(name: str) -> str:
+    """Return a name without trailing step suffixes."""
+    found = next((step for step in STEPS if name.endswith(step) and name != step), None)
+    return name if found is None else _plain(name[: -len(found)])
+
+
+def _refuse_collisions(names: Sequence[str]) -> None:
+    taken: dict[str, str] = {}
+    for name in names:
+        other = taken.setdefault(_plain(name), name)
+        if other != name:
+            raise InvalidOption(
+                f"No polygon has the name of an image, and without the suffixes of steps {other} "
+                f"and {name} have the same name. Write the images' names into the field."
+            )

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""QGIS styles of footprints, seam cells and seams, as QML."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from xml.sax.saxutils import quoteattr
+
+PALETTE = (
+    "#1f78b4", "#e31a1c", "#33a02c", "#ff7f00", "#6a3d9a", "#b15928", "#17a2a8", "#d4418e",
+    "#7a8b00", "#5b6770",
+)  # fmt: skip
+SEAM, HALO, TEXT = "#e31a1c", "#ffffff", "#1a1a1a"
+
+_HEAD = (
+    "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
+    '<qgis version="3.22" styleCategories="Symbology|Labeling" labelsEnabled="{labels}">\n'
+)
+
+
+def footprints_style(names: Sequence[str], field: str) -> str:
+    """Return a style with an outline in one color for each image, and its name."""
+    colors = [PALETTE[number % len(PALETTE)] for number in range(len(names))]
+    categories = "".join(
+        f'<category symbol="{number}" value={quoteattr(name)} label={quoteattr(name)} '
+        'render="true" type="string"/>\n'
+        for number, name in enumerate(names)
+    )
+    symbols = "".join(_outline(number, color) for number, color in enumerate(colors))
+    renderer = (
+        f'<renderer-v2 type="categorizedSymbol" attr={quoteattr(field)} enableorderby="0" '
+        f'symbollevels="0">\n<categories>\n{categories}</categories>\n'
+        f"<symbols>\n{symbols}</symbols>\n</renderer-v2>\n"
+    )
+    return _document(renderer, _labels(field))
+
+
+def cells_style(field: str) -> str:
+    """Return a style with the outline of seam cells and the name of their image."""
+    return _document(_single(_outline(0, SEAM, width=0.3)), _labels(field))
+
+
+def cuts_style() -> str:
+    """Return a style with red lines of 0.6 mm on a white halo."""
+    halo, line = _line(HALO, 1.4), _line(SEAM, 0.6)
+    symbol = f'<symbol name="0" type="line" alpha="1">\n{halo}{line}</symbol>\n'
+    return _document(_single(symbol), "")
+
+
+def _document(renderer: str, labels: str) -> str:
+    return _HEAD.format(labels=int(bool(labels))) + renderer + labels + "</qgis>\n"
+
+
+def _single(symbol: str) -> str:
+    return (
+        '<renderer-v2 type="singleSymbol" enableorderby="0" symbollevels="0">\n'
+        f"<symbols>\n{symbol}</symbols>\n</renderer-v2>\n"
+    )
+
+
+def _outline(number: int, color: str, width: float = 0.5) -> str:
+    properties = _options(
+        style="no", outline_style="solid", outline_color=_rgb(color), outline_width=str(width),
+        outline_width_unit="MM", joinstyle="round",
+    )  # fmt: skip
+    layer = f'<layer class="SimpleFill" enabled="1" pass="0">\n{properties}</layer>\n'
+    return f'<symbol name="{number}" type="fill" alpha="1">\n{layer}</symbol>\n'
+
+
+def _line(color: str, width: float) -> str:
+    properties = _options(
+        line_style="solid", line_color=_rgb(color), line_width=str(width), line_width_unit="MM",
+        capstyle="round", joinstyle="round",
+    )  # fmt: skip
+    return f'<layer class="SimpleLine" enabled="1" pass="0">\n{properties}</layer>\n'
+
+
+def _options(**values: str) -> str:
+    listed = "".join(
+        f'<Option type="QString" name="{name}" value="{value}"/>\n'
+        for name, value in values.items()
+    )
+    # QGIS before 3.26 reads <prop>, later versions <Option>
+    old = "".join(f'<prop k="{name}" v="{value}"/>\n' for name, value in values.items())
+    return f'<Option type="Map">\n{listed}</Option>\n{old}'
+
+
+def _labels(field: str) -> str:
+    return (
+        '<labeling type="simple">\n<settings calloutType="simple">\n'
+        f'<text-style fieldName={quoteattr(field)} isExpression="0" fontSize="9" '
+        f'fontSizeUnit="Point" textColor="{_rgb(TEXT)}" textOpacity="1">\n'
+        f'<text-buffer bufferDraw="1" bufferSize="1" bufferSizeUnits="MM" '
+        f'bufferColor="{_rgb(HALO)}" bufferOpacity="1" bufferNoFill="0"/>\n</text-style>\n'
+        '<placement placement="1" polygonPlacementFlags="2" centroidInside="1" '
+        'fitInPolygonOnly="0"/>\n'
+        '<rendering drawLabels="1" obstacle="1" scaleVisibility="0"/>\n'
+        "</settings>\n</labeling>\n"
+    )
+
+
+def _rgb(color: str) -> str:
+    red, green, blue = (int(color[at : at + 2], 16) for at in (1, 3, 5))
+    return f"{red},{green},{blue},255"
