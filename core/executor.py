@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from typing import TypeVar
 
 from .progress import SILENT, Progress
@@ -41,21 +42,29 @@ def each(
     """
     count = processors(threads)
     run = _serial if count == 1 else _pooled
+    progress.check()
     try:
-        for done, outcome in enumerate(run(work, items, count), 1):
-            progress.check()
-            yield outcome
-            if total:
-                progress.advance(done / total)
+        # closing: no thread is left when the files are closed, also after an error
+        with closing(run(work, items, count)) as outcomes:
+            for done, outcome in enumerate(outcomes, 1):
+                progress.check()
+                yield outcome
+                if total:
+                    progress.advance(done / total)
     finally:
         handles.close()
 
 
-def _serial(work: Callable[[Item], Done], items: Iterable[Item], count: int) -> Iterator[Done]:
-    return map(work, items)
+def _serial(
+    work: Callable[[Item], Done], items: Iterable[Item], count: int
+) -> Generator[Done, None, None]:
+    for item in items:
+        yield work(item)
 
 
-def _pooled(work: Callable[[Item], Done], items: Iterable[Item], count: int) -> Iterator[Done]:
+def _pooled(
+    work: Callable[[Item], Done], items: Iterable[Item], count: int
+) -> Generator[Done, None, None]:
     waiting: deque[Future[Done]] = deque()
     pool = ThreadPoolExecutor(count, thread_name_prefix="orthoweave")
     try:

@@ -280,10 +280,18 @@ def representable(nodata: float | None, dtype: np.dtype[Any]) -> Any:
     if nodata is None:
         return None
     if dtype.kind == "f":
-        return dtype.type(nodata)
+        limit = float(np.finfo(dtype).max) * (1 + 1e-7)
+        beyond = np.isfinite(nodata) and abs(nodata) > limit
+        return None if beyond else _nearest(nodata, dtype)
     limits = np.iinfo(dtype)
     whole = np.isfinite(nodata) and nodata == int(nodata)
     return dtype.type(int(nodata)) if whole and limits.min <= nodata <= limits.max else None
+
+
+def _nearest(value: float, dtype: np.dtype[Any]) -> Any:
+    """The number of a float type that a declared value means: texts round the largest one up."""
+    limit = float(np.finfo(dtype).max)
+    return dtype.type(min(max(value, -limit), limit) if np.isfinite(value) else value)
 
 
 def beside(marker: Any, dtype: np.dtype[Any]) -> Any:

@@ -110,9 +110,12 @@ def option(kind: Kind, label: str, default: Any = REQUIRED, **declared: Any) -> 
     return dataclasses.field(default=value, metadata={"option": declaration})
 
 
-def redefault(request: type, name: str, default: Any) -> Any:
-    """Declare an inherited option again, with another default and nothing else changed."""
-    declaration = dataclasses.replace(options_of(request)[name], default=default)
+def redefault(request: type, name: str, default: Any, **changes: Any) -> Any:
+    """Declare an option of another request again, with this default.
+
+    `changes` are fields of Option that must differ too, for example `advanced` or `parent`.
+    """
+    declaration = dataclasses.replace(options_of(request)[name], default=default, **changes)
     return dataclasses.field(default=default, metadata={"option": declaration})
 
 

@@ -13,8 +13,11 @@ from .grid import Bounds, Grid, hull, north_up, union
 from .image import Image
 from .progress import SILENT, Progress
 from .raster import CrsMapping, crs_title, parse_crs, same_crs
-from .transform.warped import Warped, lattice_step
+from .transform.warped import Moved, Warped, lattice_step
 from .windows import Window
+
+NOWHERE = (0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
+"""The transform of a file that has none."""
 
 DENSITY = 21
 """Points along each edge of a box that is brought to another CRS."""
@@ -32,6 +35,7 @@ def agree_on_crs(images: Sequence[Image], crs: str | None, progress: Progress = 
             f"{without[0].name} has no coordinate system and {first.name} has "
             f"{crs_title(first.grid.crs)}. Assign one to {without[0].name} first."
         )
+    _refuse_unplaced(images)
     wkt = parse_crs(crs) if crs else images[0].grid.crs
     if without and crs:
         raise IncompatibleImages(
@@ -42,6 +46,16 @@ def agree_on_crs(images: Sequence[Image], crs: str | None, progress: Progress = 
         listed = ", ".join(sorted(others))
         progress.info(f"Images in {listed} are brought to {crs_title(wkt)} as they are read.")
     return wkt
+
+
+def _refuse_unplaced(images: Sequence[Image]) -> None:
+    placed = [image for image in images if image.grid.transform != NOWHERE]
+    if placed and len(placed) < len(images):
+        lost = next(image for image in images if image.grid.transform == NOWHERE)
+        raise IncompatibleImages(
+            f"{lost.name} has no position on the ground (no geotransform) and {placed[0].name} "
+            f"has one. Georeference {lost.name} first."
+        )
 
 
 def bounds_in(grid: Grid, crs: str) -> Bounds:
@@ -102,13 +116,13 @@ def onto(image: Image, grid: Grid, resampling: str, *, strict: bool = False) -> 
     same = same_crs(image.grid.crs, grid.crs)
     if same and grid.matches(image.grid):
         return image
-    if resampling == "nearest" and same:
+    method = "nearest" if image.details.color_table else resampling
+    if method == "nearest" and same:
         snapped = _snapped(image, grid)
         if snapped is not None:
             return snapped
     window = grid.window_of(bounds_in(image.grid, grid.crs))
     mapping = None if same else CrsMapping(grid.crs, image.grid.crs)
-    method = "nearest" if image.details.color_table else resampling
     view = Warped(image, grid.cropped(window), method, mapping, 1, strict)
     return view if same else replace(view, step=lattice_step(view))
 
@@ -118,7 +132,7 @@ def common_canvas(images: Sequence[Image]) -> Grid:
 
     Does not depend on the order of the images. Raises IncompatibleImages for different CRSs.
     """
-    ordered = sorted(images, key=lambda image: image.name)
+    ordered = sorted(images, key=lambda image: (image.name, image.grid.bounds))
     for image in ordered[1:]:
         if not same_crs(image.grid.crs, ordered[0].grid.crs):
             raise IncompatibleImages(
@@ -139,7 +153,7 @@ def _snapped(image: Image, grid: Grid) -> Image | None:
     off = [np.subtract(grid.to_pixel(*a), grid.to_pixel(*b)) for a, b in far]
     if np.abs(off).max() > 0.51:
         return None
-    return Warped(image, moved, "nearest")
+    return Moved(image, moved)
 
 
 def _box_of(boxes: Sequence[Bounds]) -> Bounds:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -15,11 +15,12 @@ import numpy as np
 
 from .errors import ImageIOError
 from .executor import each, processors
-from .image import Array, Image, Pixels, beside, representable, uniform
+from .image import Array, Image, Pixels, beside, constant, representable, uniform
 from .progress import SILENT, Progress
 from .raster.create import Format, Target, create, optimize
 from .raster.stage import staged
 from .raster.style import image_style
+from .survey import OwnCollector
 from .windows import Window, swaths, tiling
 
 BLOCK = 512
@@ -27,7 +28,10 @@ SWATH = 8192
 """Width of the columns in which windows run: the blocks that two rows share stay in memory."""
 
 SAMPLES = 1_000_000
-"""Pixels looked at for the statistics and the stretch of the style."""
+"""Pixels looked at for the statistics."""
+
+KEPT = 4096
+"""Values of a band kept for the stretch of the style."""
 
 
 class Options(Protocol):
@@ -60,44 +64,56 @@ class Options(Protocol):
 
 @dataclass(frozen=True)
 class Written:
-    """What was written: path, pixels, bytes, and the 2-98 % stretch of each band."""
+    """What was written: path, pixels, bytes, and a few thousand valid values[band, sample]."""
 
     path: str
     valid_pixels: int
     moved_from_nodata: int
     bytes: int
-    stretch: tuple[tuple[float, float], ...]
+    sample: Array
 
 
 @dataclass
 class _Tally:
-    """Counts and samples collected while the windows pass."""
+    """Counts valid pixels and keeps every stride-th one in both directions (an OwnCollector)."""
 
     stride: int
     valid: int = 0
-    moved: int = 0
     samples: list[Array] = field(default_factory=list)
 
-    def add(self, window: Window, pixels: Pixels) -> None:
+    def feed(self, index: int, window: Window, pixels: Pixels) -> tuple[int, Array | None]:
         everywhere = uniform(pixels.valid)
         if everywhere is False:
-            return
-        self.valid += window.pixels if everywhere else int(np.count_nonzero(pixels.valid))
+            return 0, None
+        count = window.pixels if everywhere else int(np.count_nonzero(pixels.valid))
         rows = slice(-window.row % self.stride, None, self.stride)
         cols = slice(-window.col % self.stride, None, self.stride)
-        self.samples.append(pixels.values[:, rows, cols][:, pixels.valid[rows, cols]])
+        return count, pixels.values[:, rows, cols][:, pixels.valid[rows, cols]]
+
+    def merge(self, partial: tuple[int, Array | None]) -> None:
+        count, sample = partial
+        self.valid += count
+        if sample is not None:
+            self.samples.append(sample)
 
     def sampled(self, bands: int) -> Array:
         """Return the sampled valid values[band, sample]."""
         return np.concatenate(self.samples, 1) if self.samples else np.empty((bands, 0))
 
 
-def write(image: Image, path: str, request: Options, progress: Progress = SILENT) -> Written:
+def write(
+    image: Image,
+    path: str,
+    request: Options,
+    progress: Progress = SILENT,
+    collectors: Sequence[OwnCollector] = (),
+) -> Written:
     """Write an image as GeoTIFF and its style beside it; every window is computed once.
 
-    The file appears under its name when it is complete. Raises ImageIOError with GDAL's reason.
+    The file appears under its name when it is complete; `collectors` are fed with what is written.
+    Raises ImageIOError with GDAL's reason.
     """
-    form = Format.parse(request.creation_options, image.dtype)
+    form = Format.parse(request.creation_options, image.dtype, cog=request.cog)
     _refuse_full_disk(image, path, form)
     threads = processors(request.threads)
     tally = _Tally(math.ceil(math.sqrt(max(1, image.grid.window.pixels / SAMPLES))))
@@ -106,32 +122,56 @@ def write(image: Image, path: str, request: Options, progress: Progress = SILENT
         block = _block_size(image, request.memory, threads)
         target = create(temporary, image, form, block, threads, name)
         try:
-            _copy(image, target, request, tally, progress.part(0.0, 0.9))
+            _copy(image, target, request, progress.part(0.0, 0.9), (tally, *collectors))
             values = tally.sampled(image.bands)
             target.set_statistics(values, exact=tally.stride == 1)
+            rest = progress.part(0.9, 1.0)
+            overviews = request.build_overviews and not request.cog
+            target.close(_resampling(image) if overviews else "", rest)
         except BaseException:
             target.abandon()
             raise
-        target.close(_resampling(image) if request.build_overviews and not request.cog else "")
         if request.cog:
             progress.phase("Arranging the file for cloud access")
-            optimize(temporary, form, _resampling(image), name)
+            optimize(temporary, form, _resampling(image), name, rest)
         progress.check()
         _forget_companions(path)
-    stretch = _stretch(values)
-    if not image.details.color_table:
-        image_style(path, image.band_names, image.bands, stretch)
-    if tally.moved:
+    sample = values[:, :: max(1, values.shape[1] // KEPT)].copy()
+    written = Written(path, tally.valid, target.moved, os.path.getsize(path), sample)
+    style([image], [written])
+    if target.moved:
         progress.warn(
-            f"{name}: {tally.moved} valid pixels had the output's nodata value in every band and "
+            f"{name}: {target.moved} valid pixels had the output's nodata value in every band and "
             "were moved to the value beside it."
         )
     progress.advance(1.0)
-    return Written(path, tally.valid, tally.moved, os.path.getsize(path), stretch)
+    return written
+
+
+def style(images: Sequence[Image], written: Sequence[Written]) -> None:
+    """Write the styles of files that belong together: one stretch for all of them.
+
+    From the 2 to the 98 % of their pooled valid values, band by band.
+    """
+    stretch = _stretch(np.concatenate([one.sample for one in written], 1))
+    for image, one in zip(images, written):
+        if not image.details.color_table:
+            image_style(
+                one.path,
+                image.band_names,
+                image.bands,
+                stretch,
+                colors=image.details.colors,
+                alpha=image.nodata is None and image.details.validity in ("alpha", "mask"),
+            )
 
 
 def _copy(
-    image: Image, target: Target, request: Options, tally: _Tally, progress: Progress
+    image: Image,
+    target: Target,
+    request: Options,
+    progress: Progress,
+    collectors: Sequence[OwnCollector],
 ) -> None:
     """Compute window after window over the executor and write whole blocks."""
     threads = processors(request.threads)
@@ -140,17 +180,18 @@ def _copy(
     total = math.ceil(area.width / width) * math.ceil(area.height / height)
     marker = representable(image.nodata, image.dtype)
 
-    def compute(window: Window) -> tuple[Window, Pixels, int]:
-        pixels = _assembled(image, window, request.window_size)
-        return (window, *_marked(pixels, marker))
+    def compute(window: Window) -> tuple[Window, Pixels, int, list[Any]]:
+        pixels, moved = _marked(_assembled(image, window, request.window_size), marker)
+        return window, pixels, moved, [one.feed(0, window, pixels) for one in collectors]
 
     windows = _windows(area, width, height)
-    for window, pixels, moved in each(
+    for window, pixels, moved, partials in each(
         compute, windows, threads=threads, progress=progress, total=total
     ):
-        tally.add(window, pixels)
-        tally.moved += moved
+        for collector, partial in zip(collectors, partials):
+            collector.merge(partial)
         target.put(window, pixels)
+        target.moved += moved
 
 
 def _windows(area: Window, width: int, height: int) -> Iterator[Window]:
@@ -164,14 +205,19 @@ def _assembled(image: Image, window: Window, size: int) -> Pixels:
     values = np.empty((image.bands, *window.shape), image.dtype)
     valid = np.empty(window.shape, bool)
     alpha: Array | None = None
+    known: set[bool | None] = set()
     for part in tiling(window, size, size):
         pixels = image.read(part)
+        known.add(uniform(pixels.valid))
         rows, cols = part.within(window)
         values[:, rows, cols], valid[rows, cols] = pixels.values, pixels.valid
         if pixels.alpha is not None:
             alpha = np.zeros(window.shape, pixels.alpha.dtype) if alpha is None else alpha
             alpha[rows, cols] = pixels.alpha
-    return Pixels(values, valid, alpha)
+    everywhere = known.pop() if len(known) == 1 else None
+    return Pixels(
+        values, valid if everywhere is None else constant(everywhere, window.shape), alpha
+    )
 
 
 def _marked(pixels: Pixels, marker: Any) -> tuple[Pixels, int]:
@@ -218,12 +264,17 @@ def _block_size(image: Image, memory: int, threads: int) -> int:
     return block
 
 
-def _chunk(image: Image, block: int, memory: int, threads: int) -> tuple[int, int]:
-    """Width and height of the windows: whole blocks, a few of them side by side."""
+def _chunk(image: Image, block: tuple[int, int], memory: int, threads: int) -> tuple[int, int]:
+    """Width and height of the windows: whole blocks, a few of them side by side.
+
+    Small blocks are bundled; a strip is always written whole.
+    """
     room = (memory << 20) / (2 * threads + 2) / _pixel_bytes(image)
-    across = max(1, min(4, int(room // (block * block))))
-    fair = math.ceil(image.grid.width / block / threads)
-    return (block * max(1, min(across, fair)), block)
+    width = block[0] * max(1, min(BLOCK, int(room // block[1])) // block[0])
+    height = block[1] * max(1, min(BLOCK, int(room // width)) // block[1])
+    across = max(1, min(4, int(room // (width * height))))
+    fair = math.ceil(image.grid.width / width / threads)
+    return (width * max(1, min(across, fair)), height)
 
 
 def _resampling(image: Image) -> str:

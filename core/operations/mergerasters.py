@@ -71,11 +71,7 @@ class Request(ImageField, Merging, Images):
     def __post_init__(self) -> None:
         """Check the options."""
         super().__post_init__()
-        if self.seamlines and self.rule not in SEAM_RULES:
-            raise InvalidOption(
-                f"Overlap rule: {self.rule} does not follow seams. Rules that do: "
-                f"{', '.join(SEAM_RULES)}."
-            )
+        refuse_seamless_rule(self.rule, bool(self.seamlines))
 
 
 @dataclass(frozen=True)
@@ -100,6 +96,7 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
         skip_unreadable=request.skip_unreadable,
         progress=progress,
     )
+    skipped = len(expand(request.images)) - len(images)
     output = refuse_overwriting(request.output, [image.path for image in images])
     merged = apply(images, request, progress)
     progress.phase("Writing the mosaic")
@@ -112,7 +109,7 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
     return Result(
         output,
         images_used=len(images),
-        images_skipped=len(expand(request.images)) - len(images),
+        images_skipped=skipped,
         covered=covered,
         read_bytes=bytes_read() - started,
         written_bytes=written.bytes,
@@ -149,6 +146,8 @@ def assemble(
             f"{moved} of {len(images)} images do not lie on the mosaic's pixels and are resampled "
             f"({how.resampling})."
         )
+    if how.resampling != "nearest" and moved and images[0].details.color_table:
+        progress.warn("Images with a color table are resampled with nearest neighbors.")
     kind = _type_of(images, how.output_type, progress)
     return mosaic(
         seen,
@@ -184,6 +183,14 @@ def cells_of(
     if without:
         progress.warn(f"Without a seam cell, used only to fill gaps: {', '.join(without)}.")
     return Burned(grid, tuple(shapes))
+
+
+def refuse_seamless_rule(rule: str, seams: bool) -> None:
+    """Raise InvalidOption when there are seams and the rule cannot follow them."""
+    if seams and rule not in SEAM_RULES:
+        raise InvalidOption(
+            f"Overlap rule: {rule} does not follow seams. Rules that do: {', '.join(SEAM_RULES)}."
+        )
 
 
 def refuse_different(images: Sequence[Image], rule: str) -> None:
@@ -228,6 +235,8 @@ def _type_of(images: Sequence[Image], wanted: str, progress: Progress) -> np.dty
     if wanted != "same":
         return np.dtype(wanted)
     kind = np.result_type(*[image.dtype for image in images])
+    if kind.kind == "i" and kind.itemsize > max(image.dtype.itemsize for image in images):
+        kind = kind if kind.itemsize < 8 else np.dtype(np.float64)
     names = sorted({image.dtype.name for image in images})
     if len(names) > 1:
         progress.info(f"The images are {', '.join(names)}; the mosaic is {kind.name}.")
@@ -249,6 +258,9 @@ def _nodata_of(
             f"Nodata {chosen:g} cannot be stored as {kind.name}. Give another OUTPUT_NODATA or "
             "OUTPUT_TYPE."
         )
+    if kind.kind == "f" and all(image.details.validity == "all" for image in images):
+        # NaN is how decimal numbers say so; nothing is invented
+        chosen = float("nan") if chosen is None else chosen
     if len({f"{value}" for value in declared}) > 1:
         listed = ", ".join(sorted({f"{value:g}" for value in declared}))
         progress.info(f"Declared nodata values: {listed}; the mosaic uses {chosen:g}.")

@@ -4,19 +4,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
 from osgeo import gdal, gdal_array
 
-from ..errors import InvalidOption
+from ..errors import ImageIOError, InvalidOption
 from ..image import Array, Image, Pixels, representable, uniform
+from ..progress import SILENT, Progress
 from ..windows import Window
 from .errors import refusing
-from .source import NAMED_COLORS
+from .source import NAMED_COLORS, open_image
 
 FLUSH = 16 << 20
 """Bytes after which finished blocks leave GDAL's cache."""
@@ -31,9 +34,13 @@ class Format:
     options: tuple[tuple[str, str], ...]
 
     @classmethod
-    def parse(cls, text: str | None, dtype: np.dtype[Any]) -> Format:
-        """Read KEY=VALUE|KEY=VALUE; raises InvalidOption for anything else."""
+    def parse(cls, text: str | None, dtype: np.dtype[Any], *, cog: bool = False) -> Format:
+        """Read KEY=VALUE|KEY=VALUE; `cog` allows the options of GDAL's COG driver too.
+
+        Raises InvalidOption for another form, and for keys and values that GDAL would ignore.
+        """
         found: dict[str, str] = {}
+        known = {**(_known_options("COG") if cog else {}), **_known_options("GTiff")}
         for piece in filter(None, (text or "").split("|")):
             key, equals, value = piece.partition("=")
             if not equals or not key.strip():
@@ -42,6 +49,7 @@ class Format:
                     "with |."
                 )
             found[key.strip().upper()] = value.strip()
+            _refuse_unknown(key.strip().upper(), value.strip(), known)
         if found.get("PREDICTOR", "").lower() == "auto":
             found["PREDICTOR"] = "3" if dtype.kind == "f" else "2"
         if found.get("COMPRESS", "NONE").upper() not in ("DEFLATE", "LZW", "ZSTD"):
@@ -58,6 +66,29 @@ class Format:
         return [f"{key}={value}" for key, value in {**defaults, **dict(self.options)}.items()]
 
 
+def _known_options(driver: str) -> dict[str, tuple[str, ...]]:
+    """Return the creation options of a driver with the words that each takes, () = any text."""
+    listed = gdal.GetDriverByName(driver).GetMetadataItem("DMD_CREATIONOPTIONLIST") or ""
+    found = {}
+    for declared in re.findall(r"<Option .*?(?:/>|</Option>)", listed, re.DOTALL):
+        name = re.search(r"name=['\"](\w+)['\"]", declared)
+        if name:
+            words = re.findall(r"<Value[^>]*>([^<]+)</Value>", declared)
+            found[name.group(1)] = tuple(words) if "string-select" in declared else ()
+    return found
+
+
+def _refuse_unknown(key: str, value: str, known: Mapping[str, tuple[str, ...]]) -> None:
+    if key not in known:
+        near = get_close_matches(key, known, 1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise InvalidOption(f"Creation options: {key} is not an option of GeoTIFF.{hint}")
+    if known[key] and value.upper() not in known[key]:
+        raise InvalidOption(
+            f"Creation options: {key} is {value!r}; this GDAL knows {', '.join(known[key])}."
+        )
+
+
 @contextmanager
 def _config(key: str, value: str) -> Iterator[None]:
     """Set a GDAL option for this thread only, and only for a moment."""
@@ -72,8 +103,9 @@ def _config(key: str, value: str) -> Iterator[None]:
 class Target:
     """A GeoTIFF under construction."""
 
-    def __init__(self, dataset: gdal.Dataset, image: Image, block: int, title: str) -> None:
-        self.block = block
+    def __init__(self, dataset: gdal.Dataset, image: Image, title: str) -> None:
+        self.block: tuple[int, int] = tuple(dataset.GetRasterBand(1).GetBlockSize())
+        self.moved = 0
         self._dataset: Any = dataset
         self._bands = image.bands
         self._title = title
@@ -112,18 +144,24 @@ class Target:
             if not exact:
                 target.SetMetadataItem("STATISTICS_APPROXIMATE", "YES")
 
-    def close(self, overviews: str = "") -> None:
-        """Finish the file; `overviews` is their resampling, "" for none."""
+    def close(self, overviews: str = "", progress: Progress = SILENT) -> None:
+        """Finish the file; `overviews` is their resampling, "" for none.
+
+        Raises ImageIOError when what is on disk is not complete.
+        """
         path = self._dataset.GetDescription()
         with refusing(f"{self._title} cannot be written"):
             self._dataset.FlushCache()
-            if overviews:
-                levels = _levels(self._dataset)
-                if levels:
-                    self._dataset.BuildOverviews(overviews, levels)
-            self._dataset = None
+        levels = _levels(self._dataset) if overviews else []
+        if levels:
+            with refusing(f"{self._title} cannot be written"), _heard(progress) as callback:
+                self._dataset.BuildOverviews(overviews, levels, callback=callback)
         with refusing(f"{self._title} cannot be written"):
-            gdal.OpenEx(path, gdal.OF_RASTER | gdal.OF_VERBOSE_ERROR)
+            self._dataset = None
+        try:
+            open_image(path)
+        except ImageIOError as error:
+            raise ImageIOError(f"{self._title} cannot be written: it ends too early.") from error
 
     def abandon(self) -> None:
         """Close the file without caring what is in it."""
@@ -134,21 +172,36 @@ class Target:
             gdal.PopErrorHandler()
 
 
+@contextmanager
+def _heard(progress: Progress) -> Iterator[Callable[..., int]]:
+    """Give GDAL's callback for a listener; a stop that GDAL reports as failure is Cancelled."""
+
+    def callback(fraction: float, _message: str, _data: Any) -> int:
+        progress.advance(fraction)
+        return 0 if progress.cancelled() else 1
+
+    try:
+        yield callback
+    finally:
+        progress.check()
+
+
 def create(path: str, image: Image, form: Format, block: int, threads: int, title: str) -> Target:
     """Create a tiled GeoTIFF that declares what the image declares.
 
     Raises ImageIOError with GDAL's reason, naming the file by its title.
     """
     mode = _validity(image)
+    colored = image.details.colors[:3] == ("red", "green", "blue")
     options = form.listed(
         TILED="YES",
-        BLOCKXSIZE=str(block),
-        BLOCKYSIZE=str(block),
+        **_block_options(form, image, block),
         BIGTIFF="IF_SAFER",
         SPARSE_OK="TRUE",
         NUM_THREADS=str(threads),
-        **({"ALPHA": "UNSPECIFIED"} if mode == "alpha" else {}),
-        **({"PHOTOMETRIC": "RGB"} if image.details.colors[:3] == ("red", "green", "blue") else {}),
+        # without these GDAL takes the fourth of four byte bands for alpha
+        ALPHA="YES" if mode == "alpha" else "NO",
+        PHOTOMETRIC="RGB" if colored else "MINISBLACK",
     )
     count = image.bands + (mode == "alpha")
     code = gdal_array.NumericTypeCodeToGDALTypeCode(image.dtype)
@@ -156,6 +209,8 @@ def create(path: str, image: Image, form: Format, block: int, threads: int, titl
         driver = gdal.GetDriverByName("GTiff")
         grid = image.grid
         dataset = driver.Create(path, grid.width, grid.height, count, code, options)
+        if dataset is None:
+            raise RuntimeError(gdal.GetLastErrorMsg())
         dataset.SetGeoTransform(grid.transform)
         if grid.crs:
             dataset.SetProjection(grid.crs)
@@ -165,22 +220,35 @@ def create(path: str, image: Image, form: Format, block: int, threads: int, titl
         if mode == "mask":
             with _config("GDAL_TIFF_INTERNAL_MASK", "YES"):
                 dataset.CreateMaskBand(gdal.GMF_PER_DATASET)
-    return Target(dataset, image, block, title)
+    return Target(dataset, image, title)
 
 
-def optimize(path: str, form: Format, overviews: str, title: str) -> None:
+def _block_options(form: Format, image: Image, block: int) -> dict[str, str]:
+    """Square blocks; strips, when the user wants them, of as many pixels."""
+    if dict(form.options).get("TILED", "YES").upper() in ("YES", "TRUE", "ON", "1"):
+        return {"BLOCKXSIZE": str(block), "BLOCKYSIZE": str(block)}
+    rows = block * block // image.grid.width
+    return {"BLOCKYSIZE": str(min(block, max(1, rows), image.grid.height))}
+
+
+def optimize(
+    path: str, form: Format, overviews: str, title: str, progress: Progress = SILENT
+) -> None:
     """Rewrite a finished GeoTIFF as Cloud-Optimized GeoTIFF under the same name."""
-    keep = {"COMPRESS", "LEVEL", "QUALITY", "NUM_THREADS", "BIGTIFF"}
-    options = [f"{key}={value}" for key, value in form.options if key in keep]
-    options += [f"RESAMPLING={overviews}"]
-    if any(key == "PREDICTOR" for key, _ in form.options):
-        options.append("PREDICTOR=YES")
+    known = _known_options("COG")
+    renamed = {"ZLEVEL": "LEVEL", "ZSTD_LEVEL": "LEVEL", "JPEG_QUALITY": "QUALITY"}
+    given = {renamed.get(key, key): value for key, value in form.options}
+    if "PREDICTOR" in given:
+        given["PREDICTOR"] = "YES"
+    options = [f"{key}={value}" for key, value in given.items() if key in known]
+    options += [f"OVERVIEW_RESAMPLING={overviews}"]
     plain = path + ".ovr"
     os.replace(path, plain)
     try:
-        with refusing(f"{title} cannot be written"):
+        with refusing(f"{title} cannot be written"), _heard(progress) as callback:
             source = gdal.OpenEx(plain, gdal.OF_RASTER)
-            finished = gdal.GetDriverByName("COG").CreateCopy(path, source, 0, options)
+            driver = gdal.GetDriverByName("COG")
+            finished = driver.CreateCopy(path, source, 0, options, callback=callback)
             del finished, source
     finally:
         os.remove(plain)
@@ -220,8 +288,9 @@ def _validity(image: Image) -> str:
 
 
 def _opacity(pixels: Pixels, dtype: np.dtype[Any]) -> Array:
-    if pixels.alpha is not None:
-        return np.where(pixels.valid, pixels.alpha.astype(dtype), dtype.type(0))
+    # 255 of a byte would be hardly visible among 16-bit numbers
+    if pixels.alpha is not None and pixels.alpha.dtype == dtype:
+        return np.where(pixels.valid, pixels.alpha, dtype.type(0))
     top = 1 if dtype.kind == "f" else np.iinfo(dtype).max
     return np.where(pixels.valid, dtype.type(top), dtype.type(0))
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from osgeo import osr
 
-from ..errors import ImageIOError, InvalidOption
+from ..errors import ImageIOError, IncompatibleImages, InvalidOption
 from ..image import Array
 from .errors import quiet, refusing
 
@@ -89,7 +89,12 @@ class CrsMapping:
         # PROJ objects belong to one thread
         known: dict[Any, Any] = _transformations.__dict__
         if self not in known:
-            known[self] = osr.CoordinateTransformation(
-                reference(self.source), reference(self.target)
-            )
+            ends = reference(self.source), reference(self.target)
+            try:
+                with refusing("CRS"):
+                    known[self] = osr.CoordinateTransformation(*ends)
+            except ImageIOError as error:
+                raise IncompatibleImages(
+                    f"No way is known from {crs_title(self.source)} to {crs_title(self.target)}."
+                ) from error
         return known[self]

@@ -10,13 +10,16 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from osgeo import gdal
+from osgeo import gdal, gdal_array
 
 from ..image import Array
-from ..windows import Window
+from ..windows import Window, tiling
 from .errors import refusing
 
 HANDLES = 16
@@ -29,13 +32,20 @@ sources of a VRT) is as large as it is allowed to be, and closing is what emptie
 BLOCKS = 48 << 20
 """Bytes of decoded blocks kept for later windows."""
 
+LONG, LARGE = 8192, 1 << 22
+"""Longest unit, px, and most pixels of a unit: strips that are larger are cut."""
+
+Key = tuple[str, int, int]
+
 
 class _Pool:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.handles: dict[int, OrderedDict[str, gdal.Dataset]] = {}
         self.fresh: dict[int, int] = {}
-        self.blocks: OrderedDict[tuple[str, int, int], Array] = OrderedDict()
+        self.blocks: OrderedDict[Key, Array] = OrderedDict()
+        self.passed: OrderedDict[Key, Array] = OrderedDict()
+        self.flying: dict[Key, Future[Array]] = {}
         self.kept = 0
         self.decoded = 0
 
@@ -44,40 +54,77 @@ class _Pool:
         if path not in mine:
             while len(mine) >= HANDLES:
                 mine.popitem(last=False)
-            mine[path] = gdal.OpenEx(path, gdal.OF_RASTER | gdal.OF_VERBOSE_ERROR)
+            found = gdal.OpenEx(path, gdal.OF_RASTER | gdal.OF_VERBOSE_ERROR)
+            if found is None:
+                raise RuntimeError(gdal.GetLastErrorMsg())
+            mine[path] = found
         mine.move_to_end(path)
         return mine[path]
 
-    def count(self, size: int) -> None:
+    def count(self, size: int, block_bytes: int) -> None:
         thread = threading.get_ident()
         with self.lock:
             self.decoded += size
         self.fresh[thread] = self.fresh.get(thread, 0) + size
-        if self.fresh[thread] > REFRESH:
+        # a strip that is cut is decoded again by each new handle
+        if self.fresh[thread] > max(REFRESH, block_bytes):
             self.handles.pop(thread, None)
             self.fresh[thread] = 0
 
-    def take(self, key: tuple[str, int, int]) -> Array | None:
+    def known(self, key: Key) -> Future[Array] | None:
+        """Return a block that is kept or on its way, None for any other."""
         with self.lock:
-            found = self.blocks.get(key)
-            if found is not None:
-                self.blocks.move_to_end(key)
+            return self._known(key)
+
+    def claim(self, key: Key) -> Future[Array] | None:
+        """Return a block that is kept or on its way, else None: the caller has to decode it."""
+        with self.lock:
+            found = self._known(key)
+            if found is None:
+                self.flying[key] = Future()
             return found
 
-    def keep(self, key: tuple[str, int, int], values: Array) -> None:
+    def _known(self, key: Key) -> Future[Array] | None:
+        for shelf in (self.blocks, self.passed):
+            if key in shelf:
+                shelf.move_to_end(key)
+                block: Future[Array] = Future()
+                block.set_result(shelf[key])
+                return block
+        return self.flying.get(key)
+
+    def land(self, key: Key, values: Array) -> None:
+        """Hand a claimed block to the threads that wait for it, and keep it."""
         with self.lock:
-            if key in self.blocks:
-                return
             self.blocks[key] = values
             self.kept += values.nbytes
-            while self.kept > BLOCKS:
-                self.kept -= self.blocks.popitem(last=False)[1].nbytes
+            block = self.flying.pop(key)
+        block.set_result(values)
+
+    def crash(self, key: Key, error: BaseException) -> None:
+        """Tell waiting threads that a claimed block cannot be had; nothing if it was landed."""
+        with self.lock:
+            block = self.flying.pop(key, None)
+        if block is not None:
+            block.set_exception(error)
+
+    def spare(self, keys: Iterable[Key]) -> None:
+        """Note that windows have passed these blocks; forget such blocks first, then old ones."""
+        with self.lock:
+            for key in keys:
+                values = self.blocks.pop(key, None)
+                if values is not None:
+                    self.passed[key] = values
+            while self.kept > BLOCKS and (self.passed or self.blocks):
+                shelf = self.passed or self.blocks
+                self.kept -= shelf.popitem(last=False)[1].nbytes
 
     def close(self) -> None:
         with self.lock:
             self.handles.clear()
             self.fresh.clear()
             self.blocks.clear()
+            self.passed.clear()
             self.kept = 0
 
 
@@ -94,46 +141,89 @@ def close() -> None:
     _pool.close()
 
 
-def read_block_mask(path: str, window: Window) -> Array:
+@dataclass(frozen=True)
+class Stored:
+    """How a file stores its pixels: where, size, block (width, height), type of all bands."""
+
+    path: str
+    size: Window
+    block: tuple[int, int]
+    dtype: np.dtype[Any]
+
+    @property
+    def unit(self) -> tuple[int, int]:
+        """Width and height of what is decoded and kept at once.
+
+        Blocks, or parts of strips that are very wide or high, or several low strips.
+        """
+        width = min(self.block[0], LONG)
+        height = min(self.block[1], max(1, LARGE // width))
+        return width * max(1, 128 // width), height * max(1, 64 // height)
+
+    @property
+    def block_bytes(self) -> int:
+        """Size of one band's block."""
+        return self.block[0] * self.block[1] * self.dtype.itemsize
+
+
+def read_mask(path: str, window: Window) -> Array:
     """Return the per-dataset mask [row, col] of a window."""
     with refusing(_sentence(path, window)):
         band = _pool.dataset(path).GetRasterBand(1).GetMaskBand()
         return np.asarray(band.ReadAsArray(*_box(window)))
 
 
-def read_values(path: str, window: Window, size: Window, block: tuple[int, int]) -> Array:
+def read_values(stored: Stored, window: Window) -> Array:
     """Return all bands[band, row, col] of a window; blocks decoded before are not decoded again.
 
-    `size` is the window of the whole file, `block` its block's width and height.
+    Blocks that other windows need too are kept; one that another thread is decoding is waited
+    for. Every thread first decodes what it has claimed, so that two never wait for each other.
     """
-    aligned = window.aligned(*block).clipped(size)
-    if aligned == window:
-        return _decode(path, window)
-    pieces = [
-        (piece, _pool.take((path, piece.col, piece.row))) for piece in _blocks(aligned, block)
-    ]
-    out: Array | None = None
-    for piece, values in pieces:
-        if values is not None:
-            out = _paste(out, window, piece, values)
-    missing = [piece for piece, values in pieces if values is None]
-    for run in _runs(missing):
-        decoded = _decode(path, run)
-        out = _paste(out, window, run, decoded)
-        for piece in _blocks(run, block):
-            if not window.contains(piece):
-                rows, cols = piece.within(run)
-                _pool.keep((path, piece.col, piece.row), decoded[:, rows, cols].copy())
+    aligned = window.aligned(*stored.unit).clipped(stored.size)
+    pieces = list(tiling(aligned, *stored.unit))
+    blocks: list[tuple[Window, Future[Array]]] = []
+    mine: list[Window] = []
+    for piece in pieces:
+        key = _key(stored, piece)
+        block = _pool.known(key) if window.contains(piece) else _pool.claim(key)
+        mine += [piece] if block is None else []
+        blocks += [] if block is None else [(piece, block)]
+    if aligned == window and not blocks:
+        return _decode(stored, window)
+    out = _decoded_here(stored, window, mine)
+    for piece, block in blocks:
+        out = _paste(out, window, piece, block.result())
+    _pool.spare(_key(stored, piece) for piece in pieces if _passed(piece, window))
     if out is None:
         raise ValueError("an empty window was read")
     return out
 
 
-def _blocks(area: Window, block: tuple[int, int]) -> Iterator[Window]:
-    width, height = block
-    for row in range(area.row, area.bottom, height):
-        for col in range(area.col, area.right, width):
-            yield Window(col, row, width, height).clipped(area)
+def _decoded_here(stored: Stored, window: Window, mine: list[Window]) -> Array | None:
+    """Decode the claimed blocks of a window and give them to everybody."""
+    out: Array | None = None
+    try:
+        for run in _runs(mine):
+            decoded = _decode(stored, run)
+            out = _paste(out, window, run, decoded)
+            for piece in tiling(run, *stored.unit):
+                if not window.contains(piece):
+                    rows, cols = piece.within(run)
+                    _pool.land(_key(stored, piece), decoded[:, rows, cols].copy())
+    except BaseException as error:
+        for piece in mine:
+            _pool.crash(_key(stored, piece), error)
+        raise
+    return out
+
+
+def _key(stored: Stored, piece: Window) -> Key:
+    return (stored.path, piece.col, piece.row)
+
+
+def _passed(piece: Window, window: Window) -> bool:
+    """Windows come row by row: what ends inside this one is hardly needed again."""
+    return piece.bottom <= window.bottom and piece.right <= window.right
 
 
 def _runs(pieces: list[Window]) -> list[Window]:
@@ -165,11 +255,13 @@ def _paste(out: Array | None, window: Window, piece: Window, values: Array) -> A
     return out
 
 
-def _decode(path: str, window: Window) -> Array:
-    with refusing(_sentence(path, window)):
-        values = np.asarray(_pool.dataset(path).ReadAsArray(*_box(window)))
+def _decode(stored: Stored, window: Window) -> Array:
+    kind = gdal_array.NumericTypeCodeToGDALTypeCode(stored.dtype)
+    with refusing(_sentence(stored.path, window)):
+        found = _pool.dataset(stored.path).ReadAsArray(*_box(window), buf_type=kind)
+        values = np.asarray(found)
     values = values.reshape(-1, *window.shape)
-    _pool.count(values.nbytes)
+    _pool.count(values.nbytes, stored.block_bytes)
     return values
 
 

@@ -8,9 +8,12 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 
+from osgeo import gdal
+
 from ..errors import ImageIOError, IncompatibleImages, InvalidOption
 from ..progress import SILENT, Progress
 from .crs import crs_title
+from .errors import quiet
 from .source import RasterImage, open_image
 from .stage import make_folder
 
@@ -95,8 +98,22 @@ def refuse_overwriting(path: str, inputs: Iterable[str]) -> str:
             raise InvalidOption(
                 f"Output would overwrite the input {os.path.basename(source)}. Choose another name."
             )
+        if os.path.exists(path) and any(_same_file(path, part) for part in _parts(source)):
+            raise InvalidOption(
+                f"Output would overwrite {os.path.basename(path)}, a part of the input "
+                f"{os.path.basename(source)}. Choose another name."
+            )
     make_folder(os.path.dirname(path))
     return path
+
+
+def _parts(path: str) -> tuple[str, ...]:
+    """Files that a virtual raster is made of."""
+    if not path.lower().endswith(".vrt"):
+        return ()
+    with quiet():
+        dataset = gdal.OpenEx(path, gdal.OF_RASTER)
+    return tuple(dataset.GetFileList() or ()) if dataset is not None else ()
 
 
 def _same_file(a: str, b: str) -> bool:
@@ -107,7 +124,7 @@ def _same_file(a: str, b: str) -> bool:
 
 def _paths(entry: str) -> list[str]:
     if os.path.isdir(entry):
-        inside = [os.path.join(entry, name) for name in os.listdir(entry)]
+        inside = [os.path.join(entry, name) for name in _inside(entry)]
         found = [p for p in inside if p.lower().endswith(EXTENSIONS) and not _hidden(p)]
         return _sorted(found) or _nothing(entry)
     if os.path.exists(entry):
@@ -118,6 +135,14 @@ def _paths(entry: str) -> list[str]:
     if ":" in entry or entry.startswith("/vsi"):
         return [entry]
     raise InvalidOption(f"{os.path.basename(entry)} does not exist in {_folder(entry)}.")
+
+
+def _inside(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ImageIOError(f"Folder {folder} cannot be read: {reason}.") from error
 
 
 def _nothing(entry: str) -> list[str]:
@@ -133,13 +158,13 @@ def _hidden(path: str) -> bool:
 
 
 def _sorted(paths: Iterable[str]) -> list[str]:
-    return [os.path.abspath(path) for path in sorted(paths, key=_natural)]
+    return [os.path.abspath(path) for path in sorted(sorted(paths), key=_natural)]
 
 
 def _natural(path: str) -> list[tuple[int, int, str]]:
     """Key that puts img_2 before img_10."""
     pieces = re.split(r"(\d+)", path.lower())
-    return [(0, int(p), "") if p.isdigit() else (1, 0, p) for p in pieces]
+    return [(0, int(p), "") if p.isdecimal() else (1, 0, p) for p in pieces]
 
 
 def _introduce(images: Sequence[RasterImage], nodata: float | None, progress: Progress) -> None:

@@ -56,6 +56,11 @@ class RasterImage:
         return None
 
     @property
+    def stored(self) -> handles.Stored:
+        """How its pixels lie in the file."""
+        return handles.Stored(self.path, self.grid.window, self.block, self.dtype)
+
+    @property
     def always_valid(self) -> bool:
         """True when the file has no way to say that a pixel is not valid."""
         can = self.nodata is not None or self.alpha_band or self.has_mask or self.dtype.kind == "f"
@@ -65,11 +70,11 @@ class RasterImage:
         self, window: Window, bands: Sequence[int] | None = None, rounded: bool = True
     ) -> Pixels:
         """Read a window; raises ImageIOError with the file, the window and GDAL's reason."""
-        values = handles.read_values(self.path, window, self.grid.window, self.block)
+        values = handles.read_values(self.stored, window)
         alpha = None
         if self.alpha_band:
             alpha = values[self.alpha_band - 1]
-            values = np.delete(values, self.alpha_band - 1, axis=0)
+            values = _without(values, self.alpha_band - 1)
         valid = self._valid(values, alpha, window)
         if bands is not None:
             values = values[[band - 1 for band in bands]]
@@ -85,7 +90,7 @@ class RasterImage:
         if alpha is not None:
             invalid = _either(invalid, alpha == 0)
         if self.has_mask:
-            invalid = _either(invalid, handles.read_block_mask(self.path, window) == 0)
+            invalid = _either(invalid, handles.read_mask(self.path, window) == 0)
         if invalid is None or not invalid.any():
             return constant(True, window.shape)
         return ~invalid
@@ -107,6 +112,12 @@ class RasterImage:
         return found
 
 
+def _without(values: Array, band: int) -> Array:
+    """Leave a band out; the last one, as alpha mostly is, without copying."""
+    last = band == len(values) - 1
+    return values[:-1] if last else np.delete(values, band, axis=0)
+
+
 def _either(a: Mask | None, b: Mask) -> Mask:
     return b if a is None else a | b
 
@@ -126,8 +137,10 @@ def open_image(path: str, nodata: float | None = None) -> RasterImage:
     alpha = next((i + 1 for i, b in enumerate(bands) if _is_alpha(b)), 0)
     data = [band for i, band in enumerate(bands) if i + 1 != alpha] or bands
     alpha = alpha if len(data) < len(bands) else 0
-    _refuse_complex(title, data)
-    _refuse_truncated(title, path, dataset, bands[0])
+    _refuse_type(title, data)
+    _refuse_control_points(title, dataset)
+    _refuse_truncated(title, path, dataset, bands)
+    dtype = _common_type(data)
     declared = tuple(_nodata(band) if nodata is None else float(nodata) for band in data)
     mask = bool(bands[0].GetMaskFlags() & gdal.GMF_PER_DATASET) and not (
         bands[0].GetMaskFlags() & gdal.GMF_ALPHA
@@ -136,10 +149,10 @@ def open_image(path: str, nodata: float | None = None) -> RasterImage:
         path=path,
         name=_name(path),
         grid=_grid(dataset),
-        dtype=_common_type(data),
+        dtype=dtype,
         nodata_values=declared,
         band_names=tuple(band.GetDescription() or "" for band in data),
-        details=_details(dataset, data, _validity(declared, alpha, mask)),
+        details=_details(dataset, data, _validity(declared, dtype, alpha, mask)),
         block=tuple(bands[0].GetBlockSize()),
         alpha_band=alpha,
         has_mask=mask,
@@ -159,8 +172,10 @@ def _nodata(band: gdal.Band) -> float | None:
     return None if value is None else float(value)
 
 
-def _validity(declared: tuple[float | None, ...], alpha: int, mask: bool) -> str:
-    if any(value is not None for value in declared):
+def _validity(
+    declared: tuple[float | None, ...], dtype: np.dtype[Any], alpha: int, mask: bool
+) -> str:
+    if any(representable(value, dtype) is not None for value in declared):
         return "nodata"
     return "alpha" if alpha else "mask" if mask else "all"
 
@@ -189,24 +204,40 @@ def _details(dataset: gdal.Dataset, bands: list[gdal.Band], validity: str) -> De
     )
 
 
-def _refuse_complex(title: str, bands: list[gdal.Band]) -> None:
+def _refuse_type(title: str, bands: list[gdal.Band]) -> None:
     if any(gdal.DataTypeIsComplex(band.DataType) for band in bands):
         raise IncompatibleImages(
             f"{title} holds complex values, which cannot be used. Convert it to amplitude first."
         )
+    # GDAL < 3.7 says so beside the type and hands the bytes out unsigned
+    if any(b.GetMetadataItem("PIXELTYPE", "IMAGE_STRUCTURE") == "SIGNEDBYTE" for b in bands):
+        raise IncompatibleImages(
+            f"{title} holds signed bytes, which cannot be used. Convert it to Int16 first."
+        )
 
 
-def _refuse_truncated(title: str, path: str, dataset: gdal.Dataset, band: gdal.Band) -> None:
-    """Raise ImageIOError when the last block of a GeoTIFF lies behind the end of the file."""
+def _refuse_control_points(title: str, dataset: gdal.Dataset) -> None:
+    if dataset.GetGCPCount() and dataset.GetGeoTransform(can_return_null=True) is None:
+        raise IncompatibleImages(
+            f"{title} is placed by ground control points only. Warp it to a grid first."
+        )
+
+
+def _refuse_truncated(
+    title: str, path: str, dataset: gdal.Dataset, bands: Sequence[gdal.Band]
+) -> None:
+    """Raise ImageIOError when a last block of a GeoTIFF lies behind the end of the file."""
     if dataset.GetDriver().ShortName != "GTiff" or not os.path.isfile(path):
         return
-    width, height = band.GetBlockSize()
-    at = f"{(dataset.RasterXSize - 1) // width}_{(dataset.RasterYSize - 1) // height}"
-    offset = band.GetMetadataItem(f"BLOCK_OFFSET_{at}", "TIFF")
-    length = band.GetMetadataItem(f"BLOCK_SIZE_{at}", "TIFF")
-    needed = int(offset or 0) + int(length or 0)
-    if needed > os.path.getsize(path):
+    has, needed = os.path.getsize(path), 0
+    for band in bands:
+        width, height = band.GetBlockSize()
+        at = f"{(dataset.RasterXSize - 1) // width}_{(dataset.RasterYSize - 1) // height}"
+        offset = band.GetMetadataItem(f"BLOCK_OFFSET_{at}", "TIFF")
+        length = band.GetMetadataItem(f"BLOCK_SIZE_{at}", "TIFF")
+        needed = max(needed, int(offset or 0) + int(length or 0))
+    if needed > has:
         raise ImageIOError(
-            f"{title} is cut off: it needs at least {needed} bytes and has "
-            f"{os.path.getsize(path)}. Copy or download it again."
+            f"{title} is cut off: it needs at least {needed} bytes and has {has}. "
+            "Copy or download it again."
         )

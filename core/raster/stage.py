@@ -30,9 +30,7 @@ def staged(path: str) -> Iterator[str]:
     except OSError as error:
         raise ImageIOError(f"{name} cannot be written in {folder}: {_reason(error)}.") from error
     finally:
-        for left in (temporary, temporary + ".msk", temporary + ".aux.xml", temporary + ".ovr"):
-            with suppress(OSError):
-                os.remove(left)
+        _remove_left(folder, os.path.basename(temporary))
 
 
 def make_folder(folder: str) -> None:
@@ -43,6 +41,14 @@ def make_folder(folder: str) -> None:
         raise ImageIOError(f"Folder {folder} cannot be created: {_reason(error)}.") from error
     if not os.access(folder, os.W_OK):
         raise ImageIOError(f"Folder {folder} cannot be written. Choose another one.")
+
+
+def _remove_left(folder: str, temporary: str) -> None:
+    """Remove the temporary file, if it still is there, and what GDAL put beside it."""
+    for entry in os.listdir(folder):
+        if entry == temporary or entry.startswith(temporary + "."):
+            with suppress(OSError):
+                os.remove(os.path.join(folder, entry))
 
 
 def _reason(error: OSError) -> str:

@@ -25,6 +25,24 @@ FAR = -1e9
 
 
 @dataclass(frozen=True)
+class Moved(View):
+    """The image below, its pixels unchanged on another grid of the same size."""
+
+    target: Grid
+
+    @property
+    def grid(self) -> Grid:
+        """The other grid."""
+        return self.target
+
+    def read(
+        self, window: Window, bands: Sequence[int] | None = None, rounded: bool = True
+    ) -> Pixels:
+        """Read the image below."""
+        return self.source.read(window, bands, rounded)
+
+
+@dataclass(frozen=True)
 class Warped(View):
     """The image below, resampled onto a target grid.
 
@@ -75,12 +93,14 @@ class Warped(View):
         if needed.pixels > PIECE and window.pixels > 1:
             return self._in_parts(window, bands, dtype)
         pixels = self.source.read(needed, bands, rounded=dtype == self.source.dtype)
-        resample = _separable if rows.shape[1] == 1 and cols.shape[0] == 1 else _general
-        values = resample(pixels, x, y, needed) if self.resampling != "nearest" else None
         center = _at(pixels.valid, cols, rows, needed)
-        if values is None:
-            iy, ix = _nearest(cols, rows, needed)
+        iy, ix = _nearest(cols, rows, needed)
+        if self.resampling == "nearest":
             return Pixels(pixels.values[:, iy, ix], center)
+        resample = _separable if self._parallel else _general
+        values, share = resample(_finite(pixels), x, y, needed)
+        if share is not None:
+            values = _renormalized(values, share, pixels.values, iy, ix)
         if self.strict:
             center = center & _whole(pixels.valid, x, y, needed)
         return Pixels(values.astype(dtype, copy=False), center)
@@ -104,6 +124,11 @@ class Warped(View):
             np.concatenate([a.valid, b.valid], axis),
         )
 
+    @property
+    def _parallel(self) -> bool:
+        """True when source rows and columns run along those of the target."""
+        return self.mapping is None and not self.target.rotated and not self.source.grid.rotated
+
     def _positions(self, window: Window) -> tuple[Floats, Floats, tuple[float, float]]:
         """Source (cols, rows) of pixel centers, 0 = center of the first source pixel.
 
@@ -115,7 +140,7 @@ class Warped(View):
         if self.mapping is None:
             c0, a, b, r0, d, e = _composed(self.target, self.source.grid)
             scale = (max(abs(a), abs(b)), max(abs(d), abs(e)))
-            if b == 0 and d == 0:
+            if self._parallel:
                 return c0 + a * col - 0.5, r0 + e * row - 0.5, scale
             return c0 + a * col + b * row - 0.5, r0 + d * col + e * row - 0.5, scale
         cols, rows = self._on_lattice(window)
@@ -234,44 +259,57 @@ def _whole(valid: Mask, x: Taps, y: Taps, needed: Window) -> Mask:
     return good
 
 
-def _separable(pixels: Pixels, x: Taps, y: Taps, needed: Window) -> Array:
-    """Resample rows, then columns; invalid pixels take no part."""
+def _finite(pixels: Pixels) -> Pixels:
+    """Keep infinite values from spreading; their own pixels keep them."""
+    if pixels.values.dtype.kind != "f" or np.isfinite(pixels.values).all():
+        return pixels
+    finite = np.isfinite(pixels.values)
+    valid = pixels.valid & finite.all(0)
+    return Pixels(np.where(finite, pixels.values, pixels.values.dtype.type(0)), valid)
+
+
+def _separable(pixels: Pixels, x: Taps, y: Taps, needed: Window) -> tuple[Array, Array | None]:
+    """Resample rows, then columns; invalid pixels take no part.
+
+    Returns sums and, where something is missing, the weight that they have; the same for a
+    pixel whatever else its window holds.
+    """
     weight = (
         _inside_weight(x, needed.col, needed.width),
         _inside_weight(y, needed.row, needed.height),
     )
-    masked = not pixels.all_valid
+    everywhere = pixels.all_valid
+    if everywhere and all(inside for _, _, inside in weight):
+        return _two_passes(pixels.values, weight), None
     values = pixels.values
-    if masked:
-        values = np.where(pixels.valid, values, values.dtype.type(0))
-        share = _two_passes(pixels.valid.astype(values.dtype)[None], weight)
-    else:
-        share = np.multiply.outer(weight[1][1].sum(0), weight[0][1].sum(0))[None]
-    found = _two_passes(values, weight)
-    return _renormalized(found, share, pixels, x, y, needed)
+    values = values if everywhere else np.where(pixels.valid, values, values.dtype.type(0))
+    share = _two_passes(pixels.valid.astype(values.dtype)[None], weight)
+    return _two_passes(values, weight), share
 
 
-def _inside_weight(axis: Taps, start: int, size: int) -> tuple[list[Integers], Floats]:
-    """Clipped indices of every tap of an axis, and weights that are 0 beyond the image."""
-    index, weights = [], []
+Inside = tuple[list[Integers], Floats, bool]
+"""Indices of each tap, weights that are 0 beyond the image, whether nothing lies beyond."""
+
+
+def _inside_weight(axis: Taps, start: int, size: int) -> Inside:
+    index, weights, whole = [], [], True
     for k, weight in enumerate(axis[1]):
         at, inside = _clipped(np.ravel(axis[0]) + k, start, size)
         index.append(at)
         weights.append(np.where(inside, np.ravel(weight), 0.0))
-    return index, np.array(weights)
+        whole &= bool((inside | (np.ravel(weight) == 0)).all())
+    return index, np.array(weights), whole
 
 
-def _two_passes(
-    values: Array, weight: tuple[tuple[list[Integers], Floats], tuple[list[Integers], Floats]]
-) -> Array:
-    (cols, wx), (rows, wy) = weight
+def _two_passes(values: Array, weight: tuple[Inside, Inside]) -> Array:
+    (cols, wx, _), (rows, wy, _) = weight
     wx, wy = wx.astype(values.dtype), wy.astype(values.dtype)
     first = sum(values[:, at] * w[:, None] for at, w in zip(rows, wy))
     return np.asarray(sum(np.take(first, at, 2) * w for at, w in zip(cols, wx)))
 
 
-def _general(pixels: Pixels, x: Taps, y: Taps, needed: Window) -> Array:
-    """Resample at any positions, tap by tap; invalid pixels take no part."""
+def _general(pixels: Pixels, x: Taps, y: Taps, needed: Window) -> tuple[Array, Array]:
+    """Resample at any positions, tap by tap; sums and their weight, as in `_separable`."""
     values = np.where(pixels.valid, pixels.values, pixels.values.dtype.type(0))
     found = np.zeros((len(values), *np.broadcast(x[0], y[0]).shape), values.dtype)
     share = np.zeros((1, *found.shape[1:]), values.dtype)
@@ -282,18 +320,15 @@ def _general(pixels: Pixels, x: Taps, y: Taps, needed: Window) -> Array:
             weight = (wx * wy * (inside_x & inside_y)).astype(values.dtype)
             found += values[:, iy, ix] * weight
             share[0] += pixels.valid[iy, ix] * weight
-    return _renormalized(found, share, pixels, x, y, needed)
+    return found, share
 
 
-def _renormalized(
-    found: Array, share: Array, pixels: Pixels, x: Taps, y: Taps, needed: Window
-) -> Array:
+def _renormalized(found: Array, share: Array, values: Array, iy: Integers, ix: Integers) -> Array:
     """Divide by the weight of valid pixels; too little of it leaves the nearest pixel's value."""
+    # rounding of the weights must not show where nothing is missing
+    share = np.where(np.abs(share - 1) < 1e-5, share.dtype.type(1), share)
     enough = share > 0.2
     if enough.all():
-        return found / share
-    center = [(axis[0] + np.argmax(axis[1], 0)) for axis in (x, y)]
-    ix, _ = _clipped(center[0], needed.col, needed.width)
-    iy, _ = _clipped(center[1], needed.row, needed.height)
+        return np.asarray(found / share)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(enough, found / share, pixels.values[:, iy, ix])
+        return np.where(enough, found / share, values[:, iy, ix])

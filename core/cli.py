@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The command line: one sub-command for each operation, made from its request."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import pkgutil
+import re
+import shutil
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from difflib import get_close_matches
+from types import ModuleType
+from typing import Any, NoReturn, TextIO
+
+from . import operations as installed
+from .errors import Cancelled, InvalidOption, OrthoweaveError
+from .options import Kind, Option, build, options_of, values_of
+from .progress import Progress
+from .provenance import package_version
+
+FAILED, STOPPED = 1, 130
+NEGATIVE = re.compile(r"-[\d.]")
+
+
+def main(arguments: Sequence[str] | None = None, package: ModuleType = installed) -> int:
+    """Run one operation of a package; return 0, 1 after an error or 130 when the user stopped it.
+
+    `arguments` are those of the process when not given.
+    """
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        return _run(given, operations(package))
+    except OrthoweaveError as error:
+        sys.stderr.write(f"{error}\n")
+        return FAILED
+    except Cancelled:
+        sys.stderr.write("Stopped; nothing was left half-written.\n")
+        return STOPPED
+
+
+def operations(package: ModuleType) -> dict[str, ModuleType]:
+    """Return the modules of a package that are operations, by id."""
+    names = sorted(found.name for found in pkgutil.iter_modules(package.__path__))
+    modules = {name: importlib.import_module(f"{package.__name__}.{name}") for name in names}
+    return {
+        name: module
+        for name, module in modules.items()
+        if hasattr(module, "Request") and hasattr(module, "run")
+    }
+
+
+def parser(known: Mapping[str, ModuleType]) -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    whole = _Parser(prog="orthoweave", description=_sentence(sys.modules[__package__ or ""]))
+    whole.add_argument("--version", action="version", version=f"orthoweave {package_version()}")
+    commands = whole.add_subparsers(dest="operation", metavar="operation", title="operations")
+    for name, module in known.items():
+        text = (module.__doc__ or "").strip()
+        command = commands.add_parser(
+            name,
+            help=_escaped(_sentence(module)),
+            description=_escaped(text),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        _add_options(command, options_of(module.Request))
+    return whole
+
+
+def _run(given: list[str], known: Mapping[str, ModuleType]) -> int:
+    found, rest = parser(known).parse_known_args(_joined(given))
+    if found.operation is None:
+        raise InvalidOption(f"Name an operation: {', '.join(known)}. --help says more.")
+    module = known[found.operation]
+    declared = options_of(module.Request)
+    if rest:
+        raise InvalidOption(_unknown(rest[0], found.operation, declared))
+    values = {name: getattr(found, name) for name in declared}
+    request = build(module.Request, {n: v for n, v in values.items() if v is not None})
+    stop = threading.Event()
+    progress = Lines(sys.stderr, stop, verbose=found.verbose)
+    with _interruptible(stop), progress:
+        result = module.run(request, progress)
+    _show(result, as_json=found.json)
+    return 0
+
+
+class Lines(Progress):
+    """Progress as lines of text, with a moving last line on a terminal."""
+
+    def __init__(self, stream: TextIO, stop: threading.Event, *, verbose: bool = False) -> None:
+        self._stream, self._stop, self._verbose = stream, stop, verbose
+        self._moving = stream.isatty()
+        self._done, self._doing, self._shown = 0, "", ""
+
+    def __enter__(self) -> Lines:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._clear()
+
+    def advance(self, fraction: float) -> None:
+        """Move the percentage; it never goes back."""
+        self._done = max(self._done, int(100 * min(fraction, 1.0)))
+        self._draw()
+
+    def phase(self, text: str) -> None:
+        """Show what is being done now."""
+        self._doing = text
+        if self._verbose:
+            self._say(text)
+        self._draw()
+
+    def info(self, text: str) -> None:
+        """Show a decision or a number when asked to be verbose."""
+        if self._verbose:
+            self._say(text)
+
+    def warn(self, text: str) -> None:
+        """Show a warning."""
+        self._say(f"Warning: {text}")
+
+    def cancelled(self) -> bool:
+        """Return True after Ctrl-C."""
+        return self._stop.is_set()
+
+    def _say(self, text: str) -> None:
+        self._clear()
+        self._stream.write(f"{text}\n")
+
+    def _draw(self) -> None:
+        columns = shutil.get_terminal_size().columns
+        line = f"{self._done:3d} % {self._doing}"[: columns - 1]
+        if self._moving and line != self._shown:
+            self._clear()
+            self._stream.write(line)
+            self._stream.flush()
+            self._shown = line
+
+    def _clear(self) -> None:
+        if self._shown:
+            self._stream.write("\r" + " " * len(self._shown) + "\r")
+            self._shown = ""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise InvalidOption(f"{message[:1].upper()}{message[1:]}.")
+
+
+def _sentence(module: ModuleType) -> str:
+    return (module.__doc__ or "").strip().partition("\n")[0]
+
+
+def _escaped(text: str) -> str:
+    return text.replace("%", "%%")
+
+
+def _add_options(command: argparse.ArgumentParser, declared: Mapping[str, Option]) -> None:
+    groups = {
+        title: command.add_argument_group(title) for title in ("inputs", "advanced", "outputs")
+    }
+    for name, option in declared.items():
+        title = "advanced" if option.advanced else "inputs"
+        group = groups["outputs" if option.kind.destination else title]
+        group.add_argument(_flag_of(name), dest=name, **_shape(option))
+    group = command.add_argument_group("this run")
+    group.add_argument("--json", action="store_true", help="Write the result as JSON.")
+    group.add_argument("--verbose", action="store_true", help="Say what is done and decided.")
+
+
+def _flag_of(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _shape(option: Option) -> dict[str, Any]:
+    text = _escaped(option.summary + (" Required." if option.required else ""))
+    shape: dict[str, Any] = {"help": text, "metavar": option.kind.value.split()[0].upper()}
+    if option.kind is Kind.RASTERS:
+        return {**shape, "metavar": "IMAGE", "nargs": "+", "action": "extend"}
+    if option.kind is Kind.FLAG:
+        return {**shape, "metavar": "yes|no", "nargs": "?", "const": True}
+    return shape
+
+
+def _joined(given: list[str]) -> list[str]:
+    """Tie values such as -10,20,0,5 to their option, or argparse takes them for options."""
+    tied: list[str] = []
+    for text in given:
+        if tied and NEGATIVE.match(text) and re.fullmatch(r"--[a-z][\w-]*", tied[-1]):
+            tied[-1] += f"={text}"
+        else:
+            tied.append(text)
+    return tied
+
+
+def _unknown(text: str, operation: str, declared: Mapping[str, Option]) -> str:
+    flag = text.partition("=")[0]
+    near = get_close_matches(flag, [_flag_of(name) for name in declared], 1, 0.5)
+    hint = f" Did you mean {near[0]}?" if near else ""
+    return f"{flag} is not an option of {operation}.{hint}"
+
+
+@contextmanager
+def _interruptible(stop: threading.Event) -> Iterator[None]:
+    """Turn the first Ctrl-C into a request to stop; the second one ends the process."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def ask(*_: object) -> None:
+        stop.set()
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _show(result: Any, *, as_json: bool) -> None:
+    values = {name: value for name, value in values_of(result).items() if value is not None}
+    if as_json:
+        sys.stdout.write(json.dumps(values, indent=2, ensure_ascii=False, default=str) + "\n")
+        return
+    for name, value in values.items():
+        label = options_of(result)[name].label
+        listed = value if isinstance(value, list) else [value]
+        sys.stdout.writelines(f"{label}: {item}\n" for item in listed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Outline the valid pixels of every image as a polygon."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..deps import require
+from ..errors import InvalidOption
+from ..options import Kind, option, result
+from ..placement import agree_on_crs
+from ..progress import SILENT, Progress
+from ..provenance import recorded
+from ..raster import RasterImage, crs_title, open_images, refuse_overwriting
+from ..requests import ImageField, Images
+from ..seams.cells import union_area
+from ..survey import survey
+from ..vector import Feature, Footprint, FootprintTrace, Layer, always_valid, write_layers
+from ..vector.styles import footprints_style
+
+FIELDS = (
+    ("path", "string"),
+    ("bands", "integer"),
+    ("pixel_size_x", "real"),
+    ("pixel_size_y", "real"),
+    ("valid_pixels", "integer"),
+    ("valid_fraction", "real"),
+    ("area", "real"),
+)
+RESERVED = ("fid", "geom", "priority", *(name for name, _ in FIELDS))
+
+
+@dataclass(frozen=True)
+class Outlining:
+    """How valid pixels become polygons; shared with the seamlines."""
+
+    crs: str | None = option(
+        Kind.CRS, "CRS", None, advanced=True, help="CRS of the result; empty: of the first image."
+    )
+    min_hole: float = option(
+        Kind.NUMBER,
+        "Smallest hole",
+        0.0,
+        unit="px",
+        minimum=0,
+        advanced=True,
+        help="Holes of fewer pixels than this are closed; 0 keeps all.",
+    )
+    min_part: float = option(
+        Kind.NUMBER,
+        "Smallest part",
+        0.0,
+        unit="px",
+        minimum=0,
+        advanced=True,
+        help="Parts of fewer pixels than this are dropped; 0 keeps all.",
+    )
+
+
+@dataclass(frozen=True)
+class Request(ImageField, Outlining, Images):
+    """Options of the run."""
+
+    simplify: float = option(
+        Kind.NUMBER,
+        "Simplification",
+        0.0,
+        unit="px",
+        minimum=0,
+        advanced=True,
+        help="How far a simplified outline may be off; 0 follows the edges of pixels exactly.",
+    )
+    output: str = option(Kind.VECTOR_OUT, "Footprints", help="A GeoPackage, layer footprints.")
+
+    def __post_init__(self) -> None:
+        """Check the options."""
+        super().__post_init__()
+        refuse_reserved(self.image_field_name)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What the run gives."""
+
+    output: str = result(Kind.VECTOR_OUT, "Footprints")
+    images_used: int | None = result(Kind.INTEGER, "Images used")
+    union_area: float | None = result(Kind.NUMBER, "Area of the union")
+    empty_count: int | None = result(Kind.INTEGER, "Images without valid pixel")
+
+
+@recorded
+def run(request: Request, progress: Progress = SILENT) -> Result:
+    """Outline the images of the request and write the polygons."""
+    require("scipy", "Footprints")
+    require("shapely", "Footprints")
+    images = open_images(
+        request.images,
+        nodata=request.nodata,
+        skip_unreadable=request.skip_unreadable,
+        progress=progress,
+    )
+    output = refuse_overwriting(request.output, [image.path for image in images])
+    crs = agree_on_crs(images, request.crs, progress)
+    progress.phase("Outlining the valid pixels")
+    footprints = outlined(images, crs, request, request.simplify, progress.part(0, 0.95))
+    warn_of_empty(footprints, progress)
+    write_layers(output, [footprint_layer(footprints, crs, request.image_field_name)])
+    area = union_area([footprint.geometry for footprint in footprints])
+    empty = sum(footprint.empty for footprint in footprints)
+    progress.info(
+        f"{len(images) - empty} of {len(images)} images cover {area:.6g} square units of "
+        f"{crs_title(crs)}. The footprints are {output}."
+    )
+    return Result(output, images_used=len(images), union_area=area, empty_count=empty)
+
+
+def outlined(
+    images: Sequence[RasterImage],
+    crs: str,
+    request: Request | Outlining,
+    simplify: float = 0.0,
+    progress: Progress = SILENT,
+) -> tuple[Footprint, ...]:
+    """Return the footprint of each image in a CRS, reading only images that may be invalid."""
+    found = []
+    for image, part in zip(images, progress.split(len(images))):
+        with FootprintTrace([image]) as trace:
+            look(image, trace, getattr(request, "threads", 0), part)
+            found += trace.footprints(
+                crs, min_part=request.min_part, min_hole=request.min_hole, simplify=simplify
+            )
+    return tuple(found)
+
+
+def look(image: RasterImage, trace: FootprintTrace, threads: int, progress: Progress) -> None:
+    """Feed an image to its trace, unless all its pixels must be valid."""
+    progress.check()
+    if not always_valid(image):
+        survey([image], own=[trace], canvas=image.grid, threads=threads, progress=progress)
+    progress.advance(1.0)
+
+
+def footprint_layer(footprints: Sequence[Footprint], crs: str, field: str) -> Layer:
+    """Return footprints as a styled layer; images without valid pixel have no feature."""
+    features = tuple(_feature(footprint, field) for footprint in footprints if not footprint.empty)
+    names = [footprint.name for footprint in footprints if not footprint.empty]
+    fields = ((field, "string"), *FIELDS)
+    style = footprints_style(names, field)
+    return Layer("footprints", "MultiPolygon", crs, fields, features, style)
+
+
+def warn_of_empty(footprints: Sequence[Footprint], progress: Progress) -> None:
+    """Warn once of the images without valid pixel."""
+    names = [footprint.name for footprint in footprints if footprint.empty]
+    if names:
+        progress.warn(f"Without any valid pixel, so without footprint: {', '.join(names)}.")
+
+
+def refuse_reserved(field: str) -> None:
+    """Raise InvalidOption when the field of the image's name is one the layers have already."""
+    if not field.strip() or field.lower() in RESERVED:
+        raise InvalidOption(
+            f"Field with the image's name: {field!r} is taken. Choose another name, for example "
+            "image."
+        )
+
+
+def _feature(footprint: Footprint, field: str) -> Feature:
+    values = {
+        field: footprint.name,
+        "path": footprint.path,
+        "bands": footprint.bands,
+        "pixel_size_x": footprint.pixel_size[0],
+        "pixel_size_y": footprint.pixel_size[1],
+        "valid_pixels": footprint.valid_pixels,
+        "valid_fraction": footprint.valid_pixels / footprint.pixels,
+        "area": footprint.area,
+    }
+    return Feature(footprint.geometry, values)
