@@ -11,6 +11,7 @@ from qgis.core import (
     QgsProcessingFeedback,
     QgsProcessingLayerPostProcessorInterface,
 )
+from qgis.PyQt import sip
 
 
 class DefaultStyle(QgsProcessingLayerPostProcessorInterface):
@@ -26,10 +27,10 @@ class DefaultStyle(QgsProcessingLayerPostProcessorInterface):
 
 
 def style_loaded(paths: Iterable[str], context: QgsProcessingContext) -> None:
-    """Give those of the files that are going to be loaded the style of their file.
-
-    Each layer has its own object: the context deletes it.
-    """
+    """Give those of the files that are going to be loaded the style of their file."""
     for path in paths:
         if context.willLoadLayerOnCompletion(path):
-            context.layerToLoadOnCompletionDetails(path).setPostProcessor(DefaultStyle())
+            style = DefaultStyle()
+            context.layerToLoadOnCompletionDetails(path).setPostProcessor(style)
+            # the context deletes it; without this Python would do so at the end of this line
+            sip.transferto(style, None)

@@ -262,7 +262,8 @@ def settled(values: Array, dtype: np.dtype[Any], nodata: float | None) -> Array:
         out = values.astype(dtype, copy=False)
     else:
         limits = np.iinfo(dtype)
-        out = np.rint(values)
+        # whole numbers are exact in double precision up to 53 bits
+        out = np.rint(values) if values.dtype.kind == "f" else values.astype(np.float64)
         np.clip(out, *_float_limits(limits, out.dtype), out=out)
         out = out.astype(dtype)
     marker = representable(nodata, dtype)

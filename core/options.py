@@ -144,7 +144,8 @@ def verify(request: Any) -> None:
     """
     for name, declared in options_of(request).items():
         value = getattr(request, name)
-        if value is None or (declared.required and value in ("", ())):
+        empty = isinstance(value, (str, tuple, list)) and not value
+        if value is None or (declared.required and empty):
             if declared.required:
                 raise InvalidOption(f"{declared.label} ({name.upper()}) is missing.")
             continue

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ..deps import require
@@ -103,7 +103,15 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
     output = refuse_overwriting(request.output, [image.path for image in images])
     crs = agree_on_crs(images, request.crs, progress)
     progress.phase("Outlining the valid pixels")
-    footprints = outlined(images, crs, request, request.simplify, progress.part(0, 0.95))
+    footprints = [
+        trace.footprints(
+            crs,
+            min_part=request.min_part,
+            min_hole=request.min_hole,
+            simplify=request.simplify,
+        )[0]
+        for trace in traces(images, request.threads, progress.part(0, 0.95))
+    ]
     warn_of_empty(footprints, progress)
     write_layers(output, [footprint_layer(footprints, crs, request.image_field_name)])
     area = union_area([footprint.geometry for footprint in footprints])
@@ -115,30 +123,17 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
     return Result(output, images_used=len(images), union_area=area, empty_count=empty)
 
 
-def outlined(
-    images: Sequence[RasterImage],
-    crs: str,
-    request: Request | Outlining,
-    simplify: float = 0.0,
-    progress: Progress = SILENT,
-) -> tuple[Footprint, ...]:
-    """Return the footprint of each image in a CRS, reading only images that may be invalid."""
-    found = []
+def traces(
+    images: Sequence[RasterImage], threads: int, progress: Progress = SILENT
+) -> Iterator[FootprintTrace]:
+    """Yield the trace of each image; only images that can hold invalid pixels are read."""
     for image, part in zip(images, progress.split(len(images))):
+        part.check()
         with FootprintTrace([image]) as trace:
-            look(image, trace, getattr(request, "threads", 0), part)
-            found += trace.footprints(
-                crs, min_part=request.min_part, min_hole=request.min_hole, simplify=simplify
-            )
-    return tuple(found)
-
-
-def look(image: RasterImage, trace: FootprintTrace, threads: int, progress: Progress) -> None:
-    """Feed an image to its trace, unless all its pixels must be valid."""
-    progress.check()
-    if not always_valid(image):
-        survey([image], own=[trace], canvas=image.grid, threads=threads, progress=progress)
-    progress.advance(1.0)
+            if not always_valid(image):
+                survey([image], own=[trace], canvas=image.grid, threads=threads, progress=part)
+            yield trace
+        part.advance(1.0)
 
 
 def footprint_layer(footprints: Sequence[Footprint], crs: str, field: str) -> Layer:

@@ -53,8 +53,8 @@ class Footprint:
 
     @property
     def empty(self) -> bool:
-        """True when no pixel is valid."""
-        return self.valid_pixels == 0
+        """True when there is nothing to outline."""
+        return not rings_of(self.geometry)
 
     @property
     def area(self) -> float:

@@ -138,7 +138,6 @@ def test_a_value_that_cannot_be_used_gives_a_sentence(values, sentence):
     assert str(caught.value) == sentence
 
 
-@pytest.mark.xfail(strict=False, reason="only an empty tuple is refused so far")
 def test_an_empty_list_of_images_is_missing():
     with pytest.raises(InvalidOption, match="Images \\(IMAGES\\) is missing"):
         request(images=[])
