@@ -5,13 +5,19 @@ from __future__ import annotations
 
 from .base import OperationAlgorithm
 from .checkinstallation import CheckInstallation
+from .footprints import Footprints
 from .globalregression import GlobalRegression
 from .mergerasters import MergeRasters
+from .mosaicpipeline import MosaicPipeline
 from .sampledata import SampleData
+from .voronoiseamlines import VoronoiSeamlines
 
 ALGORITHMS: tuple[type[OperationAlgorithm], ...] = (
     GlobalRegression,
+    Footprints,
+    VoronoiSeamlines,
     MergeRasters,
+    MosaicPipeline,
     CheckInstallation,
     SampleData,
 )

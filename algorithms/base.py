@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -22,13 +22,15 @@ from ..core.errors import Cancelled, OrthoweaveError
 from ..core.options import Kind, Option, build, options_of, unknown_name
 from ..core.raster import expand, open_image
 from .feedback import FeedbackProgress
+from .loading import announce, open_styled
 from .parameters import output, parameter
-from .styles import style_loaded
 from .texts import GROUPS, first_sentence, paragraphs, tr
 from .values import crs_text, flattened, is_null, plain
 
 ROOT = Path(__file__).resolve().parents[1]
-HOMEPAGE = "https://github.com/orthoweave/orthoweave"
+PAGES = "https://github.com/orthoweave/orthoweave/blob/main/docs/algorithms"
+INPUTS = (Kind.RASTERS, Kind.RASTER)
+VECTOR_FILES = ["gpkg", "shp", "geojson", "json", "fgb", "gml", "kml", "sqlite", "tab"]
 
 
 class OperationAlgorithm(QgsProcessingAlgorithm):
@@ -38,6 +40,9 @@ class OperationAlgorithm(QgsProcessingAlgorithm):
     title = ""
     group_id = ""
     keywords: tuple[str, ...] = ()
+
+    _prepared: dict[str, Any]
+    _written: Sequence[str] = ()
 
     def createInstance(self) -> OperationAlgorithm:
         return type(self)()
@@ -70,7 +75,7 @@ class OperationAlgorithm(QgsProcessingAlgorithm):
         return tr(paragraphs(type(self).__doc__ or ""))
 
     def helpUrl(self) -> str:
-        return HOMEPAGE
+        return f"{PAGES}/{self.name()}.md"
 
     def initAlgorithm(self, configuration: Mapping[str, Any] | None = None) -> None:
         for name, option in _in_dialog_order(self.operation.Request):
@@ -127,11 +132,19 @@ class OperationAlgorithm(QgsProcessingAlgorithm):
             return {}
         except OrthoweaveError as error:
             raise QgsProcessingException(str(error)) from error
-        if getattr(request, "load_outputs", False):
-            _announce(result, context)
         outputs = self._outputs(request, result)
-        style_loaded(map(str, flattened(list(outputs.values()))), context)
+        if getattr(request, "load_outputs", False):
+            for name, option in options_of(result).items():
+                if option.kind is Kind.RASTERS:
+                    announce(outputs.get(name.upper(), ()), name.upper(), context)
+        self._written = [str(value) for value in flattened(list(outputs.values()))]
         return outputs
+
+    def postProcessAlgorithm(
+        self, context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> dict[str, Any]:
+        open_styled(self._written, context)
+        return {}
 
     def _request(self, given: Mapping[str, Any]) -> Any:
         return build(self.operation.Request, given)
@@ -244,19 +257,6 @@ def _in_dialog_order(request: type) -> list[tuple[str, Option]]:
     return sorted(options_of(request).items(), key=place)
 
 
-def _announce(result: Any, context: QgsProcessingContext) -> None:
-    """Ask QGIS to load the images of a result once the run is over."""
-    if context.project() is None:
-        return
-    for name, option in options_of(result).items():
-        paths = getattr(result, name) if option.kind is Kind.RASTERS else None
-        for path in paths or ():
-            details = QgsProcessingContext.LayerDetails(
-                Path(path).stem, context.project(), name.upper()
-            )
-            context.addLayerToLoadOnCompletion(path, details)
-
-
 def _output_crs(given: Mapping[str, Any]) -> QgsCoordinateReferenceSystem:
     """Return the CRS asked for, else that of the first image; invalid when there is none."""
     text = given.get("crs")
@@ -266,7 +266,3 @@ def _output_crs(given: Mapping[str, Any]) -> QgsCoordinateReferenceSystem:
         except OrthoweaveError:  # the worker says what is wrong with it
             text = ""
     return QgsCoordinateReferenceSystem(text or "")
-
-
-INPUTS = (Kind.RASTERS, Kind.RASTER)
-VECTOR_FILES = ["gpkg", "shp", "geojson", "json", "fgb", "gml", "kml", "sqlite", "tab"]

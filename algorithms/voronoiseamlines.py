@@ -18,8 +18,8 @@ class VoronoiSeamlines(OperationAlgorithm):
     and <i>cuts</i> (one line for each seam). The cells fit together exactly: no gaps, no
     overlaps, also where many images meet.
 
-    <b>How to read the numbers.</b> The gap area and the overlap area are measured on the written
-    cells and are 0 apart from rounding. Images without a cell, for example because they lie
+    <b>How to read the numbers.</b> The gap area and the overlap area are measured on the cells
+    and are 0 apart from rounding. Images without a cell, for example because they lie
     inside others, are listed with the reason.
 
     Needs the Python packages SciPy and Shapely.

@@ -259,13 +259,15 @@ def settled(values: Array, dtype: np.dtype[Any], nodata: float | None) -> Array:
     nodata moves to the nearest other legal value, on the side it came from.
     """
     if dtype.kind == "f":
-        out = values.astype(dtype, copy=False)
+        with np.errstate(over="ignore"):
+            out = values.astype(dtype, copy=False)
     else:
         limits = np.iinfo(dtype)
         # whole numbers are exact in double precision up to 53 bits
         out = np.rint(values) if values.dtype.kind == "f" else values.astype(np.float64)
         np.clip(out, *_float_limits(limits, out.dtype), out=out)
-        out = out.astype(dtype)
+        with np.errstate(invalid="ignore"):  # NaN of pixels that are not valid
+            out = out.astype(dtype)
     marker = representable(nodata, dtype)
     if marker is None or np.isnan(marker):
         return out

@@ -43,7 +43,16 @@ class Source:
 def sources() -> list[Source]:
     """Return the product's Python files that git knows or would add."""
     listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.py"],
+        [
+            "git",
+            "-c",
+            "safe.directory=*",
+            "ls-files",
+            "--cached",
+            "--others",
+            "--exclude-standard",
+            "*.py",
+        ],
         cwd=ROOT,
         capture_output=True,
         text=True,

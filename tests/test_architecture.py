@@ -20,7 +20,7 @@ TIERS = (
     ("windows", "grid", "image", "landscape"),
     ARRAYS,
     ("raster", "vector"),
-    ("executor", "placement"),
+    ("executor", "placement", "clock"),
     ("survey", "write", "provenance"),
     ("operations",),
     ("cli",),
@@ -29,7 +29,7 @@ TIERS = (
 
 GDAL_HOMES = ("raster", "vector")
 OPTIONAL = ("cv2", "scipy", "shapely", "matplotlib", "distributed", "dask", "skimage", "sklearn")
-POOLS = ("concurrent", "multiprocessing", "joblib")
+POOLS = ("ThreadPoolExecutor", "ProcessPoolExecutor", "ThreadPool", "Pool", "Process")
 GLOBAL_STATE = (
     *("UseExceptions", "DontUseExceptions", "SetConfigOption", "SetCacheMax", "seterr"),
     *("set_printoptions", "setlocale", "chdir", "putenv", "setNumThreads", "use"),
@@ -177,9 +177,14 @@ def test_optional_packages_are_reached_only_through_deps(package):
     assert not found.strip(), found
 
 
-@pytest.mark.parametrize("package", POOLS)
-def test_pools_are_opened_only_by_the_executor(package):
-    found = importers([m for m in PRODUCT if m.name != "core.executor"], package)
+def test_pools_are_opened_only_by_the_executor():
+    pools = (
+        f"{module.name}:{node.lineno} {node.id}"
+        for module in PRODUCT
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Name) and node.id in POOLS and module.name != "core.executor"
+    )
+    found = offenders(pools)
     assert not found.strip(), found
 
 

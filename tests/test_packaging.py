@@ -42,7 +42,7 @@ def git(*arguments: str, **environment: str) -> str:
     if not (ROOT / ".git").exists():
         pytest.skip("this is not a clone")
     told = subprocess.run(
-        ["git", *arguments],
+        ["git", "-c", "safe.directory=*", *arguments],
         cwd=ROOT,
         env={**os.environ, **environment},
         capture_output=True,

@@ -25,7 +25,7 @@ def test_the_manifest_and_the_folder_list_the_same_files() -> None:
 
 def test_every_operation_has_an_icon() -> None:
     operations = {path.stem for path in (ROOT / "algorithms").glob("*.py")}
-    operations -= {"__init__", "base", "feedback", "parameters", "styles", "texts", "values"}
+    operations -= {"__init__", "base", "feedback", "loading", "parameters", "texts", "values"}
     assert operations | {"orthoweave"} == {path.stem for path in ICONS}
 
 

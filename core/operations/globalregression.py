@@ -13,15 +13,15 @@ import numpy as np
 from ..errors import IncompatibleImages, InvalidOption
 from ..grid import Grid
 from ..image import Array, Image
-from ..options import Kind, option, options_of, redefault, result
+from ..options import Kind, option, redefault, result
 from ..placement import common_canvas
 from ..progress import SILENT, Progress, Recorder
 from ..provenance import plain, recorded, repetition
+from ..radiometry import comparable
 from ..radiometry.adjusted import Adjusted
 from ..radiometry.adjusting import adjustments_of
 from ..radiometry.adjustments import Adjustments
 from ..radiometry.agreement import Agreement, agreement
-from ..radiometry.comparable import file_name, named_images, refuse_different, refuse_type
 from ..radiometry.moments import overlap_statistics, whole_statistics
 from ..radiometry.regression import Rules, solve_gains
 from ..radiometry.remarks import pixel_remarks, remarks
@@ -37,7 +37,7 @@ from ..raster import (
     same_crs,
 )
 from ..report.figures import adjustment_chart, overlap_chart
-from ..report.html import Figure, Number, Report, Table, write_report
+from ..report.html import Figure, Report, Table, numbers_of, write_report
 from ..report.overlaps import READING, adjustment_table, overlap_verdict, pair_table
 from ..requests import Images, ManyOutputs, StatisticsMask, Writing
 from ..survey import survey
@@ -163,6 +163,7 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
         progress=heard,
     )
     check(images, request)
+    comparable.refuse_type(images, request.output_type)
     paths = output_paths(images, request.output_folder, request.name_pattern)
     inputs = [image.path for image in images]
     for path in filter(None, (request.output_model, request.report)):
@@ -178,6 +179,7 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
         threads=request.threads,
         progress=progress.part(0.0, 0.4),
     )
+    comparable.refuse_holes(images, [own.valid for own in sums.own.images], request.output_type)
     found = estimate(images, sums, request, heard)
     progress.phase("Writing the corrected images")
     written = _write_all(images, paths, found, request, progress.part(0.42, 0.98))
@@ -192,17 +194,17 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
     return outcome
 
 
-def check(images: Sequence[Image], how: Estimating, output_type: str = "same") -> None:
+def check(images: Sequence[Image], how: Estimating) -> None:
     """Raise IncompatibleImages or InvalidOption when the images cannot be compared."""
     first = images[0]
     for image in images[1:]:
         if not same_crs(image.grid.crs, first.grid.crs):
+            names = [comparable.file_name(one) for one in (first, image)]
             raise IncompatibleImages(
-                f"{file_name(first)} has {crs_title(first.grid.crs)} and {file_name(image)} "
+                f"{names[0]} has {crs_title(first.grid.crs)} and {names[1]} "
                 f'{crs_title(image.grid.crs)}. Use "Align to grid" first.'
             )
-    refuse_different(images)
-    refuse_type(images, getattr(how, "output_type", output_type))
+    comparable.refuse_different(images)
     _models(images, how)
 
 
@@ -255,7 +257,7 @@ def _models(images: Sequence[Image], how: Estimating) -> Array:
         return np.ones(len(images), bool)
     include = how.model_mode == "include"
     model = np.full(len(images), not include)
-    model[list(named_images(images, how.model_images, "MODEL_IMAGES"))] = include
+    model[list(comparable.named_images(images, how.model_images, "MODEL_IMAGES"))] = include
     if not model.any():
         raise InvalidOption("MODEL_IMAGES excludes every image, so that none sets the level.")
     return model
@@ -280,7 +282,7 @@ def _selections(
         if include and not mine:
             raise InvalidOption(
                 f"{os.path.basename(how.vector_mask.partition('|')[0])} has no polygon for "
-                f"{file_name(image)}. Check MASK_FIELD, or use MASK_MODE=exclude."
+                f"{comparable.file_name(image)}. Check MASK_FIELD, or use MASK_MODE=exclude."
             )
         shapes = tuple((feature.geometry, 1) for feature in mine)
         own.append(Burned(image.grid, shapes) if shapes else None)
@@ -292,8 +294,8 @@ def _refuse_empty_masks(images: Sequence[Image], own: OwnSums, how: Estimating) 
     for image, sums in zip(images, own.images):
         if how.vector_mask and sums.valid and not sums.used:
             raise InvalidOption(
-                f"The mask leaves no pixel of {file_name(image)} for statistics. Check MASK_MODE "
-                "and MASK_FIELD."
+                f"The mask leaves no pixel of {comparable.file_name(image)} for statistics. Check "
+                "MASK_MODE and MASK_FIELD."
             )
 
 
@@ -343,7 +345,7 @@ def _write_report(
     report = Report(
         title="Global regression",
         verdict=overlap_verdict(found.agreement.before, found.agreement.after),
-        numbers=_numbers(outcome),
+        numbers=numbers_of(outcome),
         figures=figures(found),
         tables=tables(found),
         skipped=tuple((name, "no valid pixels, copied unchanged") for name in found.empty),
@@ -386,12 +388,3 @@ def tables(found: Estimate) -> tuple[Table, ...]:
             [image.offsets for image in images],
         ),
     )
-
-
-def _numbers(outcome: Result) -> tuple[Number, ...]:
-    found = []
-    for name, declared in options_of(outcome).items():
-        if declared.kind in (Kind.INTEGER, Kind.NUMBER):
-            label, _, unit = declared.label.partition(", ")
-            found.append(Number(label, getattr(outcome, name), unit))
-    return tuple(found)

@@ -36,7 +36,7 @@ def refuse_different(images: Sequence[Image]) -> None:
             )
         if image.bands != first.bands:
             raise IncompatibleImages(
-                f"{file_name(first)} has {first.bands} bands and {file_name(image)} "
+                f"{file_name(first)} has {_bands(first.bands)} and {file_name(image)} "
                 f"{image.bands} (alpha not counted). Give images with the same bands."
             )
         _refuse_other_unit(first, image)
@@ -56,6 +56,22 @@ def refuse_type(images: Iterable[Image], output_type: str) -> None:
             )
 
 
+def refuse_holes(images: Sequence[Image], valid: Sequence[int], output_type: str) -> None:
+    """Raise InvalidOption when a type of whole numbers cannot mark the holes of decimal images.
+
+    `valid` counts the valid pixels of each image.
+    """
+    if output_type == "same" or np.dtype(output_type).kind == "f":
+        return
+    for image, count in zip(images, valid):
+        marked = image.nodata is not None or image.details.validity in ("alpha", "mask")
+        if not marked and count < image.grid.window.pixels:
+            raise InvalidOption(
+                f"Output type: {output_type} has no NaN, which marks the holes of "
+                f"{file_name(image)}. Give NODATA."
+            )
+
+
 def named_images(images: Sequence[Image], names: Sequence[str], option: str) -> tuple[int, ...]:
     """Return the indices of the images that an option names, with or without extension.
 
@@ -72,6 +88,10 @@ def _index(images: Sequence[Image], name: str, option: str) -> int:
     near = get_close_matches(os.path.splitext(name)[0], known, 3, 0.4)
     hint = f" Nearest: {', '.join(near)}." if near else f" Images: {', '.join(known[:5])}."
     raise InvalidOption(f'{option} names "{name}", which is not among the images.{hint}')
+
+
+def _bands(count: int) -> str:
+    return "1 band" if count == 1 else f"{count} bands"
 
 
 def _refuse_other_unit(first: Image, image: Image) -> None:

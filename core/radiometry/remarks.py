@@ -26,8 +26,9 @@ BLACK_BORDER = 0.02
 def remarks(whole: Whole, solution: Solution, found: Agreement) -> Iterator[str]:
     """Yield a sentence for each thing that is not as it should be."""
     seen = whole.size > 0
-    if seen.sum() == 1:
-        yield "Only one image has valid pixels; there is nothing to compare it with."
+    if seen.sum() < 2:
+        if seen.any():
+            yield "Only one image has valid pixels; there is nothing to compare it with."
         return
     if not solution.used.any():
         yield f"None of the {len(seen)} images share valid pixels; nothing to solve."

@@ -138,9 +138,11 @@ class Target:
             finite = band[np.isfinite(band)]
             if not finite.size:
                 continue
-            numbers = (finite.min(), finite.max(), finite.mean(), finite.std(dtype=np.float64))
+            mean, deviation = finite.mean(dtype=np.float64), finite.std(dtype=np.float64)
+            # the order of the samples shows in the last digits
+            numbers = (float(f"{value:.10g}") for value in (mean, deviation))
             target = self._dataset.GetRasterBand(number)
-            target.SetStatistics(*map(float, numbers))
+            target.SetStatistics(float(finite.min()), float(finite.max()), *numbers)
             if not exact:
                 target.SetMetadataItem("STATISTICS_APPROXIMATE", "YES")
 
@@ -199,8 +201,8 @@ def create(path: str, image: Image, form: Format, block: int, threads: int, titl
         BIGTIFF="IF_SAFER",
         SPARSE_OK="TRUE",
         NUM_THREADS=str(threads),
-        # without these GDAL takes the fourth of four byte bands for alpha
-        ALPHA="YES" if mode == "alpha" else "NO",
+        # without these GDAL takes the second or fourth band for alpha
+        ALPHA="NO",
         PHOTOMETRIC="RGB" if colored else "MINISBLACK",
     )
     count = image.bands + (mode == "alpha")
@@ -284,7 +286,11 @@ def _validity(image: Image) -> str:
     """How the file says which pixels are valid."""
     if representable(image.nodata, image.dtype) is not None:
         return "nodata"
-    return image.details.validity if image.details.validity in ("alpha", "mask") else "all"
+    if image.details.validity == "alpha":
+        # only where GDAL takes alpha for the mask of the other bands
+        seen = image.bands in (1, 3) and image.dtype in (np.uint8, np.uint16)
+        return "alpha" if seen else "mask"
+    return "mask" if image.details.validity == "mask" else "all"
 
 
 def _opacity(pixels: Pixels, dtype: np.dtype[Any]) -> Array:

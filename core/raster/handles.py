@@ -29,6 +29,9 @@ REFRESH = 16 << 20
 """Bytes a thread reads before it reopens its files: GDAL's cache of their blocks (and of the
 sources of a VRT) is as large as it is allowed to be, and closing is what empties it."""
 
+MARGIN = 32
+"""Pixels by which neighboring windows usually reach into each other (kernels, seams)."""
+
 BLOCKS = 48 << 20
 """Bytes of decoded blocks kept for later windows."""
 
@@ -180,26 +183,30 @@ def read_values(stored: Stored, window: Window) -> Array:
     for. Every thread first decodes what it has claimed, so that two never wait for each other.
     """
     aligned = window.aligned(*stored.unit).clipped(stored.size)
+    # windows of whole blocks have no margin, so that their neighbors need nothing of them
+    inner = window if aligned == window else window.padded(-MARGIN)
     pieces = list(tiling(aligned, *stored.unit))
     blocks: list[tuple[Window, Future[Array]]] = []
     mine: list[Window] = []
     for piece in pieces:
         key = _key(stored, piece)
-        block = _pool.known(key) if window.contains(piece) else _pool.claim(key)
+        block = _pool.known(key) if inner.contains(piece) else _pool.claim(key)
         mine += [piece] if block is None else []
         blocks += [] if block is None else [(piece, block)]
     if aligned == window and not blocks:
         return _decode(stored, window)
-    out = _decoded_here(stored, window, mine)
+    out = _decoded_here(stored, window, inner, mine)
     for piece, block in blocks:
         out = _paste(out, window, piece, block.result())
-    _pool.spare(_key(stored, piece) for piece in pieces if _passed(piece, window))
+    _pool.spare(_key(stored, piece) for piece in pieces if _passed(piece, inner))
     if out is None:
         raise ValueError("an empty window was read")
     return out
 
 
-def _decoded_here(stored: Stored, window: Window, mine: list[Window]) -> Array | None:
+def _decoded_here(
+    stored: Stored, window: Window, inner: Window, mine: list[Window]
+) -> Array | None:
     """Decode the claimed blocks of a window and give them to everybody."""
     out: Array | None = None
     try:
@@ -207,7 +214,7 @@ def _decoded_here(stored: Stored, window: Window, mine: list[Window]) -> Array |
             decoded = _decode(stored, run)
             out = _paste(out, window, run, decoded)
             for piece in tiling(run, *stored.unit):
-                if not window.contains(piece):
+                if not inner.contains(piece):
                     rows, cols = piece.within(run)
                     _pool.land(_key(stored, piece), decoded[:, rows, cols].copy())
     except BaseException as error:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import InvalidOption
+from ..options import Kind, options_of
 from ..textfile import write_text
 
 GRADES = ("good", "usable", "poor", "failed")
@@ -94,6 +95,16 @@ class Report:
     reading: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     repeat: Repeat = field(default_factory=Repeat)
+
+
+def numbers_of(outcome: Any) -> tuple[Number, ...]:
+    """Return the numbers of a Result; a label's unit stands behind a comma."""
+    found = []
+    for name, declared in options_of(outcome).items():
+        if declared.kind in (Kind.INTEGER, Kind.NUMBER):
+            label, _, unit = declared.label.partition(", ")
+            found.append(Number(label, getattr(outcome, name), unit))
+    return tuple(found)
 
 
 def write_report(path: str, report: Report) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from ..image import Array
 from .figures import ground_map, picture_strip, quick_look
@@ -15,15 +16,24 @@ from .thumbnail import Thumbnail
 MEGA = 1e6
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(Protocol):
     """What a part of the run cost."""
 
-    name: str
-    seconds: float
-    cpu_seconds: float
-    read_bytes: int
-    written_bytes: int = 0
+    @property
+    def name(self) -> str:
+        """What was done."""
+
+    @property
+    def seconds(self) -> float:
+        """Wall time."""
+
+    @property
+    def cpu_seconds(self) -> float:
+        """CPU time of all threads."""
+
+    @property
+    def read_bytes(self) -> int:
+        """Bytes of pixels decoded."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +70,6 @@ def coverage_numbers(coverage: Coverage) -> tuple[Number, ...]:
     return (
         Number("Pixels", coverage.pixels),
         Number("Valid pixels", coverage.valid),
-        Number("Covered", 100 * coverage.fraction, "%"),
-        Number("Empty pixels inside the footprints", coverage.holes),
     )
 
 
@@ -70,14 +78,13 @@ def steps_table(steps: Sequence[Step], peak_memory: float | None) -> Table:
     memory = "" if peak_memory is None else f"Peak memory of the process: {peak_memory:.0f} MiB."
     return Table(
         "What the run cost",
-        ("Step", "Seconds", "CPU seconds", "Pixels read, MB", "Written, MB"),
+        ("Step", "Seconds", "CPU seconds", "Pixels read, MB"),
         tuple(
             (
                 step.name,
                 round(step.seconds, 2),
                 round(step.cpu_seconds, 2),
                 round(step.read_bytes / MEGA, 1),
-                round(step.written_bytes / MEGA, 1),
             )
             for step in steps
         ),
@@ -85,11 +92,11 @@ def steps_table(steps: Sequence[Step], peak_memory: float | None) -> Table:
     )
 
 
-def images_table(rows: Sequence[tuple[str, int, int, float | None]], unit: str) -> Table:
-    """Return the table of images: name, valid pixels, pixels, area used in the mosaic."""
+def images_table(rows: Sequence[tuple[str, int, int, float]]) -> Table:
+    """Return the table of images: name, valid pixels, pixels, area of the seam cell."""
     return Table(
         "Images",
-        ("Image", "Valid pixels", "Pixels", f"Area in the mosaic, {unit}²"),
+        ("Image", "Valid pixels", "Pixels", "Area in the mosaic, map units²"),
         tuple(rows),
     )
 

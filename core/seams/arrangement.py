@@ -21,8 +21,9 @@ from .boundary import PURPOSE, edges_of
 
 OUTSIDE = -1
 _ATTEMPTS = 4
-_MIX = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0x27D4EB2F165667C5],
-                np.uint64)
+_MIX = np.array(
+    [0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0x27D4EB2F165667C5], np.uint64
+)
 
 Cover = tuple[int, ...]
 
@@ -138,7 +139,7 @@ def interior_points(arrangement: Arrangement) -> Array:
 def thin_faces(arrangement: Arrangement, width: float) -> list[int]:
     """Return the faces that are narrower than a width."""
     lengths = np.array([face.length for face in arrangement.faces])
-    return np.flatnonzero(2 * arrangement.areas < width * lengths).tolist()
+    return [int(face) for face in np.flatnonzero(2 * arrangement.areas < width * lengths)]
 
 
 def adopted(arrangement: Arrangement, thin: Iterable[int]) -> dict[int, int]:

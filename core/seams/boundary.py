@@ -114,7 +114,7 @@ class Boundary:
 
 
 def along(edges: Array, step: float) -> tuple[Array, Array]:
-    """Return the middles of pieces of about `step` length (one an edge at least), and their edge."""
+    """Return the middles of pieces of about `step` length, one an edge at least, and their edge."""
     way = edges[:, 2:] - edges[:, :2]
     pieces = np.maximum(np.rint(np.hypot(way[:, 0], way[:, 1]) / step), 1).astype(int)
     owner = np.repeat(np.arange(len(edges)), pieces)

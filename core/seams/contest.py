@@ -9,8 +9,9 @@ from itertools import combinations
 import numpy as np
 
 from ..image import Array
+from .arrangement import Cover
 from .boundary import Boundary, Frame
-from .cover import Covered, Cover, Kinship, Pair, edges_of_lines
+from .cover import Covered, Kinship, Pair, edges_of_lines
 
 _SLACK = 0.02
 """Part of a distance by which the local planes of two footprints may disagree."""
@@ -38,9 +39,7 @@ def contest(state: Covered, guide: Covered, kin: Kinship, geographic: bool) -> C
     """
     contenders = [kin.contenders(cover) if cover else () for cover in state.covers]
     depths, radius = _depths(state, guide, contenders, geographic)
-    sharing = {
-        pair for toggles in set(guide.toggles) for pair in combinations(sorted(toggles), 2)
-    }
+    sharing = {pair for toggles in set(guide.toggles) for pair in combinations(sorted(toggles), 2)}
     common: dict[Pair, list[int]] = {}
     contested: dict[Pair, list[int]] = {}
     reach: dict[Pair, float] = {}
@@ -58,9 +57,7 @@ def contest(state: Covered, guide: Covered, kin: Kinship, geographic: bool) -> C
     return Contest(tuple(rivals), common, contested, reach)
 
 
-def _unbeaten(
-    images: Cover, depth: dict[int, float], radius: float, sharing: set[Pair]
-) -> Cover:
+def _unbeaten(images: Cover, depth: dict[int, float], radius: float, sharing: set[Pair]) -> Cover:
     """Return the images that no other is deeper inside of, by more than twice the radius."""
     if len(images) < 3:
         return images

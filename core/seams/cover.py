@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..image import Array
-from .arrangement import OUTSIDE, Arrangement, Cover, adopted, covers, thin_faces
+from .arrangement import Arrangement, Cover, adopted, covers, thin_faces
 
 Pair = tuple[int, int]
 
@@ -137,7 +137,3 @@ def edges_of_lines(arrangement: Arrangement, lines: Sequence[int]) -> Array:
 def _rounding(polygons: Sequence[Any]) -> float:
     largest = [abs(value) for p in polygons if not p.is_empty for value in p.bounds]
     return _ULPS * float(np.spacing(max(largest, default=1.0)))
-
-
-__all__ = ["OUTSIDE", "Covered", "Kinship", "Pair", "covered", "edges_of_lines", "groups",
-           "kinship", "rim"]

@@ -13,7 +13,7 @@ from ..deps import require
 from ..image import Array
 from .arrangement import flat
 from .bisector import Facing, center_lines
-from .boundary import PURPOSE, Boundary, Frame, box_of, clipped, seeds
+from .boundary import PURPOSE, Boundary, Frame, clipped, seeds
 from .cover import Covered, Pair, edges_of_lines, groups, rim
 
 _MOST_SEEDS = 20_000
@@ -134,7 +134,8 @@ def _through(
 
 
 def _grown(box: Array, margin: float) -> Array:
-    return box + np.array([-1.0, -1.0, 1.0, 1.0]) * margin
+    grown: Array = box + np.array([-1.0, -1.0, 1.0, 1.0]) * margin
+    return grown
 
 
 def _merged(pieces: Array, frame: Frame, corners: Array, tolerance: float) -> list[Any]:

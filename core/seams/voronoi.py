@@ -12,11 +12,11 @@ import numpy as np
 from ..deps import require
 from ..image import Array
 from ..progress import SILENT, Progress
-from .arrangement import OUTSIDE, arrange, boundaries, interior_points
+from .arrangement import OUTSIDE, Cover, arrange, boundaries, interior_points
 from .boundary import PURPOSE
 from .cells import Partition, measured
 from .contest import Contest, contest
-from .cover import Covered, Cover, Pair, covered, kinship
+from .cover import Covered, Pair, covered, kinship
 from .ground import Ground, Rule, ground_of, lines_through
 
 _NARROW = 0.02

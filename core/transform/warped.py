@@ -98,9 +98,13 @@ class Warped(View):
         if self.resampling == "nearest":
             return Pixels(pixels.values[:, iy, ix], center)
         resample = _separable if self._parallel else _general
-        values, share = resample(_finite(pixels), x, y, needed)
+        finite = _finite(pixels)
+        values, share = resample(finite, x, y, needed)
         if share is not None:
             values = _renormalized(values, share, pixels.values, iy, ix)
+        if finite is not pixels:
+            own = pixels.values[:, iy, ix]
+            values = np.where(np.isfinite(own), values, own)
         if self.strict:
             center = center & _whole(pixels.valid, x, y, needed)
         return Pixels(values.astype(dtype, copy=False), center)

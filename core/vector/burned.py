@@ -64,7 +64,7 @@ class Burned:
     def labels(self, window: Window) -> Array:
         """Return labels[row, col]."""
         labels = np.zeros(window.shape, np.int32)
-        for index in self._candidates(window)[::-1]:
+        for index in self._candidates(window)[::-1].tolist():
             edges, label = self._edges[index], self.shapes[index][1]
             labels[inside(edges, window)] = label
         return labels
@@ -74,12 +74,13 @@ class Burned:
 
         Costs much less than reading the labels.
         """
-        for index in self._candidates(window):
-            edges = self._edges[index]
-            if _crossed(edges, window):
+        for index in self._candidates(window).tolist():
+            edges, label = self._edges[index], self.shapes[index][1]
+            left = inside(edges, Window(window.col, window.row, 1, window.height))
+            if _crossed(edges, window) or left.any() != left.all():
                 return None
-            if inside(edges, Window(window.col, window.row, 1, 1))[0, 0]:
-                return self.shapes[index][1]
+            if left.any():
+                return label
         return 0
 
     def _candidates(self, window: Window) -> Array:
@@ -131,7 +132,7 @@ def inside(edges: Array, window: Window) -> Mask:
 
 
 def _crossed(edges: Array, window: Window) -> bool:
-    """Return True when an edge's box touches the pixel centers' box of a window."""
+    """Return True when the box of an edge, level ones left out, touches a window."""
     near = (edges[:, 1] < window.bottom) & (edges[:, 3] > window.row)
     near &= np.minimum(edges[:, 0], edges[:, 2]) < window.right
     near &= np.maximum(edges[:, 0], edges[:, 2]) > window.col

@@ -68,8 +68,7 @@ def read_polygons(source: str, crs: str, progress: Progress = SILENT) -> tuple[F
         features = tuple(_features(layer, title, progress))
     if not features:
         raise InvalidOption(f"{title} has no polygons.")
-    reference = layer.GetSpatialRef()
-    return _brought(features, reference.ExportToWkt() if reference else "", crs, title, progress)
+    return _brought(features, _crs_of(layer), crs, title, progress)
 
 
 def polygons_for(
@@ -112,6 +111,15 @@ def _layer(dataset: gdal.Dataset, options: dict[str, str], title: str) -> ogr.La
         if ogr.GT_Flatten(layer.GetGeomType()) in _SURFACES:
             return layer
     raise InvalidOption(f"{title} has no layer of polygons; its layers are: {listed}.")
+
+
+def _crs_of(layer: ogr.Layer) -> str:
+    """Return the WKT of a layer's CRS, "" when it has none."""
+    found = layer.GetSpatialRef()
+    # what a GeoPackage says of a layer without CRS
+    if found is None or (found.GetName() or "").startswith("Undefined"):
+        return ""
+    return str(found.ExportToWkt())
 
 
 def _features(layer: ogr.Layer, title: str, progress: Progress) -> Iterator[Feature]:

@@ -68,9 +68,9 @@ def always_valid(image: Image) -> bool:
 
 
 class _Part(NamedTuple):
-    index: int
+    image: int
     window: Window
-    count: int
+    valid_pixels: int
     valid: Mask | None
 
 
@@ -111,16 +111,16 @@ class FootprintTrace:
 
     def merge(self, part: _Part) -> None:
         """Add a window."""
-        self._counts[part.index] = self._counts.get(part.index, 0) + part.count
-        full = self._full[part.index]
+        self._counts[part.image] = self._counts.get(part.image, 0) + part.valid_pixels
+        full = self._full[part.image]
         if part.valid is None and full is not None:
             full.append(part.window)
             return
         for window in full or ():
-            self._burn(part.index, window, None)
-        self._full[part.index] = None
-        if part.count:
-            self._burn(part.index, part.window, part.valid)
+            self._burn(part.image, window, None)
+        self._full[part.image] = None
+        if part.valid_pixels:
+            self._burn(part.image, part.window, part.valid)
 
     def footprints(
         self,

@@ -48,9 +48,8 @@ def write_layers(path: str, layers: Sequence[Layer]) -> str:
     path, title = os.path.abspath(path), os.path.basename(path)
     if not title.lower().endswith(".gpkg"):
         raise InvalidOption(f"{title} is no GeoPackage. Choose a name that ends in .gpkg.")
-    with staged(path) as temporary:
-        with refusing(f"{title} cannot be written"):
-            _fill(temporary, layers, title)
+    with staged(path) as temporary, refusing(f"{title} cannot be written"):
+        _fill(temporary, layers, title)
     return path
 
 

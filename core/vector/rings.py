@@ -29,6 +29,11 @@ def rings_of(wkb: bytes) -> tuple[Polygon, ...]:
     return found
 
 
+def points_of(wkb: bytes) -> Array:
+    """Return the points[point, (x, y)] of a two-dimensional LineString of ours."""
+    return np.frombuffer(wkb[9:], "<f8").reshape(-1, 2)
+
+
 def wkb_of(polygons: Sequence[Polygon]) -> bytes:
     """Return polygons as the well-known binary of one MultiPolygon."""
     return struct.pack("<BII", 1, _MULTIPOLYGON, len(polygons)) + b"".join(map(_pack, polygons))

@@ -42,18 +42,19 @@ def cells_style(field: str) -> str:
 
 def cuts_style() -> str:
     """Return a style with red lines of 0.6 mm on a white halo."""
-    halo, line = _line(HALO, 1.4), _line(SEAM, 0.6)
+    # symbol levels: all halos are drawn before the first line
+    halo, line = _line(HALO, 1.4, level=0), _line(SEAM, 0.6, level=1)
     symbol = f'<symbol name="0" type="line" alpha="1">\n{halo}{line}</symbol>\n'
-    return _document(_single(symbol), "")
+    return _document(_single(symbol, levels=1), "")
 
 
 def _document(renderer: str, labels: str) -> str:
     return _HEAD.format(labels=int(bool(labels))) + renderer + labels + "</qgis>\n"
 
 
-def _single(symbol: str) -> str:
+def _single(symbol: str, levels: int = 0) -> str:
     return (
-        '<renderer-v2 type="singleSymbol" enableorderby="0" symbollevels="0">\n'
+        f'<renderer-v2 type="singleSymbol" enableorderby="0" symbollevels="{levels}">\n'
         f"<symbols>\n{symbol}</symbols>\n</renderer-v2>\n"
     )
 
@@ -67,12 +68,12 @@ def _outline(number: int, color: str, width: float = 0.5) -> str:
     return f'<symbol name="{number}" type="fill" alpha="1">\n{layer}</symbol>\n'
 
 
-def _line(color: str, width: float) -> str:
+def _line(color: str, width: float, level: int) -> str:
     properties = _options(
         line_style="solid", line_color=_rgb(color), line_width=str(width), line_width_unit="MM",
         capstyle="round", joinstyle="round",
     )  # fmt: skip
-    return f'<layer class="SimpleLine" enabled="1" pass="0">\n{properties}</layer>\n'
+    return f'<layer class="SimpleLine" enabled="1" pass="{level}">\n{properties}</layer>\n'
 
 
 def _options(**values: str) -> str:
@@ -94,7 +95,7 @@ def _labels(field: str) -> str:
         f'bufferColor="{_rgb(HALO)}" bufferOpacity="1" bufferNoFill="0"/>\n</text-style>\n'
         '<placement placement="1" polygonPlacementFlags="2" centroidInside="1" '
         'fitInPolygonOnly="0"/>\n'
-        '<rendering drawLabels="1" obstacle="1" scaleVisibility="0"/>\n'
+        '<rendering drawLabels="1" obstacle="0" scaleVisibility="0"/>\n'
         "</settings>\n</labeling>\n"
     )
 

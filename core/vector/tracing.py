@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from osgeo import gdal, ogr
 
-from ..grid import Grid
+from ..grid import Grid, Transform
 from ..image import Array
 from ..raster.errors import quiet, refusing
 from .rings import Polygon, mapped, ring_area, rings_of, wkb_of
@@ -28,13 +29,15 @@ def trace(path: str, grid: Grid) -> bytes:
 def trace_pixels(path: str) -> tuple[Polygon, ...]:
     """Return where a one-band mask file is not 0 as polygons in pixel coordinates."""
     with refusing(f"The temporary mask {path} cannot be traced"):
-        dataset = gdal.OpenEx(path, gdal.OF_RASTER)
-        band = dataset.GetRasterBand(1)
+        dataset = gdal.OpenEx(path, gdal.OF_RASTER | gdal.OF_VERBOSE_ERROR)
+        band = None if dataset is None else dataset.GetRasterBand(1)
         memory = ogr.GetDriverByName("Memory").CreateDataSource("")
         layer = memory.CreateLayer("valid", None, ogr.wkbPolygon)
-        # the band is its own mask: what is 0 gives no polygon
-        gdal.Polygonize(band, band, layer, -1, [])
-        return tuple(polygon for feature in layer for polygon in _valid(feature.GetGeometryRef()))
+        if band is not None:
+            # the band is its own mask: what is 0 gives no polygon
+            gdal.Polygonize(band, band, layer, -1, [])
+    found = [polygon for feature in layer for polygon in _valid(feature.GetGeometryRef())]
+    return mapped(found, partial(_corners, _transform(dataset)))
 
 
 def tidied(polygons: Sequence[Polygon], min_part: float, min_hole: float) -> tuple[Polygon, ...]:
@@ -71,6 +74,17 @@ def quadrilateral(grid: Grid) -> Polygon:
     """Return the outline of all pixels of a grid in pixel coordinates."""
     w, h = grid.width, grid.height
     return (np.array([[0, 0], [w, 0], [w, h], [0, h], [0, 0]], float),)
+
+
+def _transform(dataset: gdal.Dataset) -> Transform:
+    found: Transform = dataset.GetGeoTransform(can_return_null=True) or (0, 1, 0, 0, 0, 1)
+    return found
+
+
+def _corners(transform: Transform, x: Array, y: Array) -> tuple[Array, Array]:
+    """Return the corners of pixels that GDAL has placed with a file's own transform."""
+    col, row = Grid(1, 1, transform).to_pixel(x, y)
+    return np.rint(col), np.rint(row)
 
 
 def _valid(geometry: ogr.Geometry) -> tuple[Polygon, ...]:

@@ -15,16 +15,17 @@ pytestmark = pytest.mark.noisy  # GDAL's reasons are part of the sentences
 
 
 class Mistake(NamedTuple):
-    """What is given beside the good images, and the pattern of the sentence."""
+    """What is given beside the good images, the pattern of the sentence, who is asked."""
 
     given: dict[str, Any]
     sentence: str
+    algorithm: str = "mergerasters"
 
 
 EXTENT = (
     r"Extent: 0, 1, 2, 3 lies outside all images, which cover 500000, 500800, 4.9996e\+06, 5e\+06\."
 )
-MERGING = {
+ROWS = {
     "a limit": Mistake({"WINDOW_SIZE": 3}, r"Window size: 3 is below 16\."),
     "a word": Mistake(
         {"RULE": "lastt"}, r"Overlap rule: 'lastt' is not one of first, last, .*Did you mean last\?"
@@ -47,6 +48,21 @@ MERGING = {
     ),
     "an extent elsewhere": Mistake({"EXTENT": "0,1,2,3"}, EXTENT),
     "no seam cells": Mistake({"SEAMLINES": "gone.gpkg"}, r"gone\.gpkg cannot be opened: .+\."),
+    "different CRSs": Mistake(
+        {"IMAGES": ["a.tif", "zone34.tif"]},
+        r"a(\.tif)? has EPSG:32633 and zone34(\.tif)? EPSG:32634\.",
+        "globalregression",
+    ),
+    "one name for two": Mistake(
+        {"NAME_PATTERN": "same"}, r"'same' needs a \$ for 2 images\.", "globalregression"
+    ),
+    "two images of one name": Mistake(
+        {"IMAGES": ["a.tif", "other/a.tif"]},
+        r"a\.tif and .*a\.tif have one name, a\.",
+        "globalregression",
+    ),
+    "no such model image": Mistake({"MODEL_IMAGES": "c"}, r"\bc\b", "globalregression"),
+    "seams without a file": Mistake({"SEAMS": "file"}, r"SEAMLINES", "mosaicpipeline"),
     "a folder that cannot be": Mistake(
         {"OUTPUT": "text.tif/m.tif"}, r"Folder .*text\.tif cannot be created: .+\."
     ),
@@ -63,14 +79,17 @@ def images(write: Callable[..., str], tmp_path: Path) -> Path:
     write("b.tif", values, nodata=0, transform=(500300.0, 10.0, 0.0, 5000000.0, 0.0, -10.0))
     write("two.tif", values[:2])
     write("nocrs.tif", values, crs=None)
+    write("zone34.tif", values, crs="EPSG:32634")
+    write("other/a.tif", values)
     (tmp_path / "text.tif").write_text("no image")
     return tmp_path
 
 
-def placed(folder: Path, given: dict[str, Any]) -> dict[str, Any]:
+def placed(folder: Path, mistake: Mistake) -> dict[str, Any]:
     """Return the parameters of a run with absolute paths."""
-    parameters = {"IMAGES": ["a.tif", "b.tif"], "OUTPUT": "m.tif", **given}
-    for name in {"IMAGES", "OUTPUT", "SEAMLINES"} & parameters.keys():
+    target = "OUTPUT_FOLDER" if mistake.algorithm == "globalregression" else "OUTPUT"
+    parameters = {"IMAGES": ["a.tif", "b.tif"], target: "m.tif", **mistake.given}
+    for name in {"IMAGES", target, "SEAMLINES"} & parameters.keys():
         value = parameters[name]
         if isinstance(value, list):
             parameters[name] = [item if "*" in item else str(folder / item) for item in value]
@@ -84,7 +103,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(p): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
-@pytest.mark.parametrize("mistake", MERGING.values(), ids=MERGING)
+@pytest.mark.parametrize("mistake", ROWS.values(), ids=ROWS)
 def test_processing_run_says_what_is_wrong_and_leaves_no_file(
     toolbox: Any, images: Path, mistake: Mistake
 ) -> None:
@@ -93,23 +112,25 @@ def test_processing_run_says_what_is_wrong_and_leaves_no_file(
 
     before, feedback = contents(images), QgsProcessingFeedback(False)
     with pytest.raises(QgsProcessingException) as caught:
-        processing.run("orthoweave:mergerasters", placed(images, mistake.given), feedback=feedback)
+        processing.run(
+            f"orthoweave:{mistake.algorithm}", placed(images, mistake), feedback=feedback
+        )
     said = f"{caught.value}\n{feedback.textLog()}"
     assert re.search(mistake.sentence, said), said
     assert "Traceback" not in said
     assert contents(images) == before
 
 
-@pytest.mark.parametrize("mistake", [MERGING[name] for name in HEADLESS], ids=HEADLESS)
+@pytest.mark.parametrize("mistake", [ROWS[name] for name in HEADLESS], ids=HEADLESS)
 def test_qgis_process_says_what_is_wrong_and_leaves_no_file(
     headless: Callable[..., Any], images: Path, mistake: Mistake
 ) -> None:
     before = contents(images)
     arguments = []
-    for name, value in placed(images, mistake.given).items():
+    for name, value in placed(images, mistake).items():
         values = value if isinstance(value, list) else [value]
         arguments += [f"--{name}={item}" for item in values]
-    done = headless("run", "orthoweave:mergerasters", *arguments)
+    done = headless("run", f"orthoweave:{mistake.algorithm}", *arguments)
     assert done.returncode == 1
     assert re.search(mistake.sentence, done.stderr), done.stderr
     assert "Traceback" not in done.stderr

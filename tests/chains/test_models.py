@@ -63,6 +63,27 @@ def sample_mosaic() -> Any:
     return model
 
 
+def matched_mosaic() -> Any:
+    """Return the model: make images, match their colors, cut seams, merge along them."""
+    from qgis.core import QgsProcessingModelAlgorithm
+
+    model = QgsProcessingModelAlgorithm("Matched mosaic", "tests", "tests")
+    sample = {"SCENE": "mosaic", "SIZE": 128, "LOAD_OUTPUTS": False}
+    model.addChildAlgorithm(child("sample", "sampledata", sample))
+    matching = {"IMAGES": ("sample", "OUTPUT_LAYERS"), "LOAD_OUTPUTS": False}
+    model.addChildAlgorithm(child("match", "globalregression", matching))
+    cutting = {"IMAGES": ("match", "OUTPUT_LAYERS")}
+    model.addChildAlgorithm(child("cut", "voronoiseamlines", cutting))
+    merging = {
+        "IMAGES": ("match", "OUTPUT_LAYERS"),
+        "SEAMLINES": ("cut", "OUTPUT"),
+        "RULE": "feather",
+    }
+    finished(model, child("merge", "mergerasters", merging), "OUTPUT")
+    model.updateDestinationParameters()
+    return model
+
+
 def run(model: Any, output: str) -> dict[str, Any]:
     """Run a model and return its results; nothing but the result is to be loaded."""
     from qgis.core import QgsProcessingContext, QgsProcessingFeedback, QgsProject
@@ -76,31 +97,41 @@ def run(model: Any, output: str) -> dict[str, Any]:
     return results
 
 
-@pytest.fixture
-def model(toolbox: Any, tmp_path: Path) -> Any:
-    """Return the model as it is after it was saved and read again."""
+def read_again(model: Any, path: Path) -> Any:
+    """Return a model as it is after it was saved and read again."""
     from qgis.core import QgsProcessingModelAlgorithm
 
-    fine, texts = sample_mosaic().validate()
+    fine, texts = model.validate()
     assert fine, texts
-    path = str(tmp_path / "sample.model3")
-    assert sample_mosaic().toFile(path)
+    assert model.toFile(str(path))
     made = QgsProcessingModelAlgorithm()
-    assert made.fromFile(path)
+    assert made.fromFile(str(path))
     assert made.validate()[0]
     return made
 
 
 def test_a_list_output_feeds_a_list_input_and_a_number_steers_a_later_step(
-    model: Any, tmp_path: Path
+    toolbox: Any, tmp_path: Path
 ) -> None:
     from osgeo import gdal
 
     output = str(tmp_path / "mosaic.tif")
-    results = run(model, output)
+    results = run(read_again(sample_mosaic(), tmp_path / "sample.model3"), output)
     steps = results["CHILD_RESULTS"]
     assert len(steps["sample"]["OUTPUT_LAYERS"]) == steps["merge"]["IMAGES_USED"] == 4
     assert steps["again"]["COVERED"] == pytest.approx(steps["merge"]["COVERED"])
     beside = json.loads(Path(f"{output}.orthoweave.json").read_text(encoding="utf-8"))
     assert beside["request"]["blend_width"] == 4  # the number of images
     assert gdal.Open(output).RasterCount == 4
+
+
+def test_seam_cells_and_corrected_images_feed_the_merge(toolbox: Any, tmp_path: Path) -> None:
+    pytest.importorskip("shapely", reason="seams need Shapely")
+    pytest.importorskip("scipy", reason="seams need SciPy")
+    output = str(tmp_path / "mosaic.tif")
+    steps = run(read_again(matched_mosaic(), tmp_path / "m.model3"), output)["CHILD_RESULTS"]
+    assert steps["cut"]["CELL_COUNT"] == steps["merge"]["IMAGES_USED"] == 4
+    assert steps["match"]["MEAN_DIFFERENCE_AFTER"] < steps["match"]["MEAN_DIFFERENCE_BEFORE"]
+    beside = json.loads(Path(f"{output}.orthoweave.json").read_text(encoding="utf-8"))
+    assert beside["request"]["seamlines"].startswith(steps["cut"]["OUTPUT"])
+    assert not beside["warnings"]

@@ -173,7 +173,7 @@ def test_valid_pixels_stay_valid_and_no_others_become_it(kind, dtype, write, tmp
             values[:, ~valid] = np.nan if kind == "nan" else 0
             how["nodata"] = np.nan if kind == "nan" else 0
         if kind == "alpha":
-            how["alpha"] = valid * 255
+            how.update(alpha=valid * 255, options=("PHOTOMETRIC=RGB",))
         if kind == "mask":
             how["mask"] = valid
         paths.append(write(f"{name}.tif", values, transform=place("a"), **how))

@@ -6,7 +6,12 @@ import pytest
 from orthoweave.core.errors import IncompatibleImages, InvalidOption
 from orthoweave.core.grid import Grid
 from orthoweave.core.image import ArrayImage, Details, constant
-from orthoweave.core.radiometry.comparable import named_images, refuse_different, refuse_type
+from orthoweave.core.radiometry.comparable import (
+    named_images,
+    refuse_different,
+    refuse_holes,
+    refuse_type,
+)
 
 PLACED = (5.0, 1.0, 0.0, 9.0, 0.0, -1.0)
 
@@ -33,6 +38,8 @@ def test_images_of_one_kind_are_accepted():
          "b has no position on the ground, so overlaps are unknown. Georeference it first."),
         ([image("a", 4), image("b", 3)],
          "a has 4 bands and b 3 (alpha not counted). Give images with the same bands."),
+        ([image("a", 1), image("b", 2)],
+         "a has 1 band and b 2 (alpha not counted). Give images with the same bands."),
         ([image("a", scales=(1e-4,)), image("b", scales=(None,))],
          "a declares scale 0.0001 and b none. Convert them to the same unit first."),
         ([image("a"), image("b", scales=(1e-4,))],
@@ -61,6 +68,15 @@ def test_a_type_must_hold_the_nodata_value():
     refuse_type([image("a")], "uint8")
     with pytest.raises(InvalidOption, match="uint8 cannot hold the nodata value -9999 of b"):
         refuse_type(images, "uint8")
+
+
+def test_a_type_of_whole_numbers_cannot_mark_holes_by_nan():
+    refuse_holes([image("a")], [3], "same")
+    refuse_holes([image("a")], [3], "float32")
+    refuse_holes([image("a")], [4], "uint8")
+    refuse_holes([image("a", nodata=0.0), image("b", validity="mask")], [3, 3], "uint8")
+    with pytest.raises(InvalidOption, match="uint8 has no NaN, which marks the holes of a. Give"):
+        refuse_holes([image("a")], [3], "uint8")
 
 
 def test_named_images_may_have_an_extension_and_unknown_ones_list_the_nearest():

@@ -53,6 +53,10 @@ def test_a_single_image_has_nothing_to_be_compared_with():
     ]
 
 
+def test_images_without_pixels_have_been_told_already():
+    assert list(remarks(replace(WHOLE, size=np.zeros(4)), SOLUTION, FOUND)) == []
+
+
 def test_overlaps_that_changed_are_named():
     changed = replace(FOUND, pairs=(replace(PAIR, down_weighted=0.9),))
     (sentence,) = remarks(WHOLE, SOLUTION, changed)

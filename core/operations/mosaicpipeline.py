@@ -1,0 +1,402 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Turn raw overlapping images into one seamless mosaic: match colors, cut seams, blend, write."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+
+from ..clock import Clock
+from ..deps import require
+from ..errors import InvalidOption
+from ..grid import Grid
+from ..image import Image
+from ..options import Kind, option, redefault, result
+from ..placement import agree_on_crs, common_canvas, onto, output_grid
+from ..progress import SILENT, Progress, Recorder
+from ..provenance import peak_memory_mb, plain, recorded, repetition
+from ..raster import RasterImage, expand, open_images, refuse_overwriting, same_crs
+from ..raster.style import shown_bands
+from ..report.html import Figure, Report, Table, Verdict, numbers_of, write_report
+from ..report.mosaic import (
+    Coverage,
+    before_and_after,
+    cells_figure,
+    coverage_numbers,
+    images_table,
+    mosaic_verdict,
+    steps_table,
+)
+from ..report.overlaps import READING
+from ..report.thumbnail import Thumbnail, small_grid
+from ..requests import ImageField, Images
+from ..seams.cells import Partition
+from ..seams.holes import Holes
+from ..seams.mosaic import Mosaic
+from ..seams.voronoi import partition
+from ..survey import OwnCollector, survey
+from ..textfile import write_text
+from ..vector import Burned, Footprint, FootprintTrace, write_layers
+from ..vector.rings import points_of, rings_of
+from ..write import write
+from . import globalregression, mergerasters
+from .footprints import footprint_layer, warn_of_empty
+from .voronoiseamlines import Cutting, reasons, refuse_equal_names, rule_for, seam_layers
+
+NEEDS = (
+    ("without seams", ()),
+    ("voronoi seams", ("scipy", "shapely")),
+    ("report figures", ("matplotlib",)),
+)
+
+
+@dataclass(frozen=True)
+class Request(ImageField, mergerasters.Merging, Images):
+    """Options of the run."""
+
+    radiometry: str = option(
+        Kind.CHOICE,
+        "Color matching",
+        "global",
+        choices=("none", "global"),
+        help="global: one gain and offset per image and band, from the overlaps.",
+    )
+    seams: str = option(
+        Kind.CHOICE,
+        "Seams",
+        "voronoi",
+        choices=("none", "voronoi", "file"),
+        help="voronoi: through the middle of the overlaps; file: those of SEAMLINES; none: the "
+        "overlap rule alone decides",
+    )
+    rule: str = redefault(mergerasters.Merging, "rule", "feather")
+    output: str = option(Kind.RASTER_OUT, "Mosaic", help="The mosaic, a GeoTIFF.")
+    work_folder: str | None = option(
+        Kind.FOLDER_OUT,
+        "Work folder",
+        None,
+        advanced=True,
+        help="Where models, seam cells and the report are kept; empty: a folder beside the mosaic "
+        "with _work after its name. Nothing in it is deleted.",
+    )
+    seamlines: str | None = option(
+        Kind.VECTOR,
+        "Seam cells",
+        None,
+        advanced=True,
+        help="Polygons with the image's name, for SEAMS = file.",
+    )
+    model_images: tuple[str, ...] = redefault(
+        globalregression.Estimating, "model_images", (), advanced=True
+    )
+    model_mode: str = redefault(globalregression.Estimating, "model_mode", "include", advanced=True)
+    statistics_mask: str | None = redefault(
+        globalregression.Estimating, "vector_mask", None, advanced=True
+    )
+    statistics_mask_mode: str = redefault(globalregression.Estimating, "mask_mode", "include")
+    statistics_mask_field: str | None = redefault(
+        globalregression.Estimating, "mask_field", None, parent="statistics_mask"
+    )
+    report: str | None = option(
+        Kind.HTML_OUT,
+        "Report",
+        None,
+        help="What was done and how good it is; empty: report.html in the work folder.",
+    )
+
+    def __post_init__(self) -> None:
+        """Check the options."""
+        super().__post_init__()
+        if (self.seams == "file") != bool(self.seamlines):
+            raise InvalidOption(
+                "Seams: file and a layer in SEAMLINES belong together; give both or neither."
+            )
+        mergerasters.refuse_seamless_rule(self.rule, self.seams != "none")
+        if self.seams == "voronoi":
+            require("shapely.geometry", "SEAMS = voronoi")
+            require("scipy.spatial", "SEAMS = voronoi")
+
+
+@dataclass(frozen=True)
+class Result:
+    """What the run gives."""
+
+    output: str = result(Kind.RASTER_OUT, "Mosaic")
+    output_seamlines: str | None = result(Kind.VECTOR_OUT, "Seam cells")
+    work_folder: str | None = result(Kind.FOLDER_OUT, "Work folder")
+    report: str | None = result(Kind.HTML_OUT, "Report")
+    images_used: int | None = result(Kind.INTEGER, "Images used")
+    images_skipped: int | None = result(Kind.INTEGER, "Images skipped")
+    covered: float | None = result(Kind.NUMBER, "Covered fraction of the mosaic")
+    hole_pixels: int | None = result(Kind.INTEGER, "Invalid pixels inside the seam cells")
+    seam_length: float | None = result(Kind.NUMBER, "Length of all seams, map units")
+    mean_difference_before: float | None = result(Kind.NUMBER, "Overlap difference before, %")
+    mean_difference_after: float | None = result(Kind.NUMBER, "Overlap difference after, %")
+    read_bytes: int | None = result(Kind.INTEGER, "Bytes of pixels read")
+    written_bytes: int | None = result(Kind.INTEGER, "Bytes written")
+
+
+@dataclass(frozen=True)
+class Files:
+    """Where the run writes."""
+
+    output: str
+    folder: str
+    report: str
+
+    def inside(self, name: str) -> str:
+        """Return the path of a file of the work folder."""
+        return os.path.join(self.folder, name)
+
+
+@dataclass(frozen=True)
+class Models:
+    """What was found out about the images before anything is written."""
+
+    regression: globalregression.Estimate | None = None
+    footprints: tuple[Footprint, ...] = ()
+    partition: Partition | None = None
+
+
+@recorded
+def run(request: Request, progress: Progress = SILENT) -> Result:
+    """Read every image once to estimate the models and once to write the mosaic."""
+    clock = Clock(Recorder(progress))
+    heard = clock.progress
+    images = open_images(
+        request.images,
+        nodata=request.nodata,
+        skip_unreadable=request.skip_unreadable,
+        progress=heard,
+    )
+    files = _files(request, images)
+    grid, aligned = align(images, request, heard)
+    before = _thumbnail(grid, aligned)
+    with clock.step("Comparing the images"):
+        models = estimate(aligned, grid, request, (before,), heard.part(0.0, 0.45))
+    seamlines = keep(models, images, grid.crs, files, request)
+    merged = apply(aligned, grid, models, request, heard)
+    holes, after = Holes(merged.overlap.labels), _thumbnail(grid, [merged])
+    with clock.step("Writing the mosaic"):
+        written = write(merged, files.output, request, heard.part(0.45, 0.98), (holes, after))
+    coverage = Coverage(
+        grid.window.pixels, written.valid_pixels, holes.pixels if holes.labels else None
+    )
+    agreement = models.regression.agreement if models.regression else None
+    outcome = Result(
+        files.output,
+        seamlines,
+        files.folder,
+        files.report,
+        images_used=len(images),
+        images_skipped=len(expand(request.images)) - len(images),
+        covered=coverage.fraction,
+        hole_pixels=coverage.holes,
+        seam_length=models.partition.seam_length if models.partition else None,
+        mean_difference_before=agreement.before if agreement else None,
+        mean_difference_after=agreement.after if agreement else None,
+        read_bytes=sum(step.read_bytes for step in clock.steps),
+        written_bytes=written.bytes,
+    )
+    report = _report(request, outcome, models, images, clock)
+    pictures = (before_and_after(before, after),) if before.valid.any() else ()
+    report = replace(
+        report,
+        verdict=mosaic_verdict(
+            outcome.mean_difference_before, outcome.mean_difference_after, coverage
+        ),
+        numbers=(*report.numbers, *coverage_numbers(coverage)),
+        figures=pictures + report.figures,
+    )
+    _write_report(files, report, outcome, models)
+    heard.info(report.verdict.sentence)
+    heard.info(f"Mosaic: {files.output}. Report: {files.report}.")
+    heard.advance(1.0)
+    return outcome
+
+
+def align(
+    images: Sequence[RasterImage], request: Request, progress: Progress = SILENT
+) -> tuple[Grid, tuple[Image, ...]]:
+    """Return the grid of the mosaic, and the images in its CRS.
+
+    Raises IncompatibleImages or InvalidOption when the images cannot become one mosaic.
+    """
+    refuse_equal_names(images)
+    mergerasters.refuse_different(images, request.rule)
+    crs = agree_on_crs(images, request.crs, progress)
+    grid = output_grid(
+        images, crs, resolution=request.resolution, extent=request.extent, tap=request.tap
+    )
+    aligned = tuple(
+        image if same_crs(image.grid.crs, crs) else onto(image, grid, request.resampling)
+        for image in images
+    )
+    if request.radiometry == "global":
+        globalregression.check(aligned, estimating(request))
+    return grid, aligned
+
+
+def estimating(request: Request) -> globalregression.Estimating:
+    """Return the options of the color matching."""
+    return globalregression.Estimating(
+        vector_mask=request.statistics_mask,
+        mask_mode=request.statistics_mask_mode,
+        mask_field=request.statistics_mask_field,
+        model_images=request.model_images,
+        model_mode=request.model_mode,
+    )
+
+
+def estimate(
+    images: Sequence[Image],
+    grid: Grid,
+    request: Request,
+    watching: Sequence[OwnCollector] = (),
+    progress: Progress = SILENT,
+) -> Models:
+    """Estimate all models from one survey of the images."""
+    matching, cutting = request.radiometry == "global", request.seams == "voronoi"
+    if not matching and not cutting:
+        return Models()
+    canvas, how = common_canvas(images), estimating(request)
+    sums = globalregression.collectors(images, canvas, how, progress) if matching else None
+    with FootprintTrace(images) as trace:
+        survey(
+            images,
+            own=(*watching, *([trace] if cutting else []), *([sums.own] if sums else [])),
+            joint=[sums.joint] if sums and len(images) > 1 else [],
+            canvas=canvas,
+            threads=request.threads,
+            progress=progress.part(0.0, 0.8),
+        )
+        footprints = trace.footprints(grid.crs, progress=progress) if cutting else ()
+    regression = globalregression.estimate(images, sums, how, progress) if sums else None
+    cells = None
+    if cutting:
+        warn_of_empty(footprints, progress)
+        rule = rule_for(images, grid.crs, Cutting())
+        outlines = [footprint.geometry for footprint in footprints]
+        cells = partition(outlines, rule, progress=progress.part(0.8, 1.0))
+    return Models(regression, footprints, cells)
+
+
+def apply(
+    images: Sequence[Image],
+    grid: Grid,
+    models: Models,
+    request: Request,
+    progress: Progress = SILENT,
+) -> Mosaic:
+    """Return the mosaic as a view of corrected images: nothing is computed yet."""
+    labels: Image | None = None
+    if models.partition:
+        cells = sorted(models.partition.cells.items())
+        labels = Burned(grid, tuple((wkb, number + 1) for number, wkb in cells))
+    elif request.seamlines:
+        labels = mergerasters.cells_of(
+            request.seamlines, images, grid, request.image_field_name, progress
+        )
+    if models.regression:
+        model, kind = models.regression.adjustments, request.output_type
+        images = [globalregression.apply(image, model, kind) for image in images]
+    return mergerasters.assemble(
+        images, grid, request, labels=labels, nodata=request.nodata, progress=progress
+    )
+
+
+def keep(
+    models: Models, images: Sequence[RasterImage], crs: str, files: Files, request: Request
+) -> str | None:
+    """Write the models into the work folder; return the file of the seam cells."""
+    if models.regression:
+        write_text(files.inside("regression.json"), models.regression.adjustments.text() + "\n")
+    if not models.partition:
+        return request.seamlines
+    name = request.image_field_name
+    write_layers(files.inside("footprints.gpkg"), [footprint_layer(models.footprints, crs, name)])
+    return write_layers(
+        files.inside("seamlines.gpkg"), seam_layers(models.partition, images, crs, name)
+    )
+
+
+def _files(request: Request, images: Sequence[RasterImage]) -> Files:
+    """Check all destinations before any work."""
+    inputs = [image.path for image in images]
+    output = refuse_overwriting(request.output, inputs)
+    folder = os.path.abspath(request.work_folder or os.path.splitext(output)[0] + "_work")
+    report = os.path.abspath(request.report or os.path.join(folder, "report.html"))
+    refuse_overwriting(os.path.join(folder, "report.html"), inputs)
+    return Files(output, folder, refuse_overwriting(report, inputs))
+
+
+def _thumbnail(grid: Grid, images: Sequence[Image]) -> Thumbnail:
+    first = images[0]
+    bands: tuple[int, ...] = (1,)
+    if first.bands >= 3:
+        bands = shown_bands(first.band_names, first.bands, first.details.colors)
+    return Thumbnail(small_grid(grid), [image.grid for image in images], bands)
+
+
+def _report(
+    request: Request,
+    outcome: Result,
+    models: Models,
+    images: Sequence[RasterImage],
+    clock: Clock,
+) -> Report:
+    """Put together what the models and the steps have to tell."""
+    found, cells = models.regression, models.partition
+    return Report(
+        title="Mosaic",
+        verdict=Verdict("good", ""),
+        numbers=numbers_of(outcome),
+        figures=(
+            *((_cells_figure(images, cells),) if cells else ()),
+            *(globalregression.figures(found) if found else ()),
+        ),
+        tables=(
+            *((_images_table(models),) if cells else ()),
+            *(globalregression.tables(found) if found else ()),
+            steps_table(clock.steps, peak_memory_mb()),
+        ),
+        skipped=tuple((clause, "no seam cell") for clause in reasons(cells, images))
+        if cells
+        else (),
+        reading=READING if found else (),
+        warnings=tuple(clock.progress.warnings),
+        repeat=repetition("mosaicpipeline", request),
+    )
+
+
+def _cells_figure(images: Sequence[RasterImage], cells: Partition) -> Figure:
+    shapes = {
+        images[number].name: [ring for polygon in rings_of(wkb) for ring in polygon]
+        for number, wkb in sorted(cells.cells.items())
+    }
+    return cells_figure(shapes, [points_of(cut.geometry) for cut in cells.cuts])
+
+
+def _images_table(models: Models) -> Table:
+    areas = models.partition.areas if models.partition else {}
+    return images_table(
+        [
+            (one.name, one.valid_pixels, one.pixels, areas.get(number, 0.0))
+            for number, one in enumerate(models.footprints)
+        ]
+    )
+
+
+def _write_report(files: Files, report: Report, outcome: Result, models: Models) -> None:
+    """Write the report, and its numbers as JSON into the work folder."""
+    write_report(files.report, report)
+    pairs = models.regression.agreement.pairs if models.regression else ()
+    numbers = {
+        **asdict(outcome),
+        "coverage": {number.label: number.value for number in report.numbers},
+        "overlaps": [asdict(pair) for pair in pairs],
+    }
+    text = json.dumps(plain(numbers), indent=2, ensure_ascii=False)
+    write_text(files.inside("report.json"), text + "\n")

@@ -1,0 +1,271 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Divide the ground among overlapping images along the middle of their overlaps."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..deps import require
+from ..errors import InvalidOption
+from ..grid import Grid
+from ..image import Image
+from ..options import Kind, option, result
+from ..placement import agree_on_crs
+from ..progress import SILENT, Progress
+from ..provenance import recorded
+from ..raster import CrsMapping, RasterImage, crs_title, open_images, refuse_overwriting, same_crs
+from ..raster.crs import is_geographic
+from ..requests import ImageField, Images
+from ..seams.cells import Partition
+from ..seams.ground import Rule
+from ..seams.voronoi import partition
+from ..vector import Feature, Layer, polygons_for, read_polygons, write_layers
+from ..vector.rings import rings_of, wkb_of
+from ..vector.styles import cells_style, cuts_style
+from ..vector.tracing import tidied
+from .footprints import Outlining, refuse_reserved, traces
+
+REASONS = {
+    "empty": "has no valid pixel",
+    "identical": "covers the same ground as {other}",
+    "contained": "lies inside {other}",
+    "covered": "is covered by others that lie farther from their borders",
+}
+
+
+@dataclass(frozen=True)
+class Cutting:
+    """Where seams run; shared with the pipeline."""
+
+    min_point_spacing: float = option(
+        Kind.NUMBER,
+        "Spacing of boundary points",
+        0.0,
+        unit="map units",
+        minimum=0,
+        help="Step in which boundaries are looked at; 0 takes 5 px, or a 500th of the longest "
+        "side of an overlap where that is more",
+    )
+    contained: str = option(
+        Kind.CHOICE,
+        "Images inside others",
+        "top",
+        choices=("top", "skip"),
+        advanced=True,
+        help="top: an image that lies inside another one gets its whole footprint. skip: it gets "
+        "no cell",
+    )
+
+
+@dataclass(frozen=True)
+class Request(Cutting, ImageField, Outlining, Images):
+    """Options of the run."""
+
+    footprints: str | None = option(
+        Kind.VECTOR,
+        "Footprints",
+        None,
+        help="Polygons with the image's name to use instead of the valid pixels; no pixel is "
+        "read then. Empty: the valid pixels are outlined.",
+    )
+    output: str = option(
+        Kind.VECTOR_OUT, "Seam cells", help="A GeoPackage, layers seamlines and cuts."
+    )
+
+    def __post_init__(self) -> None:
+        """Check the options."""
+        super().__post_init__()
+        refuse_reserved(self.image_field_name)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What the run gives; areas and lengths in units of the CRS."""
+
+    output: str = result(Kind.VECTOR_OUT, "Seam cells")
+    cell_count: int | None = result(Kind.INTEGER, "Seam cells")
+    seam_length: float | None = result(Kind.NUMBER, "Length of all seams")
+    gap_area: float | None = result(Kind.NUMBER, "Area of gaps")
+    overlap_area: float | None = result(Kind.NUMBER, "Area of overlaps")
+    skipped: str | None = result(Kind.TEXT, "Images without cell")
+
+
+@recorded
+def run(request: Request, progress: Progress = SILENT) -> Result:
+    """Compute the seam cells of the images of the request and write them."""
+    require("scipy", "Voronoi seamlines")
+    require("shapely", "Voronoi seamlines")
+    images = open_images(
+        request.images,
+        nodata=request.nodata,
+        skip_unreadable=request.skip_unreadable,
+        progress=progress,
+    )
+    refuse_few(images)
+    refuse_equal_names(images)
+    inputs = [image.path for image in images]
+    if request.footprints:
+        inputs.append(request.footprints.split("|")[0])
+    output = refuse_overwriting(request.output, inputs)
+    crs = agree_on_crs(images, request.crs, progress)
+    refuse_degrees(request.min_point_spacing, crs)
+    progress.phase("Outlining the images")
+    polygons, guides = _outlines(images, crs, request, progress.part(0, 0.6))
+    progress.phase("Computing the seams")
+    rule = rule_for(images, crs, request)
+    cells = partition(polygons, rule, guides=guides, progress=progress.part(0.6, 0.98))
+    write_layers(output, seam_layers(cells, images, crs, request.image_field_name))
+    skipped = reasons(cells, images)
+    _conclude(cells, skipped, crs, output, progress)
+    return Result(
+        output,
+        cell_count=len(cells.cells),
+        seam_length=cells.seam_length,
+        gap_area=cells.gap_area,
+        overlap_area=cells.overlap_area,
+        skipped="; ".join(skipped),
+    )
+
+
+def rule_for(images: Sequence[Image], crs: str, how: Cutting) -> Rule:
+    """Return how seams are made for images in a CRS."""
+    return Rule(
+        spacing=how.min_point_spacing,
+        pixel=min(_pixel(image.grid, crs) for image in images),
+        contained=how.contained,
+        geographic=is_geographic(crs),
+    )
+
+
+def seam_layers(
+    cells: Partition, images: Sequence[RasterImage], crs: str, field: str
+) -> tuple[Layer, Layer]:
+    """Return the layers seamlines (cells) and cuts of a partition, styled."""
+    found = tuple(
+        Feature(wkb, {
+            field: images[number].name,
+            "path": images[number].path,
+            "priority": number + 1,
+            "area": cells.areas[number],
+        })
+        for number, wkb in cells.cells.items()
+    )  # fmt: skip
+    cuts = tuple(
+        Feature(cut.geometry, {
+            "image_a": images[cut.image_a].name,
+            "image_b": images[cut.image_b].name,
+            "length": cut.length,
+        })
+        for cut in cells.cuts
+    )  # fmt: skip
+    cell_fields = ((field, "string"), ("path", "string"), ("priority", "integer"), ("area", "real"))
+    cut_fields = (("image_a", "string"), ("image_b", "string"), ("length", "real"))
+    return (
+        Layer("seamlines", "MultiPolygon", crs, cell_fields, found, cells_style(field)),
+        Layer("cuts", "LineString", crs, cut_fields, cuts, cuts_style()),
+    )
+
+
+def reasons(cells: Partition, images: Sequence[RasterImage]) -> tuple[str, ...]:
+    """Return for each image without cell a clause that says why."""
+    return tuple(
+        f"{images[number].name} "
+        + REASONS[found.reason].format(other=images[found.other].name if found.other >= 0 else "")
+        for number, found in sorted(cells.skipped.items())
+    )
+
+
+def refuse_few(images: Sequence[RasterImage]) -> None:
+    """Raise InvalidOption for fewer than two images."""
+    if len(images) < 2:
+        raise InvalidOption(
+            f"Seams lie between images, and only {images[0].name} was given. Give two or more."
+        )
+
+
+def refuse_equal_names(images: Sequence[RasterImage]) -> None:
+    """Raise InvalidOption when seam cells could not be told apart by name."""
+    taken: dict[str, str] = {}
+    for image in images:
+        other = taken.setdefault(image.name, image.path)
+        if other != image.path:
+            raise InvalidOption(
+                f"{other} and {image.path} have the same name, so their seam cells could not be "
+                "told apart. Rename one."
+            )
+
+
+def refuse_degrees(spacing: float, crs: str) -> None:
+    """Raise InvalidOption when a spacing meant in meters is given for degrees."""
+    if spacing >= 1 and is_geographic(crs):
+        raise InvalidOption(
+            f"MIN_POINT_SPACING is {spacing:g} degrees; did you mean {spacing * 1e-5:.1g}?"
+        )
+
+
+def _outlines(
+    images: Sequence[RasterImage], crs: str, request: Request, progress: Progress
+) -> tuple[list[bytes], list[bytes] | None]:
+    """Return the footprints, and their guides when small holes and parts shall not count."""
+    smoothing = request.min_hole > 0 or request.min_part > 0
+    if request.footprints:
+        given = _given(images, crs, request, progress)
+        area = min(_pixel(image.grid, crs) for image in images) ** 2
+        limits = (request.min_part * area, request.min_hole * area)
+        tidy = [wkb_of(tidied(rings_of(wkb), *limits)) for wkb in given] if smoothing else None
+        return given, tidy
+    exact, smooth = [], []
+    for trace in traces(images, request.threads, progress):
+        exact.append(trace.footprints(crs)[0].geometry)
+        if smoothing:
+            found = trace.footprints(crs, min_part=request.min_part, min_hole=request.min_hole)
+            smooth.append(found[0].geometry)
+    return exact, smooth if smoothing else None
+
+
+def _given(
+    images: Sequence[RasterImage], crs: str, request: Request, progress: Progress
+) -> list[bytes]:
+    """Return the polygons of the FOOTPRINTS layer that bear each image's name, as one geometry."""
+    source = request.footprints or ""
+    features = read_polygons(source, crs, progress)
+    names = [image.name for image in images]
+    found, without = [], []
+    for name in names:
+        mine = polygons_for(name, features, request.image_field_name, names)
+        found.append(wkb_of([ring for f in mine for ring in rings_of(f.geometry)]))
+        if not mine:
+            without.append(name)
+    if len(without) == len(names):
+        raise InvalidOption(
+            f"{os.path.basename(source.split('|')[0])} has no polygon with the name of an image in "
+            f"field {request.image_field_name!r}. Give the layer that footprints has written."
+        )
+    if without:
+        progress.warn(f"Without footprint, so without seam cell: {', '.join(without)}.")
+    return found
+
+
+def _pixel(grid: Grid, crs: str) -> float:
+    """Return the shorter side of the pixel in the middle of a grid, in units of a CRS."""
+    col, row = grid.width / 2, grid.height / 2
+    x, y = grid.to_map(np.array([col, col + 1, col]), np.array([row, row, row + 1]))
+    if crs and not same_crs(grid.crs, crs):
+        x, y = CrsMapping(grid.crs, crs)(x, y)
+    return float(np.hypot(x[1:] - x[0], y[1:] - y[0]).min())
+
+
+def _conclude(
+    cells: Partition, skipped: Sequence[str], crs: str, output: str, progress: Progress
+) -> None:
+    for clause in skipped:
+        progress.warn(f"No seam cell: {clause}.")
+    worst = max(cells.gap_area, cells.overlap_area) / (cells.union_area or 1.0)
+    progress.info(
+        f"{len(cells.cells)} cells and {len(cells.cuts)} seams of {cells.seam_length:.6g} units of "
+        f"{crs_title(crs)}. Gaps and overlaps are {worst:.1g} of the union. They are {output}."
+    )
