@@ -185,7 +185,7 @@ def converted(declared: Option, value: Any) -> Any:
 
     Raises InvalidOption when that is impossible.
     """
-    convert = _CONVERT.get(declared.kind, _text)
+    convert: Callable[[Any], Any] = _CONVERT.get(declared.kind, _text)
     try:
         return convert(value)
     except (TypeError, ValueError) as error:
@@ -212,7 +212,7 @@ def _check(declared: Option, value: Any) -> None:
 
 
 def _short(value: float) -> str:
-    return f"{value:g}" if abs(value) < 1e15 else str(value)
+    return str(int(value)) if float(value).is_integer() else f"{value:g}"
 
 
 def _plain(value: Any) -> str:

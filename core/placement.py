@@ -10,9 +10,9 @@ import numpy as np
 
 from .errors import IncompatibleImages, InvalidOption
 from .grid import Bounds, Grid, hull, north_up, union
-from .image import Image
+from .image import Image, View
 from .progress import SILENT, Progress
-from .raster import CrsMapping, crs_title, parse_crs, same_crs
+from .raster import CrsMapping, RasterImage, crs_title, parse_crs, same_crs
 from .transform.warped import Moved, Warped, lattice_step
 from .windows import Window
 
@@ -123,8 +123,15 @@ def onto(image: Image, grid: Grid, resampling: str, *, strict: bool = False) -> 
             return snapped
     window = grid.window_of(bounds_in(image.grid, grid.crs))
     mapping = None if same else CrsMapping(grid.crs, image.grid.crs)
-    view = Warped(image, grid.cropped(window), method, mapping, 1, strict)
+    view = Warped(_revisited(image), grid.cropped(window), method, mapping, 1, strict)
     return view if same else replace(view, step=lattice_step(view))
+
+
+def _revisited(image: Image) -> Image:
+    """Return the image with the hint that windows of its file will overlap: kernels reach out."""
+    if isinstance(image, RasterImage):
+        return replace(image, revisited=True)
+    return replace(image, source=_revisited(image.source)) if isinstance(image, View) else image
 
 
 def common_canvas(images: Sequence[Image]) -> Grid:

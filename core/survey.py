@@ -15,6 +15,7 @@ from .image import Image, Pixels
 from .placement import onto
 from .progress import SILENT, Progress
 from .raster import CrsMapping, same_crs
+from .transform.warped import Warped
 from .windows import Window, swaths, tiling
 
 WIDTH, HEIGHT = 1024, 512
@@ -115,7 +116,7 @@ def _placed(image: Image, canvas: Grid) -> _Place:
     seen = onto(image, canvas, "average" if average else "bilinear", strict=True)
     window = canvas.placed(seen.grid)
     tiles = {} if seen is image else _tiles(image, canvas, window.clipped(canvas.window))
-    return _Place(image, seen, window, tiles)
+    return _Place(seen.source if isinstance(seen, Warped) else image, seen, window, tiles)
 
 
 def _tiles(image: Image, canvas: Grid, within: Window) -> dict[tuple[int, int], list[Window]]:

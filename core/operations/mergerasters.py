@@ -18,7 +18,7 @@ from ..progress import SILENT, Progress
 from ..provenance import recorded
 from ..raster import bytes_read, expand, open_images, refuse_overwriting
 from ..requests import ImageField, Images, OneMosaic, Writing
-from ..seams.mosaic import Mosaic, Overlap, mosaic
+from ..seams.mosaic import Mosaic, Overlap, Seams, mosaic
 from ..seams.rules import RULES, SEAM_RULES
 from ..vector import Burned, polygons_for, read_polygons
 from ..write import write
@@ -123,10 +123,11 @@ def apply(images: Sequence[Image], request: Request, progress: Progress = SILENT
     grid = output_grid(
         images, crs, resolution=request.resolution, extent=request.extent, tap=request.tap
     )
-    labels = None
+    seams = None
     if request.seamlines:
-        labels = cells_of(request.seamlines, images, grid, request.image_field_name, progress)
-    return assemble(images, grid, request, labels=labels, nodata=request.nodata, progress=progress)
+        cells = cells_of(request.seamlines, images, grid, request.image_field_name, progress)
+        seams = Seams(cells)
+    return assemble(images, grid, request, seams=seams, nodata=request.nodata, progress=progress)
 
 
 def assemble(
@@ -134,7 +135,7 @@ def assemble(
     grid: Grid,
     how: Merging,
     *,
-    labels: Image | None = None,
+    seams: Seams | None = None,
     nodata: float | None = None,
     progress: Progress = SILENT,
 ) -> Mosaic:
@@ -152,7 +153,7 @@ def assemble(
     return mosaic(
         seen,
         grid,
-        Overlap(how.rule, labels, how.blend_width, how.fill_gaps),
+        Overlap(how.rule, seams, how.blend_width, how.fill_gaps),
         dtype=kind,
         nodata=_nodata_of(images, how.output_nodata, nodata, kind, progress),
     )

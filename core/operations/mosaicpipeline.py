@@ -34,7 +34,7 @@ from ..report.thumbnail import Thumbnail, small_grid
 from ..requests import ImageField, Images
 from ..seams.cells import Partition
 from ..seams.holes import Holes
-from ..seams.mosaic import Mosaic
+from ..seams.mosaic import Mosaic, Seams
 from ..seams.voronoi import partition
 from ..survey import OwnCollector, survey
 from ..textfile import write_text
@@ -178,7 +178,8 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
         models = estimate(aligned, grid, request, (before,), heard.part(0.0, 0.45))
     seamlines = keep(models, images, grid.crs, files, request)
     merged = apply(aligned, grid, models, request, heard)
-    holes, after = Holes(merged.overlap.labels), _thumbnail(grid, [merged])
+    seams = merged.overlap.seams
+    holes, after = Holes(seams.labels if seams else None), _thumbnail(grid, [merged])
     with clock.step("Writing the mosaic"):
         written = write(merged, files.output, request, heard.part(0.45, 0.98), (holes, after))
     coverage = Coverage(
@@ -291,19 +292,19 @@ def apply(
     progress: Progress = SILENT,
 ) -> Mosaic:
     """Return the mosaic as a view of corrected images: nothing is computed yet."""
-    labels: Image | None = None
+    seams = None
     if models.partition:
         cells = sorted(models.partition.cells.items())
         labels = Burned(grid, tuple((wkb, number + 1) for number, wkb in cells))
+        seams = Seams(labels, complete=True)
     elif request.seamlines:
-        labels = mergerasters.cells_of(
-            request.seamlines, images, grid, request.image_field_name, progress
-        )
+        name = request.image_field_name
+        seams = Seams(mergerasters.cells_of(request.seamlines, images, grid, name, progress))
     if models.regression:
         model, kind = models.regression.adjustments, request.output_type
         images = [globalregression.apply(image, model, kind) for image in images]
     return mergerasters.assemble(
-        images, grid, request, labels=labels, nodata=request.nodata, progress=progress
+        images, grid, request, seams=seams, nodata=request.nodata, progress=progress
     )
 
 

@@ -176,15 +176,17 @@ def read_mask(path: str, window: Window) -> Array:
         return np.asarray(band.ReadAsArray(*_box(window)))
 
 
-def read_values(stored: Stored, window: Window) -> Array:
+def read_values(stored: Stored, window: Window, *, keep: bool = False) -> Array:
     """Return all bands[band, row, col] of a window; blocks decoded before are not decoded again.
 
     Blocks that other windows need too are kept; one that another thread is decoding is waited
     for. Every thread first decodes what it has claimed, so that two never wait for each other.
+    `keep` keeps all blocks for a second look, not only those at the edge.
     """
     aligned = window.aligned(*stored.unit).clipped(stored.size)
     # windows of whole blocks have no margin, so that their neighbors need nothing of them
     inner = window if aligned == window else window.padded(-MARGIN)
+    inner = Window(0, 0, 0, 0) if keep else inner
     pieces = list(tiling(aligned, *stored.unit))
     blocks: list[tuple[Window, Future[Array]]] = []
     mine: list[Window] = []
@@ -193,7 +195,7 @@ def read_values(stored: Stored, window: Window) -> Array:
         block = _pool.known(key) if inner.contains(piece) else _pool.claim(key)
         mine += [piece] if block is None else []
         blocks += [] if block is None else [(piece, block)]
-    if aligned == window and not blocks:
+    if aligned == window and not blocks and not keep:
         return _decode(stored, window)
     out = _decoded_here(stored, window, inner, mine)
     for piece, block in blocks:

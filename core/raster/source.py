@@ -29,7 +29,10 @@ NAMED_COLORS = {
 
 @dataclass(frozen=True)
 class RasterImage:
-    """A raster file seen as an image; alpha and masks are its validity, not its bands."""
+    """A raster file seen as an image; alpha and masks are its validity, not its bands.
+
+    `revisited` says that windows overlap a lot: decoded blocks are kept for the next ones.
+    """
 
     path: str
     name: str
@@ -41,6 +44,7 @@ class RasterImage:
     block: tuple[int, int]
     alpha_band: int = 0
     has_mask: bool = False
+    revisited: bool = False
 
     @property
     def bands(self) -> int:
@@ -70,7 +74,7 @@ class RasterImage:
         self, window: Window, bands: Sequence[int] | None = None, rounded: bool = True
     ) -> Pixels:
         """Read a window; raises ImageIOError with the file, the window and GDAL's reason."""
-        values = handles.read_values(self.stored, window)
+        values = handles.read_values(self.stored, window, keep=self.revisited)
         alpha = None
         if self.alpha_band:
             alpha = values[self.alpha_band - 1]

@@ -98,7 +98,8 @@ def arrange(lines: Iterable[Any], *, closed: bool) -> Arrangement:
 
 def boundaries(polygons: Iterable[Any]) -> list[Any]:
     """Return the rings of polygons as lines."""
-    return [line for polygon in polygons for line in flat(polygon.boundary)]
+    filled = [polygon for polygon in polygons if not polygon.is_empty]
+    return [line for polygon in filled for line in flat(polygon.boundary)]
 
 
 def flat(geometry: Any) -> list[Any]:

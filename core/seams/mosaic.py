@@ -33,16 +33,27 @@ TILE = 256
 
 
 @dataclass(frozen=True)
+class Seams:
+    """Which image each pixel belongs to.
+
+    `labels` is an image of the number (from 1) of the seam cell's image at each pixel, 0 = no cell.
+    `complete` cells hold every valid pixel, so that only their own images can fill gaps.
+    """
+
+    labels: Image
+    complete: bool = False
+
+
+@dataclass(frozen=True)
 class Overlap:
     """What becomes of ground that several images see.
 
-    `labels` is an image of the number (from 1) of the seam cell's image at each pixel, 0 = no cell.
     With `fill`, where the cell's image is not valid the next valid one in the order of the rule is
     taken. `width` is the blend width in pixels.
     """
 
     rule: str = "last"
-    labels: Image | None = None
+    seams: Seams | None = None
     width: int = 32
     fill: bool = True
 
@@ -139,11 +150,11 @@ class Mosaic:
         if self.overlap.rule != "feather":
             return 0
         width = self.overlap.width
-        return width + 1 if self.overlap.labels is None else math.ceil(width / 2) + 2
+        return width + 1 if self.overlap.seams is None else math.ceil(width / 2) + 2
 
     def _labels(self, window: Window) -> Array | None:
-        cells = self.overlap.labels
-        return None if cells is None else read_padded(cells, window).values[0]
+        seams = self.overlap.seams
+        return None if seams is None else read_padded(seams.labels, window).values[0]
 
     def _cut(
         self, window: Window, labels: Array, order: list[int], bands: Sequence[int] | None
@@ -151,23 +162,28 @@ class Mosaic:
         """Give each pixel to its cell's image and fill what that leaves."""
         count = self.bands if bands is None else len(bands)
         rule = RULES["first"](count, window.shape, self.dtype)
-        present = _present(labels)
+        present, held = _present(labels), dict[int, Pixels]()
+        outside = not labels.all()
         for index in present:
             owned = labels == index + 1
-            if len(present) == 1 and owned.all():
-                pixels = self._part(index, window, bands)
-                if covers(pixels):
-                    return self._typed(pixels)
-                rule.feed(window.within(window), pixels)
-            else:
-                place = _box(owned)
-                pixels = self._part(index, _moved(place, window), bands)
-                rule.feed(place, Pixels(pixels.values, pixels.valid & owned[place]))
+            inside = self.places[index].clipped(window)
+            if not outside:
+                inside = _moved(_box(owned), window).clipped(inside)
+            if inside.empty:
+                continue
+            pixels = held[index] = self._part(index, inside, bands)
+            if len(present) == 1 and inside == window and owned.all() and covers(pixels):
+                return self._typed(pixels)
+            place = inside.within(window)
+            rule.feed(place, Pixels(pixels.values, pixels.valid & owned[place]))
+        complete = self.overlap.seams is not None and self.overlap.seams.complete
         for index in order if self.overlap.fill else ():
             if rule.enough:
                 break
-            inside = self.places[index].clipped(window)
-            rule.feed(inside.within(window), self._part(index, inside, bands))
+            if index in present or not complete:
+                inside = self.places[index].clipped(window)
+                known = held[index] if outside and index in held else None
+                rule.feed(inside.within(window), known or self._part(index, inside, bands))
         found: Pixels = rule.result()
         return found
 

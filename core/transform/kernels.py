@@ -15,6 +15,9 @@ Integers = NDArray[np.int64]
 NEGLIGIBLE = 1e-6
 """Weights below this are rounding noise of positions and count as nothing."""
 
+WIDENING = 1.01
+"""Scale above which kernels widen; below, a straight line is kept exactly."""
+
 
 def _triangle(t: Floats) -> Floats:
     return np.maximum(0.0, 1.0 - np.abs(t))
@@ -52,7 +55,7 @@ def taps(position: Floats, resampling: str, scale: float) -> tuple[Integers, Flo
     if resampling == "average":
         return _area(position, scale)
     kernel, half = KERNELS[resampling]
-    stretch = max(1.0, scale)
+    stretch = scale if scale > WIDENING else 1.0
     first = np.floor(position - half * stretch).astype(np.int64) + 1
     steps = np.arange(math.ceil(2 * half * stretch)).reshape(-1, *[1] * position.ndim)
     return first, _normalized(kernel((first + steps - position) / stretch))

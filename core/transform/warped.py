@@ -96,7 +96,7 @@ class Warped(View):
         center = _at(pixels.valid, cols, rows, needed)
         iy, ix = _nearest(cols, rows, needed)
         if self.resampling == "nearest":
-            return Pixels(pixels.values[:, iy, ix], center)
+            return _blanked(pixels.values[:, iy, ix], center)
         resample = _separable if self._parallel else _general
         finite = _finite(pixels)
         values, share = resample(finite, x, y, needed)
@@ -107,7 +107,7 @@ class Warped(View):
             values = np.where(np.isfinite(own), values, own)
         if self.strict:
             center = center & _whole(pixels.valid, x, y, needed)
-        return Pixels(values.astype(dtype, copy=False), center)
+        return _blanked(values.astype(dtype, copy=False), center)
 
     def _in_parts(
         self, window: Window, bands: Sequence[int] | None, dtype: np.dtype[Any]
@@ -181,7 +181,8 @@ class Warped(View):
         cols, rows = self._exactly(at[0] + middle[0], at[1] + middle[1])
         if cols.min() <= FAR or rows.min() <= FAR:
             return (1.0, 1.0)
-        return (float(np.abs(np.diff(cols[0])).max()), float(np.abs(np.diff(rows[0])).max()))
+        steps = cols[0, 1:] - cols[0, 0], rows[0, 1:] - rows[0, 0]
+        return (float(np.abs(steps[0]).max()), float(np.abs(steps[1]).max()))
 
 
 def lattice_step(view: Warped, tolerance: float = 0.005) -> int:
@@ -261,6 +262,13 @@ def _whole(valid: Mask, x: Taps, y: Taps, needed: Window) -> Mask:
             ix, inside_x = _clipped(x[0] + kx, needed.col, needed.width)
             good &= (valid[iy, ix] & inside_x & inside_y) | (wx == 0) | (wy == 0)
     return good
+
+
+def _blanked(values: Array, valid: Mask) -> Pixels:
+    """Pixels that are 0 where not valid: what lies there would depend on the window."""
+    if valid.all():
+        return Pixels(values, valid)
+    return Pixels(np.where(valid, values, values.dtype.type(0)), valid)
 
 
 def _finite(pixels: Pixels) -> Pixels:
