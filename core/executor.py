@@ -70,7 +70,7 @@ def _pooled(
     try:
         for item in items:
             waiting.append(pool.submit(work, item))
-            if len(waiting) >= 2 * count:
+            if len(waiting) > count:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()

@@ -22,11 +22,15 @@ class Pixels:
     """Values[band, row, col] and valid[row, col] of a window.
 
     `valid` may be a broadcast True or False. `alpha` holds the opacity of a file that has some.
+    `clipped` and `moved` count the samples that a correction cut to the type's range, and those
+    it moved away from nodata.
     """
 
     values: Array
     valid: Mask
     alpha: Array | None = None
+    clipped: int = 0
+    moved: int = 0
 
     @property
     def all_valid(self) -> bool:
@@ -39,7 +43,7 @@ class Pixels:
         return uniform(self.valid) is False or not self.valid.any()
 
     def cropped(self, rows: slice, cols: slice) -> Pixels:
-        """Return a part of the window, without copying."""
+        """Return a part of the window, without copying and without its counts."""
         alpha = None if self.alpha is None else self.alpha[rows, cols]
         return Pixels(self.values[:, rows, cols], self.valid[rows, cols], alpha)
 
@@ -258,24 +262,41 @@ def settled(values: Array, dtype: np.dtype[Any], nodata: float | None) -> Array:
     Whole-number types are rounded half to even and limited to their range. A result that equals
     nodata moves to the nearest other legal value, on the side it came from.
     """
+    return settle(values, dtype, nodata)[0]
+
+
+def settle(values: Array, dtype: np.dtype[Any], nodata: float | None) -> tuple[Array, int]:
+    """Return what `settled` returns, and the number of samples moved away from nodata."""
     if dtype.kind == "f":
-        with np.errstate(over="ignore"):
-            out = values.astype(dtype, copy=False)
+        out = values.astype(dtype, copy=False)
     else:
         limits = np.iinfo(dtype)
         # whole numbers are exact in double precision up to 53 bits
         out = np.rint(values) if values.dtype.kind == "f" else values.astype(np.float64)
         np.clip(out, *_float_limits(limits, out.dtype), out=out)
-        with np.errstate(invalid="ignore"):  # NaN of pixels that are not valid
+        # NaN stands only where pixels are not valid; it may become anything
+        with np.errstate(invalid="ignore"):
             out = out.astype(dtype)
     marker = representable(nodata, dtype)
     if marker is None or np.isnan(marker):
-        return out
+        return out, 0
     hit = out == marker
-    if hit.any():
+    moved = int(np.count_nonzero(hit))
+    if moved:
         out = out.copy() if out is values else out
         out[hit] = _beside(values[hit], marker, dtype)
-    return out
+    return out, moved
+
+
+def beyond(values: Array, dtype: np.dtype[Any]) -> int:
+    """Return how many calculated values do not fit the range of a whole-number type."""
+    if dtype.kind == "f" or not values.size:
+        return 0
+    limits = np.iinfo(dtype)
+    low, high = limits.min - 0.5, limits.max + 0.5
+    if values.min() >= low and values.max() <= high:
+        return 0
+    return int(np.count_nonzero((values < low) | (values > high)))
 
 
 def representable(nodata: float | None, dtype: np.dtype[Any]) -> Any:

@@ -18,7 +18,7 @@ from .raster import CrsMapping, same_crs
 from .transform.warped import Warped
 from .windows import Window, swaths, tiling
 
-WIDTH, HEIGHT = 1024, 512
+WIDTH, HEIGHT = 512, 512
 """Survey windows; fixed, so that sums of decimal numbers never depend on the user's windows."""
 
 SWATH = 8192

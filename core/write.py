@@ -64,10 +64,15 @@ class Options(Protocol):
 
 @dataclass(frozen=True)
 class Written:
-    """What was written: path, pixels, bytes, and a few thousand valid values[band, sample]."""
+    """What was written: path, pixels, bytes, and a few thousand valid values[band, sample].
+
+    `clipped` samples were cut to the range of the type, `moved_from_nodata` ones would have looked
+    like nodata.
+    """
 
     path: str
     valid_pixels: int
+    clipped: int
     moved_from_nodata: int
     bytes: int
     sample: Array
@@ -75,26 +80,26 @@ class Written:
 
 @dataclass
 class _Tally:
-    """Counts valid pixels and keeps every stride-th one in both directions (an OwnCollector)."""
+    """Counts pixels and keeps every stride-th one in both directions (an OwnCollector)."""
 
     stride: int
-    valid: int = 0
+    counts: Array = field(default_factory=lambda: np.zeros(3, np.int64))
     samples: list[Array] = field(default_factory=list)
 
-    def feed(self, index: int, window: Window, pixels: Pixels) -> tuple[int, Array | None]:
+    def feed(self, index: int, window: Window, pixels: Pixels) -> tuple[Array, Array | None]:
         everywhere = uniform(pixels.valid)
-        if everywhere is False:
-            return 0, None
-        count = window.pixels if everywhere else int(np.count_nonzero(pixels.valid))
+        valid = window.pixels if everywhere else int(np.count_nonzero(pixels.valid))
+        counts = np.array([valid, pixels.clipped, pixels.moved])
+        if not valid:
+            return counts, None
         rows = slice(-window.row % self.stride, None, self.stride)
         cols = slice(-window.col % self.stride, None, self.stride)
-        return count, pixels.values[:, rows, cols][:, pixels.valid[rows, cols]]
+        return counts, pixels.values[:, rows, cols][:, pixels.valid[rows, cols]]
 
-    def merge(self, partial: tuple[int, Array | None]) -> None:
-        count, sample = partial
-        self.valid += count
-        if sample is not None:
-            self.samples.append(sample)
+    def merge(self, partial: tuple[Array, Array | None]) -> None:
+        self.counts += partial[0]
+        if partial[1] is not None:
+            self.samples.append(partial[1])
 
     def sampled(self, bands: int) -> Array:
         """Return the sampled valid values[band, sample]."""
@@ -114,7 +119,7 @@ def write(
     Raises ImageIOError with GDAL's reason.
     """
     form = Format.parse(request.creation_options, image.dtype, cog=request.cog)
-    _refuse_full_disk(image, path, form)
+    _refuse_full_disk(image, path, form, copies=2 if request.cog else 1)
     threads = processors(request.threads)
     tally = _Tally(math.ceil(math.sqrt(max(1, image.grid.window.pixels / SAMPLES))))
     name = os.path.basename(path)
@@ -137,7 +142,9 @@ def write(
         progress.check()
         _forget_companions(path)
     sample = values[:, :: max(1, values.shape[1] // KEPT)].copy()
-    written = Written(path, tally.valid, target.moved, os.path.getsize(path), sample)
+    valid, clipped, moved = (int(count) for count in tally.counts)
+    moved += target.moved * image.bands
+    written = Written(path, valid, clipped, moved, os.path.getsize(path), sample)
     style([image], [written])
     if target.moved:
         progress.warn(
@@ -206,8 +213,10 @@ def _assembled(image: Image, window: Window, size: int) -> Pixels:
     valid = np.empty(window.shape, bool)
     alpha: Array | None = None
     known: set[bool | None] = set()
+    clipped = moved = 0
     for part in tiling(window, size, size):
         pixels = image.read(part)
+        clipped, moved = clipped + pixels.clipped, moved + pixels.moved
         known.add(uniform(pixels.valid))
         rows, cols = part.within(window)
         values[:, rows, cols], valid[rows, cols] = pixels.values, pixels.valid
@@ -215,9 +224,8 @@ def _assembled(image: Image, window: Window, size: int) -> Pixels:
             alpha = np.zeros(window.shape, pixels.alpha.dtype) if alpha is None else alpha
             alpha[rows, cols] = pixels.alpha
     everywhere = known.pop() if len(known) == 1 else None
-    return Pixels(
-        values, valid if everywhere is None else constant(everywhere, window.shape), alpha
-    )
+    valid = valid if everywhere is None else constant(everywhere, window.shape)
+    return Pixels(values, valid, alpha, clipped, moved)
 
 
 def _marked(pixels: Pixels, marker: Any) -> tuple[Pixels, int]:
@@ -272,7 +280,7 @@ def _chunk(image: Image, block: tuple[int, int], memory: int, threads: int) -> t
     room = (memory << 20) / (2 * threads + 2) / _pixel_bytes(image)
     width = block[0] * max(1, min(BLOCK, int(room // block[1])) // block[0])
     height = block[1] * max(1, min(BLOCK, int(room // width)) // block[1])
-    across = max(1, min(4, int(room // (width * height))))
+    across = max(1, min(2, int(room // (width * height))))
     fair = math.ceil(image.grid.width / width / threads)
     return (width * max(1, min(across, fair)), height)
 
@@ -291,13 +299,13 @@ def _stretch(values: Array) -> tuple[tuple[float, float], ...]:
     return tuple(pairs)
 
 
-def _refuse_full_disk(image: Image, path: str, form: Format) -> None:
+def _refuse_full_disk(image: Image, path: str, form: Format, copies: int) -> None:
     folder = os.path.dirname(os.path.abspath(path))
     if not os.path.isdir(folder):
         return
     pixel = image.bands * image.dtype.itemsize
     # compressed imagery rarely shrinks below a third
-    needed = image.grid.window.pixels * pixel * (0.3 if form.compressed else 1.0)
+    needed = image.grid.window.pixels * pixel * copies * (0.3 if form.compressed else 1.0)
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise ImageIOError(

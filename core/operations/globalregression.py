@@ -132,6 +132,8 @@ class Result:
     mean_difference_after: float | None = result(Kind.NUMBER, "Overlap difference after, %")
     gain_min: float | None = result(Kind.NUMBER, "Smallest gain")
     gain_max: float | None = result(Kind.NUMBER, "Largest gain")
+    clipped_fraction: float | None = result(Kind.NUMBER, "Fraction of values cut to the type")
+    moved_from_nodata: int | None = result(Kind.INTEGER, "Values moved away from nodata")
 
 
 @dataclass(frozen=True)
@@ -321,6 +323,7 @@ def _outcome(
 ) -> Result:
     gains = [gain for image in found.adjustments.images for gain in image.gains]
     used = sum(pair.used for pair in found.agreement.pairs)
+    samples = sum(one.valid_pixels * len(one.sample) for one in written)
     return Result(
         output_layers=tuple(one.path for one in written),
         output_model=request.output_model and os.path.abspath(request.output_model),
@@ -334,6 +337,8 @@ def _outcome(
         mean_difference_after=found.agreement.after,
         gain_min=min(gains),
         gain_max=max(gains),
+        clipped_fraction=sum(one.clipped for one in written) / max(1, samples),
+        moved_from_nodata=sum(one.moved_from_nodata for one in written),
     )
 
 

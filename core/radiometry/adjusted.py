@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from ..image import Array, Pixels, View, settled
+from ..image import Array, Pixels, View, beyond, calculation_type, settle
 from ..windows import Window
 
 
@@ -43,27 +43,36 @@ class Adjusted(View):
         """Read a window of the source and correct it."""
         if self.identity:
             return self.source.read(window, bands, rounded)
-        found = self.source.read(window, bands, rounded=False)
+        # a file's pixels turn into decimal numbers band by band: that needs a quarter of the room
+        found = self.source.read(window, bands, rounded=not isinstance(self.source, View))
+        calculated = calculation_type(self.source.dtype)
         used = range(self.bands) if bands is None else [band - 1 for band in bands]
         invalid = None if found.all_valid else ~found.valid
-        dtype = self.dtype if rounded else found.values.dtype
-        out = np.empty(found.values.shape, dtype)
-        room = np.empty(window.shape, found.values.dtype)
+        out = np.empty(found.values.shape, self.dtype if rounded else calculated)
+        clipped = moved = 0
         for index, band in enumerate(used):
-            self._correct(found.values[index], band, room)
+            values = self._corrected(found.values[index], band, calculated)
             if invalid is not None:
-                np.copyto(room, self._kept(found.values[index], dtype), where=invalid)
-            out[index] = settled(room[None], dtype, self.nodata)[0] if rounded else room
-        return found.with_values(out)
+                np.copyto(values, 2.0 if self.nodata == 1 else 1.0, where=invalid)
+            clipped += beyond(values, out.dtype)
+            out[index], hits = settle(values, out.dtype, self.nodata if rounded else None)
+            moved += hits
+            if invalid is not None:
+                np.copyto(out[index], self._kept(found.values[index], out.dtype), where=invalid)
+        return replace(found, values=out, clipped=clipped, moved=moved)
 
-    def _correct(self, values: Array, band: int, out: Array) -> None:
+    def _corrected(self, values: Array, band: int, kind: np.dtype[Any]) -> Array:
         # what is not valid may be anything, for example the lowest float
         with np.errstate(over="ignore", invalid="ignore"):
-            np.multiply(values, values.dtype.type(self.gains[band]), out=out)
-            np.add(out, values.dtype.type(self.offsets[band]), out=out)
+            out = np.multiply(values, kind.type(self.gains[band]), dtype=kind)
+            np.add(out, kind.type(self.offsets[band]), out=out)
+        return out
 
     def _kept(self, values: Array, dtype: np.dtype[Any]) -> Array:
         """What stands where pixels are not valid: the input, unless the type cannot hold it."""
-        if dtype.kind != "f" and self.source.dtype.kind == "f":
-            return np.zeros_like(values)
-        return values
+        if (
+            np.can_cast(values.dtype, dtype, "same_kind")
+            and values.dtype.itemsize <= dtype.itemsize
+        ):
+            return values.astype(dtype, copy=False)
+        return np.zeros_like(values, dtype)

@@ -74,7 +74,8 @@ class CrsMapping:
 
     def __call__(self, x: Array, y: Array) -> tuple[Array, Array]:
         """Return (x, y) in the target CRS; positions without image there are infinite."""
-        shape = np.broadcast(x, y).shape
+        x, y = np.broadcast_arrays(x, y)
+        shape = x.shape
         points = np.empty((int(np.prod(shape)), 2))
         points[:, 0], points[:, 1] = np.ravel(x), np.ravel(y)
         with quiet():

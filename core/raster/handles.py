@@ -25,14 +25,14 @@ from .errors import refusing
 HANDLES = 16
 """Open files of a thread."""
 
-REFRESH = 16 << 20
+REFRESH = 8 << 20
 """Bytes a thread reads before it reopens its files: GDAL's cache of their blocks (and of the
 sources of a VRT) is as large as it is allowed to be, and closing is what empties it."""
 
 MARGIN = 32
 """Pixels by which neighboring windows usually reach into each other (kernels, seams)."""
 
-BLOCKS = 48 << 20
+BLOCKS = 40 << 20
 """Bytes of decoded blocks kept for later windows."""
 
 LONG, LARGE = 8192, 1 << 22

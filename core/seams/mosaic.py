@@ -37,7 +37,7 @@ class Seams:
     """Which image each pixel belongs to.
 
     `labels` is an image of the number (from 1) of the seam cell's image at each pixel, 0 = no cell.
-    `complete` cells hold every valid pixel, so that only their own images can fill gaps.
+    `complete` cells hold every valid pixel, so that there is nothing to fill outside of them.
     """
 
     labels: Image
@@ -177,13 +177,15 @@ class Mosaic:
             place = inside.within(window)
             rule.feed(place, Pixels(pixels.values, pixels.valid & owned[place]))
         complete = self.overlap.seams is not None and self.overlap.seams.complete
+        wanted = labels > 0 if complete else constant(True, window.shape)
         for index in order if self.overlap.fill else ():
-            if rule.enough:
+            if not rule.lacks(wanted):
                 break
-            if index in present or not complete:
-                inside = self.places[index].clipped(window)
-                known = held[index] if outside and index in held else None
-                rule.feed(inside.within(window), known or self._part(index, inside, bands))
+            inside = self.places[index].clipped(window)
+            place = inside.within(window)
+            known = held[index] if outside and index in held else None
+            pixels = known or self._part(index, inside, bands)
+            rule.feed(place, Pixels(pixels.values, pixels.valid & wanted[place]))
         found: Pixels = rule.result()
         return found
 

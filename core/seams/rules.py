@@ -43,6 +43,10 @@ class First:
         """True when every pixel is valid."""
         return bool(self._valid.all())
 
+    def lacks(self, wanted: Mask) -> bool:
+        """Return True when a wanted pixel is not valid yet."""
+        return bool((wanted & ~self._valid).any())
+
     def feed(self, place: Place, pixels: Pixels) -> None:
         """Paint where nothing is yet."""
         taken = self._valid[place]

@@ -75,12 +75,12 @@ class Burned:
         Costs much less than reading the labels.
         """
         for index in self._candidates(window).tolist():
-            edges, label = self._edges[index], self.shapes[index][1]
+            edges = self._edges[index]
             left = inside(edges, Window(window.col, window.row, 1, window.height))
             if _crossed(edges, window) or left.any() != left.all():
                 return None
             if left.any():
-                return label
+                return int(self.shapes[index][1])
         return 0
 
     def _candidates(self, window: Window) -> Array:

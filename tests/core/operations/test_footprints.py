@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import numpy as np
 import pytest
@@ -9,7 +10,12 @@ import pytest
 pytest.importorskip("shapely")
 pytest.importorskip("scipy")
 
-from orthoweave.core.errors import Cancelled, ImageIOError, InvalidOption  # noqa: E402
+from orthoweave.core.errors import (  # noqa: E402
+    Cancelled,
+    ImageIOError,
+    InvalidOption,
+    MissingPackage,
+)
 from orthoweave.core.operations.footprints import Request, run  # noqa: E402
 from orthoweave.core.raster import bytes_read, parse_crs  # noqa: E402
 from orthoweave.core.vector import read_polygons  # noqa: E402
@@ -132,6 +138,16 @@ def test_bad_input_gives_a_sentence(write, tmp_path):
         run(Request(images=[str(tmp_path / "bad.tif")], output=str(tmp_path / "f.gpkg")))
     with pytest.raises(InvalidOption, match="Smallest hole: -1 is below 0 px"):
         Request(images=[path], output="f.gpkg", min_hole=-1)
+
+
+@pytest.mark.parametrize(("package", "title"), [("scipy", "SciPy"), ("shapely", "Shapely")])
+def test_a_missing_package_gives_a_sentence(write, tmp_path, monkeypatch, package, title):
+    images = [write("a.tif", collar())]
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(
+        MissingPackage, match=f"Footprints needs {title}, which this Python does not"
+    ):
+        run(Request(images=images, output=str(tmp_path / "f.gpkg")))
 
 
 def test_a_cancelled_run_leaves_nothing(write, tmp_path, listen):

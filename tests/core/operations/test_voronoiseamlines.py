@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import pytest
 shapely = pytest.importorskip("shapely")
 pytest.importorskip("scipy")
 
-from orthoweave.core.errors import Cancelled, InvalidOption  # noqa: E402
+from orthoweave.core.errors import Cancelled, InvalidOption, MissingPackage  # noqa: E402
 from orthoweave.core.operations import footprints  # noqa: E402
 from orthoweave.core.operations.voronoiseamlines import Request, run  # noqa: E402
 from orthoweave.core.raster import bytes_read  # noqa: E402
@@ -178,6 +179,16 @@ def test_bad_input_gives_a_sentence(tile, tmp_path):
     given = footprints.run(footprints.Request(images=[a, b], output=str(tmp_path / "f.gpkg")))
     with pytest.raises(InvalidOption, match=r"would overwrite the input f.gpkg"):
         run(Request(images=[a, b], footprints=given.output, output=given.output))
+
+
+@pytest.mark.parametrize(("package", "title"), [("scipy", "SciPy"), ("shapely", "Shapely")])
+def test_a_missing_package_gives_a_sentence(tile, tmp_path, monkeypatch, package, title):
+    images = [tile("a.tif", 0, 0), tile("b.tif", 30, 0)]
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(
+        MissingPackage, match=f"Voronoi seamlines needs {title}, which this Python does not"
+    ):
+        run(Request(images=images, output=str(tmp_path / "f.gpkg")))
 
 
 def test_a_cancelled_run_leaves_nothing(tile, tmp_path, listen):

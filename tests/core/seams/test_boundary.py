@@ -19,6 +19,9 @@ from orthoweave.core.seams.boundary import (
 SQUARE = edges_of(np.array([[0, 0], [10, 0], [10, 10], [0, 10], [0, 0]], float))
 
 
+pytest.importorskip("scipy.spatial")
+
+
 def stairs(count):
     """A boundary of pixel edges that climbs one pixel at a time."""
     steps = np.repeat(np.arange(count + 1.0), 2)

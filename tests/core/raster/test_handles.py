@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from osgeo import gdal
+
+from orthoweave.core.errors import ImageIOError
+from orthoweave.core.raster import bytes_read, handles, open_image
+from orthoweave.core.windows import Window, swaths, tiling
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    """Start and end without open files and kept blocks."""
+    handles.close()
+    yield
+    handles.close()
+
+
+@pytest.fixture
+def image(write):
+    """A file of 2 bands, 700 × 1100 px, and its values."""
+
+    def make(name="a.tif", shape=(2, 700, 1100), options=None, dtype=np.uint16):
+        values = np.random.default_rng(1).integers(0, 255, shape).astype(dtype)
+        options = options or ("TILED=YES", "BLOCKXSIZE=256", "BLOCKYSIZE=128")
+        return open_image(write(name, values, options=options)), values
+
+    return make
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("TILED=YES", "BLOCKXSIZE=256", "BLOCKYSIZE=128"),
+        ("BLOCKYSIZE=1",),
+        ("BLOCKYSIZE=37",),
+        ("BLOCKYSIZE=700",),
+        ("TILED=YES", "BLOCKXSIZE=16", "BLOCKYSIZE=16", "INTERLEAVE=BAND"),
+    ],
+)
+@pytest.mark.parametrize("limits", [(8192, 1 << 22), (300, 20000)])
+def test_any_window_has_the_pixels_of_the_file(image, options, limits, monkeypatch):
+    monkeypatch.setattr(handles, "LONG", limits[0])
+    monkeypatch.setattr(handles, "LARGE", limits[1])
+    found, values = image(options=options)
+    rng = np.random.default_rng(3)
+    for _ in range(25):
+        col, row = int(rng.integers(0, 1000)), int(rng.integers(0, 600))
+        window = Window(col, row, int(rng.integers(1, 700)), int(rng.integers(1, 500)))
+        window = window.clipped(found.grid.window)
+        read = handles.read_values(found.stored, window)
+        np.testing.assert_array_equal(read, values[(slice(None), *window.slices)])
+
+
+@pytest.mark.parametrize("size", [(512, 512), (333, 97), (100, 700)])
+def test_windows_that_do_not_end_with_blocks_decode_no_block_twice(image, size):
+    found, values = image()
+    before = bytes_read()
+    for window in tiling(found.grid.window, *size):
+        handles.read_values(found.stored, window)
+    assert bytes_read() - before == values.nbytes
+
+
+def test_threads_wait_for_a_block_instead_of_decoding_it_again(image, monkeypatch):
+    found, values = image()
+    decode = handles._decode
+
+    def slowly(*arguments):
+        time.sleep(0.005)
+        return decode(*arguments)
+
+    monkeypatch.setattr(handles, "_decode", slowly)
+    before = bytes_read()
+    windows = list(swaths(found.grid.window, 8192, 200, 100))
+    with ThreadPoolExecutor(6) as pool:
+        parts = list(pool.map(lambda w: handles.read_values(found.stored, w), windows))
+    for window, part in zip(windows, parts):
+        np.testing.assert_array_equal(part, values[(slice(None), *window.slices)])
+    assert bytes_read() - before == values.nbytes
+
+
+def test_a_failure_reaches_the_threads_that_wait_and_blocks_nobody(image, monkeypatch):
+    found, _ = image()
+    started = threading.Event()
+
+    def fail(*_):
+        started.set()
+        time.sleep(0.05)
+        raise ImageIOError("broken")
+
+    monkeypatch.setattr(handles, "_decode", fail)
+    window = Window(10, 10, 50, 50)
+
+    def late(_):
+        started.wait(5)
+        handles.read_values(found.stored, window)
+
+    with ThreadPoolExecutor(2) as pool:
+        jobs = [pool.submit(handles.read_values, found.stored, window), pool.submit(late, 0)]
+        for job in jobs:
+            with pytest.raises(ImageIOError, match="broken"):
+                job.result(10)
+    monkeypatch.undo()
+    assert handles.read_values(found.stored, window).shape == (2, 50, 50)
+
+
+def test_kept_blocks_stay_within_their_limit_and_passed_ones_go_first(image, monkeypatch):
+    found, values = image()
+    block = 2 * 256 * 128 * 2
+    monkeypatch.setattr(handles, "BLOCKS", 8 * block)
+    before = bytes_read()
+    for window in tiling(found.grid.window, 1100, 100):
+        handles.read_values(found.stored, window)
+        assert handles._pool.kept <= 8 * block
+    # a row of 5 blocks is needed by the next row of windows; 8 are enough
+    assert bytes_read() - before == values.nbytes
+
+
+def test_files_are_reopened_after_some_megabytes_and_after_close(image, monkeypatch):
+    found, _ = image()
+    opened = []
+    real = gdal.OpenEx
+    monkeypatch.setattr(handles.gdal, "OpenEx", lambda *a: opened.append(a) or real(*a))
+    monkeypatch.setattr(handles, "REFRESH", 200000)
+    for window in tiling(found.grid.window, 256, 128):
+        handles.read_values(found.stored, window)
+    assert len(opened) == pytest.approx(2 * 2 * 700 * 1100 / 200000, rel=0.35)
+    handles.close()
+    handles.read_values(found.stored, Window(0, 0, 256, 128))
+    assert handles._pool.handles
+
+
+def test_a_thread_has_few_files_open(write, monkeypatch):
+    monkeypatch.setattr(handles, "HANDLES", 3)
+    images = [open_image(write(f"{n}.tif", np.full((9, 9), n, np.uint8))) for n in range(7)]
+    for number, image in enumerate(images):
+        assert image.read(image.grid.window).values[0, 0, 0] == number
+        (mine,) = handles._pool.handles.values()
+        assert len(mine) <= 3
+
+
+def test_bands_of_different_types_are_read_in_the_type_that_holds_all(write):
+    whole = write("w.tif", np.array([[2**24 + 1, -5]], np.int32))
+    small = write("s.tif", np.array([[1, 255]], np.uint8))
+    path = whole.replace("w.tif", "v.vrt")
+    gdal.BuildVRT(path, [whole, small], separate=True)
+    image = open_image(path)
+    assert image.dtype == np.int32
+    assert image.read(image.grid.window).values.tolist() == [[[2**24 + 1, -5]], [[1, 255]]]
+
+
+def test_a_file_that_is_gone_is_a_sentence(write, tmp_path):
+    image = open_image(write("a.tif", np.ones((9, 9), np.uint8)))
+    (tmp_path / "a.tif").unlink()
+    with pytest.raises(ImageIOError, match=r"^a\.tif: window \(0, 0, 9, 9\) cannot be read: "):
+        image.read(image.grid.window)

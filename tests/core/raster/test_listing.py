@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+from osgeo import gdal
+
+from orthoweave.core.errors import ImageIOError, InvalidOption
+from orthoweave.core.raster import (
+    expand,
+    listing,
+    open_image,
+    open_images,
+    output_paths,
+    refuse_overwriting,
+)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder of empty files with awkward names."""
+    names = ("img_10.tif", "img_2.tif", "IMG_1.TIF", "b.tiff", "c.vrt", "d.jp2", "e.png", ".f.tif",
+             "1²2.tif", "a & b.tif")  # fmt: skip
+    inside = tmp_path / "in put.d"
+    for place in (inside, inside / "deep"):
+        place.mkdir()
+        for name in names:
+            (place / name).write_text("")
+    return inside
+
+
+def names(paths):
+    return [os.path.basename(path) for path in paths]
+
+
+def test_a_folder_means_its_rasters_in_natural_order(folder):
+    assert names(expand([str(folder)])) == [
+        "1²2.tif", "a & b.tif", "b.tiff", "c.vrt", "d.jp2", "IMG_1.TIF", "img_2.tif", "img_10.tif",
+    ]  # fmt: skip
+
+
+def test_patterns_recurse_when_they_say_so(folder):
+    assert names(expand([f"{folder}/img_*.tif"])) == ["img_2.tif", "img_10.tif"]
+    assert len(expand([f"{folder}/**/img_2.tif"])) == 2
+
+
+def test_files_keep_the_order_given_and_are_used_once(folder, listen, monkeypatch):
+    heard = listen()
+    monkeypatch.chdir(folder)
+    found = expand(["img_10.tif", "b.tiff", f"{folder}/img_*.tif"], heard)
+    assert names(found) == ["img_10.tif", "b.tiff", "img_2.tif"]
+    assert all(os.path.isabs(path) for path in found)
+    assert heard.warnings == ["img_10.tif is given twice; it is used once."]
+
+
+def test_other_sources_are_left_as_they_are():
+    assert expand(["NETCDF:a.nc:t", "/vsizip/a.zip/b.tif"]) == ("NETCDF:a.nc:t", "/vsizip/a.zip/b.tif")
+
+
+def test_entries_that_mean_nothing_are_named(tmp_path, monkeypatch):
+    with pytest.raises(InvalidOption, match=r"^x\.tif does not exist in "):
+        expand([str(tmp_path / "x.tif")])
+    for entry in (f"{tmp_path}/*.tif", str(tmp_path)):
+        with pytest.raises(InvalidOption, match="matches no raster. Give files, a folder"):
+            expand([entry])
+    with pytest.raises(InvalidOption, match="none given"):
+        expand([])
+
+    def refuse(_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(listing.os, "listdir", refuse)
+    with pytest.raises(ImageIOError, match="cannot be read: Permission denied"):
+        expand([str(tmp_path)])
+
+
+def test_the_log_begins_with_what_the_images_are(write, listen):
+    heard = listen()
+    paths = [write(f"{n}.tif", np.ones((2, 4, 5), np.uint8)) for n in range(14)]
+    images = open_images(paths, nodata=3, progress=heard)
+    assert [image.nodata for image in images] == [3] * 14
+    assert heard.infos[0].endswith("0.tif: 5 × 4 px, 2 bands uint8, EPSG:32633")
+    assert heard.infos[12:] == [
+        "… and 2 more images.",
+        "Nodata value 3 replaces what the files declare.",
+    ]
+
+
+def test_unreadable_files_stop_the_run_unless_they_may_be_skipped(write, tmp_path, listen):
+    (tmp_path / "bad.tif").write_text("x")
+    good, bad = write("a.tif", np.ones((4, 5), np.uint8)), str(tmp_path / "bad.tif")
+    with pytest.raises(ImageIOError, match="^bad.tif cannot be opened"):
+        open_images([good, bad])
+    heard = listen()
+    assert len(open_images([good, bad], skip_unreadable=True, progress=heard)) == 1
+    assert heard.warnings[0].endswith("It is left out.")
+    with pytest.raises(ImageIOError, match="None of the images can be opened"):
+        open_images([bad], skip_unreadable=True)
+
+
+def test_outputs_have_the_names_of_their_images(write, tmp_path):
+    images = open_images([write("a.b.tif", np.ones((4, 5))), write("c.tif", np.ones((4, 5)))])
+    out = str(tmp_path / "new" / "er")
+    assert names(output_paths(images, out, "$_Global")) == ["a.b_Global.tif", "c_Global.tif"]
+    assert names(output_paths(images, out, "$.TIF")) == ["a.b.TIF", "c.TIF"]
+    assert os.path.isdir(out)
+    with pytest.raises(InvalidOption, match=r"Names: 'x' needs a \$ for 2 images"):
+        output_paths(images, out, "x")
+    assert names(output_paths(images[:1], out, "x")) == ["x.tif"]
+
+
+def test_two_images_of_one_name_are_refused(write):
+    images = open_images([write("x/a.tif", np.ones((4, 5))), write("y/a.tif", np.ones((4, 5)))])
+    with pytest.raises(InvalidOption, match=r"y/a\.tif and .*x/a\.tif would both be written as a"):
+        output_paths(images, "out", "$")
+
+
+def test_inputs_are_not_overwritten_by_any_name(write, tmp_path):
+    path = write("a.tif", np.ones((4, 5), np.uint8))
+    os.symlink(path, tmp_path / "link.tif")
+    os.link(path, tmp_path / "hard.tif")
+    for name in ("a.tif", "link.tif", "hard.tif", "x/../a.tif"):
+        (tmp_path / "x").mkdir(exist_ok=True)
+        with pytest.raises(InvalidOption, match="Output would overwrite the input a.tif"):
+            refuse_overwriting(str(tmp_path / name), [path])
+    with pytest.raises(InvalidOption, match="Output would overwrite the input a.tif"):
+        output_paths([open_image(path)], str(tmp_path), "$")
+
+
+def test_parts_of_virtual_rasters_are_inputs_too(write, tmp_path):
+    path = write("a.tif", np.ones((4, 5), np.uint8))
+    gdal.BuildVRT(str(tmp_path / "v.vrt"), [path])
+    with pytest.raises(InvalidOption, match="would overwrite a.tif, a part of the input v.vrt"):
+        refuse_overwriting(path, [str(tmp_path / "v.vrt")])
+    assert refuse_overwriting(str(tmp_path / "b.tif"), [str(tmp_path / "v.vrt")])
