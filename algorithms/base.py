@@ -106,8 +106,7 @@ class OperationAlgorithm(QgsProcessingAlgorithm):
     ) -> bool:
         known = self.options()
         for name in sorted(set(parameters) - {name.upper() for name in known}):
-            sentence = unknown_name(name, known)
-            feedback.pushWarning(sentence.replace("tool.", "tool and was ignored.", 1))
+            feedback.pushWarning(unknown_name(name, known, " and was ignored"))
         try:
             given = self._given(parameters, context)
             given.update(self._inputs(given, parameters, context, feedback))

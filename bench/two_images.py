@@ -107,10 +107,9 @@ def runs(folder: Path) -> Iterator[tuple[str, list[str]]]:
     script = shutil.which("gdal_merge.py")
     if script:
         yield "gdal_merge.py", [script, "-q", "-n", "0", *CO, "-o", target, a, b]
-    for threads in ("1", "2"):
-        yield f"globalregression, {threads} threads", _ours("globalregression", [a, b], out, threads)
-    for threads in ("1", "2"):
-        yield f"mosaicpipeline, {threads} threads", _ours("mosaicpipeline", [a, b], out, threads)
+    for name in ("globalregression", "mosaicpipeline"):
+        for threads in ("1", "2"):
+            yield f"{name}, {threads} threads", _ours(name, [a, b], out, threads)
     yield "mosaicpipeline, VRT inputs", _ours("mosaicpipeline", virtual, out, "2")
 
 

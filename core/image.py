@@ -268,7 +268,8 @@ def settled(values: Array, dtype: np.dtype[Any], nodata: float | None) -> Array:
 def settle(values: Array, dtype: np.dtype[Any], nodata: float | None) -> tuple[Array, int]:
     """Return what `settled` returns, and the number of samples moved away from nodata."""
     if dtype.kind == "f":
-        out = values.astype(dtype, copy=False)
+        with np.errstate(over="ignore"):
+            out = values.astype(dtype, copy=False)
     else:
         limits = np.iinfo(dtype)
         # whole numbers are exact in double precision up to 53 bits

@@ -167,11 +167,11 @@ def build(request: type, values: Mapping[str, Any]) -> Any:
     return made
 
 
-def unknown_name(name: str, known: Mapping[str, Any]) -> str:
-    """Return the sentence for a parameter name that does not exist."""
+def unknown_name(name: str, known: Mapping[str, Any], fate: str = "") -> str:
+    """Return the sentence for a parameter name that does not exist, and what becomes of it."""
     near = get_close_matches(name.lower(), known, 1, 0.5)
     hint = f" Did you mean {near[0].upper()}?" if near else ""
-    return f"{name} is not a parameter of this tool.{hint}"
+    return f"{name} is not a parameter of this tool{fate}.{hint}"
 
 
 def values_of(request: Any) -> dict[str, Any]:

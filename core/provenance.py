@@ -22,7 +22,7 @@ from .options import Kind, Option, options_of, values_of
 from .progress import SILENT, Progress, Recorder
 from .raster import expand, open_image
 from .report.html import Repeat
-from .textfile import write_text
+from .stage import write_text
 
 SUFFIX = ".orthoweave.json"
 

@@ -205,7 +205,7 @@ class StatisticsMask:
     )
     mask_field: str | None = option(
         Kind.FIELD,
-        "Field with the image's name",
+        "Field of the polygons",
         None,
         parent="vector_mask",
         advanced=True,

@@ -18,8 +18,8 @@ from .executor import each, processors
 from .image import Array, Image, Pixels, beside, constant, representable, uniform
 from .progress import SILENT, Progress
 from .raster.create import Format, Target, create, optimize
-from .raster.stage import staged
 from .raster.style import image_style
+from .stage import staged
 from .survey import OwnCollector
 from .windows import Window, swaths, tiling
 
@@ -133,9 +133,8 @@ def write(
             rest = progress.part(0.9, 1.0)
             overviews = request.build_overviews and not request.cog
             target.close(_resampling(image) if overviews else "", rest)
-        except BaseException:
+        finally:
             target.abandon()
-            raise
         if request.cog:
             progress.phase("Arranging the file for cloud access")
             optimize(temporary, form, _resampling(image), name, rest)

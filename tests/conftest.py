@@ -75,6 +75,15 @@ register()
 
 
 @pytest.fixture(autouse=True)
+def closed() -> Iterator[None]:
+    """Close the files that a test read outside a run: QGIS ends GDAL before Python ends them."""
+    yield
+    handles = sys.modules.get("orthoweave.core.raster.handles")
+    if handles is not None:
+        handles.close()
+
+
+@pytest.fixture(autouse=True)
 def silence(request: pytest.FixtureRequest) -> Iterator[list[str]]:
     """Fail a test in which GDAL says something; a test marked `noisy` may look at the list."""
     gdal = pytest.importorskip("osgeo.gdal")
@@ -158,7 +167,7 @@ def write_raster(path: Path, array: Any, **how: Any) -> None:
         bands = np.concatenate([bands, np.asarray(alpha, bands.dtype)[np.newaxis]])
     count, height, width = bands.shape
     code = gdal_array.NumericTypeCodeToGDALTypeCode(bands.dtype.type)
-    options = [*how.get("options", ()), *(["ALPHA=YES"] if alpha is not None else [])]
+    options = [*how.get("options", ()), *(["ALPHA=UNSPECIFIED"] if alpha is not None else [])]
     driver = gdal.GetDriverByName(how.get("driver", "GTiff"))
     dataset = driver.Create(str(path), width, height, count, code, options)
     transform = how.get("transform", TRANSFORM)

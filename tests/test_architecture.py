@@ -13,11 +13,11 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
-LEAVES = ("errors", "options", "requests", "progress", "deps", "textfile", "installing")
+LEAVES = ("errors", "options", "requests", "progress", "deps", "stage", "installing")
 ARRAYS = ("radiometry", "seams", "transform", "report", "masks", "matching", "sample")
 TIERS = (
     LEAVES,
-    ("windows", "grid", "image", "landscape"),
+    ("windows", "grid", "image"),
     ARRAYS,
     ("raster", "vector"),
     ("executor", "placement", "clock"),
@@ -44,7 +44,7 @@ class Module:
 
     @cached_property
     def parts(self) -> tuple[str, ...]:
-        """The dotted name: ("core", "raster", "stage")."""
+        """The dotted name: ("core", "raster", "source")."""
         parts = self.path.relative_to(ROOT).with_suffix("").parts
         return parts[:-1] if parts[-1] == "__init__" else parts
 

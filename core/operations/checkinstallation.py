@@ -28,7 +28,7 @@ from ..provenance import recorded, repetition, versions
 from ..raster import open_image
 from ..raster.formats import compressions, formats, gdal_version
 from ..report.html import Number, Report, Table, Verdict, write_report
-from ..sample import mosaic
+from ..sample.scenes import mosaic
 from . import globalregression, mergerasters, sampledata
 
 SIZE, SEED = 160, 1

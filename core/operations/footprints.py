@@ -12,7 +12,7 @@ from ..options import Kind, option, result
 from ..placement import agree_on_crs
 from ..progress import SILENT, Progress
 from ..provenance import recorded
-from ..raster import RasterImage, crs_title, open_images, refuse_overwriting
+from ..raster import RasterImage, crs_title, open_listed, refuse_overwriting
 from ..requests import ImageField, Images
 from ..seams.cells import union_area
 from ..survey import survey
@@ -29,6 +29,8 @@ FIELDS = (
     ("area", "real"),
 )
 RESERVED = ("fid", "geom", "priority", *(name for name, _ in FIELDS))
+
+NEEDS = (("polygons", ("scipy", "shapely")),)
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,8 @@ class Request(ImageField, Outlining, Images):
     def __post_init__(self) -> None:
         """Check the options."""
         super().__post_init__()
+        require("scipy", "Footprints")
+        require("shapely", "Footprints")
         refuse_reserved(self.image_field_name)
 
 
@@ -92,14 +96,7 @@ class Result:
 @recorded
 def run(request: Request, progress: Progress = SILENT) -> Result:
     """Outline the images of the request and write the polygons."""
-    require("scipy", "Footprints")
-    require("shapely", "Footprints")
-    images = open_images(
-        request.images,
-        nodata=request.nodata,
-        skip_unreadable=request.skip_unreadable,
-        progress=progress,
-    )
+    images = open_listed(request, progress)
     output = refuse_overwriting(request.output, [image.path for image in images])
     crs = agree_on_crs(images, request.crs, progress)
     progress.phase("Outlining the valid pixels")

@@ -31,7 +31,7 @@ from ..raster import (
     RasterImage,
     crs_title,
     expand,
-    open_images,
+    open_listed,
     output_paths,
     refuse_overwriting,
     same_crs,
@@ -40,10 +40,12 @@ from ..report.figures import adjustment_chart, overlap_chart
 from ..report.html import Figure, Report, Table, numbers_of, write_report
 from ..report.overlaps import READING, adjustment_table, overlap_verdict, pair_table
 from ..requests import Images, ManyOutputs, StatisticsMask, Writing
+from ..stage import write_text
 from ..survey import survey
-from ..textfile import write_text
 from ..vector import Burned, polygons_for, read_polygons
 from ..write import Written, style, write
+
+NEEDS = (("all methods", ()), ("report figures", ("matplotlib",)))
 
 
 @dataclass(frozen=True)
@@ -152,18 +154,14 @@ class Estimate:
     agreement: Agreement
     groups: int
     empty: tuple[str, ...]
+    band_names: tuple[str, ...] = ()
 
 
 @recorded
 def run(request: Request, progress: Progress = SILENT) -> Result:
     """Estimate gains and offsets from the overlaps and write the corrected images."""
     heard = Recorder(progress)
-    images = open_images(
-        request.images,
-        nodata=request.nodata,
-        skip_unreadable=request.skip_unreadable,
-        progress=heard,
-    )
+    images = open_listed(request, heard)
     check(images, request)
     comparable.refuse_type(images, request.output_type)
     paths = output_paths(images, request.output_folder, request.name_pattern)
@@ -244,7 +242,8 @@ def estimate(
         progress.warn(sentence)
     groups = len(np.unique(solution.groups[whole.size > 0]))
     empty = tuple(i.name for i, found in zip(images, sums.own.images) if found.valid == 0)
-    return Estimate(adjustments_of(whole, overlaps, solution), found, groups, empty)
+    model = adjustments_of(whole, overlaps, solution)
+    return Estimate(model, found, groups, empty, images[0].band_names)
 
 
 def apply(image: Image, adjustments: Adjustments, output_type: str = "same") -> Image:
@@ -377,6 +376,7 @@ def figures(found: Estimate) -> tuple[Figure, ...]:
             [image.name for image in images],
             np.array([image.gains for image in images]),
             np.array([image.offsets for image in images]),
+            bands=found.band_names,
         ),
     )
 

@@ -16,7 +16,7 @@ from ..options import Kind, option, redefault, result
 from ..placement import agree_on_crs, onto, output_grid
 from ..progress import SILENT, Progress
 from ..provenance import recorded
-from ..raster import bytes_read, expand, open_images, refuse_overwriting
+from ..raster import bytes_read, expand, open_listed, refuse_overwriting
 from ..requests import ImageField, Images, OneMosaic, Writing
 from ..seams.mosaic import Mosaic, Overlap, Seams, mosaic
 from ..seams.rules import RULES, SEAM_RULES
@@ -90,12 +90,7 @@ class Result:
 def run(request: Request, progress: Progress = SILENT) -> Result:
     """Merge the images of the request and write the mosaic."""
     started = bytes_read()
-    images = open_images(
-        request.images,
-        nodata=request.nodata,
-        skip_unreadable=request.skip_unreadable,
-        progress=progress,
-    )
+    images = open_listed(request, progress)
     skipped = len(expand(request.images)) - len(images)
     output = refuse_overwriting(request.output, [image.path for image in images])
     merged = apply(images, request, progress)
@@ -118,16 +113,22 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
 
 def apply(images: Sequence[Image], request: Request, progress: Progress = SILENT) -> Mosaic:
     """Return the mosaic of the images as a view: nothing is computed yet."""
-    refuse_different(images, request.rule)
-    crs = agree_on_crs(images, request.crs, progress)
-    grid = output_grid(
-        images, crs, resolution=request.resolution, extent=request.extent, tap=request.tap
-    )
+    grid = common_grid(images, request, progress)
     seams = None
     if request.seamlines:
         cells = cells_of(request.seamlines, images, grid, request.image_field_name, progress)
         seams = Seams(cells)
     return assemble(images, grid, request, seams=seams, nodata=request.nodata, progress=progress)
+
+
+def common_grid(images: Sequence[Image], how: Merging, progress: Progress = SILENT) -> Grid:
+    """Return the grid of the mosaic.
+
+    Raises IncompatibleImages or InvalidOption when the images cannot become one mosaic.
+    """
+    refuse_different(images, how.rule)
+    crs = agree_on_crs(images, how.crs, progress)
+    return output_grid(images, crs, resolution=how.resolution, extent=how.extent, tap=how.tap)
 
 
 def assemble(

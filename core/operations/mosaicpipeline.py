@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 
 from ..clock import Clock
 from ..deps import require
@@ -14,12 +14,12 @@ from ..errors import InvalidOption
 from ..grid import Grid
 from ..image import Image
 from ..options import Kind, option, redefault, result
-from ..placement import agree_on_crs, common_canvas, onto, output_grid
+from ..placement import common_canvas, onto
 from ..progress import SILENT, Progress, Recorder
 from ..provenance import peak_memory_mb, plain, recorded, repetition
-from ..raster import RasterImage, expand, open_images, refuse_overwriting, same_crs
+from ..raster import RasterImage, expand, open_listed, refuse_overwriting, same_crs
 from ..raster.style import shown_bands
-from ..report.html import Figure, Report, Table, Verdict, numbers_of, write_report
+from ..report.html import Figure, Report, Table, numbers_of, write_report
 from ..report.mosaic import (
     Coverage,
     before_and_after,
@@ -36,8 +36,8 @@ from ..seams.cells import Partition
 from ..seams.holes import Holes
 from ..seams.mosaic import Mosaic, Seams
 from ..seams.voronoi import partition
+from ..stage import write_text
 from ..survey import OwnCollector, survey
-from ..textfile import write_text
 from ..vector import Burned, Footprint, FootprintTrace, write_layers
 from ..vector.rings import points_of, rings_of
 from ..write import write
@@ -165,12 +165,7 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
     """Read every image once to estimate the models and once to write the mosaic."""
     clock = Clock(Recorder(progress))
     heard = clock.progress
-    images = open_images(
-        request.images,
-        nodata=request.nodata,
-        skip_unreadable=request.skip_unreadable,
-        progress=heard,
-    )
+    images = open_listed(request, heard)
     files = _files(request, images)
     grid, aligned = align(images, request, heard)
     before = _thumbnail(grid, aligned)
@@ -201,18 +196,22 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
         read_bytes=sum(step.read_bytes for step in clock.steps),
         written_bytes=written.bytes,
     )
-    report = _report(request, outcome, models, images, clock)
-    pictures = (before_and_after(before, after),) if before.valid.any() else ()
-    report = replace(
-        report,
-        verdict=mosaic_verdict(
-            outcome.mean_difference_before, outcome.mean_difference_after, coverage
-        ),
-        numbers=(*report.numbers, *coverage_numbers(coverage)),
-        figures=pictures + report.figures,
+    verdict = mosaic_verdict(
+        outcome.mean_difference_before, outcome.mean_difference_after, coverage
+    )
+    report = Report(
+        title="Mosaic",
+        verdict=verdict,
+        numbers=(*numbers_of(outcome), *coverage_numbers(coverage)),
+        figures=(*_pictures(before, after), *_figures(models, images)),
+        tables=(*_tables(models), steps_table(clock.steps, peak_memory_mb())),
+        skipped=_without_cell(models, images),
+        reading=READING if models.regression else (),
+        warnings=tuple(heard.warnings),
+        repeat=repetition("mosaicpipeline", request),
     )
     _write_report(files, report, outcome, models)
-    heard.info(report.verdict.sentence)
+    heard.info(verdict.sentence)
     heard.info(f"Mosaic: {files.output}. Report: {files.report}.")
     heard.advance(1.0)
     return outcome
@@ -226,13 +225,9 @@ def align(
     Raises IncompatibleImages or InvalidOption when the images cannot become one mosaic.
     """
     refuse_equal_names(images)
-    mergerasters.refuse_different(images, request.rule)
-    crs = agree_on_crs(images, request.crs, progress)
-    grid = output_grid(
-        images, crs, resolution=request.resolution, extent=request.extent, tap=request.tap
-    )
+    grid = mergerasters.common_grid(images, request, progress)
     aligned = tuple(
-        image if same_crs(image.grid.crs, crs) else onto(image, grid, request.resampling)
+        image if same_crs(image.grid.crs, grid.crs) else onto(image, grid, request.resampling)
         for image in images
     )
     if request.radiometry == "global":
@@ -341,53 +336,38 @@ def _thumbnail(grid: Grid, images: Sequence[Image]) -> Thumbnail:
     return Thumbnail(small_grid(grid), [image.grid for image in images], bands)
 
 
-def _report(
-    request: Request,
-    outcome: Result,
-    models: Models,
-    images: Sequence[RasterImage],
-    clock: Clock,
-) -> Report:
-    """Put together what the models and the steps have to tell."""
-    found, cells = models.regression, models.partition
-    return Report(
-        title="Mosaic",
-        verdict=Verdict("good", ""),
-        numbers=numbers_of(outcome),
-        figures=(
-            *((_cells_figure(images, cells),) if cells else ()),
-            *(globalregression.figures(found) if found else ()),
-        ),
-        tables=(
-            *((_images_table(models),) if cells else ()),
-            *(globalregression.tables(found) if found else ()),
-            steps_table(clock.steps, peak_memory_mb()),
-        ),
-        skipped=tuple((clause, "no seam cell") for clause in reasons(cells, images))
-        if cells
-        else (),
-        reading=READING if found else (),
-        warnings=tuple(clock.progress.warnings),
-        repeat=repetition("mosaicpipeline", request),
-    )
+def _pictures(before: Thumbnail, after: Thumbnail) -> tuple[Figure, ...]:
+    """Return the pictures; there is none of the images when nothing was surveyed."""
+    return (before_and_after(before, after),) if before.valid.any() else ()
 
 
-def _cells_figure(images: Sequence[RasterImage], cells: Partition) -> Figure:
-    shapes = {
-        images[number].name: [ring for polygon in rings_of(wkb) for ring in polygon]
-        for number, wkb in sorted(cells.cells.items())
-    }
-    return cells_figure(shapes, [points_of(cut.geometry) for cut in cells.cuts])
+def _figures(models: Models, images: Sequence[RasterImage]) -> Iterator[Figure]:
+    if models.partition:
+        shapes = {
+            images[number].name: [ring for polygon in rings_of(wkb) for ring in polygon]
+            for number, wkb in sorted(models.partition.cells.items())
+        }
+        yield cells_figure(shapes, [points_of(cut.geometry) for cut in models.partition.cuts])
+    if models.regression:
+        yield from globalregression.figures(models.regression)
 
 
-def _images_table(models: Models) -> Table:
-    areas = models.partition.areas if models.partition else {}
-    return images_table(
-        [
-            (one.name, one.valid_pixels, one.pixels, areas.get(number, 0.0))
-            for number, one in enumerate(models.footprints)
-        ]
-    )
+def _tables(models: Models) -> Iterator[Table]:
+    if models.partition:
+        areas = models.partition.areas
+        yield images_table(
+            [
+                (one.name, one.valid_pixels, one.pixels, areas.get(number, 0.0))
+                for number, one in enumerate(models.footprints)
+            ]
+        )
+    if models.regression:
+        yield from globalregression.tables(models.regression)
+
+
+def _without_cell(models: Models, images: Sequence[RasterImage]) -> tuple[tuple[str, str], ...]:
+    cells = models.partition
+    return tuple((clause, "no seam cell") for clause in reasons(cells, images)) if cells else ()
 
 
 def _write_report(files: Files, report: Report, outcome: Result, models: Models) -> None:

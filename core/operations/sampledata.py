@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..image import ArrayImage
-from ..landscape import Real
 from ..options import Kind, option, redefault, result, verify
 from ..progress import SILENT, Progress
 from ..provenance import recorded
 from ..raster import open_image, parse_crs
 from ..requests import ManyOutputs, Memory, Writing
-from ..sample import CRS, Scene, canvas_of, exposed, mosaic, painted, pair, truth
-from ..textfile import write_text
+from ..sample.landscape import Real
+from ..sample.scenes import CRS, Scene, canvas_of, exposed, mosaic, painted, pair, truth
+from ..stage import write_text
 from ..write import style, write
 
 SCENES = ("pair", "mosaic", "all")

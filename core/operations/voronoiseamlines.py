@@ -17,7 +17,7 @@ from ..options import Kind, option, result
 from ..placement import agree_on_crs
 from ..progress import SILENT, Progress
 from ..provenance import recorded
-from ..raster import CrsMapping, RasterImage, crs_title, open_images, refuse_overwriting, same_crs
+from ..raster import CrsMapping, RasterImage, crs_title, open_listed, refuse_overwriting, same_crs
 from ..raster.crs import is_geographic
 from ..requests import ImageField, Images
 from ..seams.cells import Partition
@@ -35,6 +35,8 @@ REASONS = {
     "contained": "lies inside {other}",
     "covered": "is covered by others that lie farther from their borders",
 }
+
+NEEDS = (("polygons", ("scipy", "shapely")),)
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,8 @@ class Request(Cutting, ImageField, Outlining, Images):
     def __post_init__(self) -> None:
         """Check the options."""
         super().__post_init__()
+        require("scipy", "Voronoi seamlines")
+        require("shapely", "Voronoi seamlines")
         refuse_reserved(self.image_field_name)
 
 
@@ -97,14 +101,7 @@ class Result:
 @recorded
 def run(request: Request, progress: Progress = SILENT) -> Result:
     """Compute the seam cells of the images of the request and write them."""
-    require("scipy", "Voronoi seamlines")
-    require("shapely", "Voronoi seamlines")
-    images = open_images(
-        request.images,
-        nodata=request.nodata,
-        skip_unreadable=request.skip_unreadable,
-        progress=progress,
-    )
+    images = open_listed(request, progress)
     refuse_few(images)
     refuse_equal_names(images)
     inputs = [image.path for image in images]

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
+from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -165,8 +166,21 @@ class Target:
         except ImageIOError as error:
             raise ImageIOError(f"{self._title} cannot be written: it ends too early.") from error
 
+    def __enter__(self) -> Target:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the file, whatever has happened."""
+        self.abandon()
+
     def abandon(self) -> None:
-        """Close the file without caring what is in it."""
+        """Close the file, if it still is open, without caring what is in it."""
         gdal.PushErrorHandler("CPLQuietErrorHandler")
         try:
             self._dataset = None

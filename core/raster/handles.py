@@ -104,7 +104,7 @@ class _Pool:
             block = self.flying.pop(key)
         block.set_result(values)
 
-    def crash(self, key: Key, error: BaseException) -> None:
+    def crash(self, key: Key, error: BaseException | None) -> None:
         """Tell waiting threads that a claimed block cannot be had; nothing if it was landed."""
         with self.lock:
             block = self.flying.pop(key, None)
@@ -211,7 +211,7 @@ def _decoded_here(
 ) -> Array | None:
     """Decode the claimed blocks of a window and give them to everybody."""
     out: Array | None = None
-    try:
+    with _Claims([_key(stored, piece) for piece in mine]):
         for run in _runs(mine):
             decoded = _decode(stored, run)
             out = _paste(out, window, run, decoded)
@@ -219,11 +219,22 @@ def _decoded_here(
                 if not inner.contains(piece):
                     rows, cols = piece.within(run)
                     _pool.land(_key(stored, piece), decoded[:, rows, cols].copy())
-    except BaseException as error:
-        for piece in mine:
-            _pool.crash(_key(stored, piece), error)
-        raise
     return out
+
+
+class _Claims:
+    """Blocks a thread has promised to decode; a failure is passed on to those that wait."""
+
+    def __init__(self, keys: list[Key]) -> None:
+        self._keys = keys
+
+    def __enter__(self) -> None:
+        """Nothing to begin with."""
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        """Tell waiting threads of the failure."""
+        for key in self._keys if error is not None else ():
+            _pool.crash(key, error)
 
 
 def _key(stored: Stored, piece: Window) -> Key:

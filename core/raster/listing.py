@@ -7,15 +7,16 @@ import glob
 import os
 import re
 from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 from osgeo import gdal
 
 from ..errors import ImageIOError, IncompatibleImages, InvalidOption
 from ..progress import SILENT, Progress
+from ..stage import make_folder
 from .crs import crs_title
 from .errors import quiet
 from .source import RasterImage, open_image
-from .stage import make_folder
 
 EXTENSIONS = (".tif", ".tiff", ".vrt", ".jp2")
 LISTED = 12
@@ -62,6 +63,32 @@ def open_images(
         raise ImageIOError("None of the images can be opened.")
     _introduce(images, nodata, progress)
     return tuple(images)
+
+
+class Listed(Protocol):
+    """The options of a request that say which images it is about (mixin Images)."""
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """Files, folders and patterns."""
+
+    @property
+    def nodata(self) -> float | None:
+        """Nodata value that replaces the declared ones."""
+
+    @property
+    def skip_unreadable(self) -> bool:
+        """Whether images that cannot be opened are left out."""
+
+
+def open_listed(request: Listed, progress: Progress = SILENT) -> tuple[RasterImage, ...]:
+    """Open the images of a request; see open_images."""
+    return open_images(
+        request.images,
+        nodata=request.nodata,
+        skip_unreadable=request.skip_unreadable,
+        progress=progress,
+    )
 
 
 def output_paths(

@@ -16,7 +16,7 @@ from ..grid import Grid
 from ..image import Array, Details, Mask, Pixels, calculation, constant, representable
 from ..windows import Window
 from . import handles
-from .errors import refusing
+from .errors import quiet, refusing
 
 NAMED_COLORS = {
     gdal.GCI_RedBand: "red",
@@ -137,6 +137,12 @@ def open_image(path: str, nodata: float | None = None) -> RasterImage:
         dataset = gdal.OpenEx(path, gdal.OF_RASTER | gdal.OF_VERBOSE_ERROR)
     if dataset is None or dataset.RasterCount == 0:
         raise ImageIOError(f"{title} cannot be opened: it holds no raster bands.")
+    with quiet():  # GDAL may have remarks about a CRS, which the user cannot act on
+        return _described(path, title, dataset, nodata)
+
+
+def _described(path: str, title: str, dataset: gdal.Dataset, nodata: float | None) -> RasterImage:
+    """Return what an open file is, or refuse it."""
     bands = [dataset.GetRasterBand(i + 1) for i in range(dataset.RasterCount)]
     alpha = next((i + 1 for i, b in enumerate(bands) if _is_alpha(b)), 0)
     data = [band for i, band in enumerate(bands) if i + 1 != alpha] or bands

@@ -14,7 +14,7 @@ from typing import Any
 
 from ..errors import InvalidOption
 from ..options import Kind, options_of
-from ..textfile import write_text
+from ..stage import write_text
 
 GRADES = ("good", "usable", "poor", "failed")
 """The words of a verdict, best first."""

@@ -13,7 +13,7 @@ from osgeo import gdal, ogr
 from ..errors import ImageIOError, InvalidOption
 from ..raster.crs import reference
 from ..raster.errors import refusing
-from ..raster.stage import staged
+from ..stage import staged
 from .features import Feature
 
 _TYPES = {"string": ogr.OFTString, "integer": ogr.OFTInteger64, "real": ogr.OFTReal}

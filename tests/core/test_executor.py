@@ -6,7 +6,6 @@ import time
 
 import numpy as np
 import pytest
-
 from orthoweave.core import executor
 from orthoweave.core.errors import Cancelled
 from orthoweave.core.executor import each, processors

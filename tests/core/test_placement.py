@@ -5,8 +5,6 @@ import math
 
 import numpy as np
 import pytest
-from osgeo import gdal, osr
-
 from orthoweave.core.errors import IncompatibleImages, InvalidOption
 from orthoweave.core.grid import Grid
 from orthoweave.core.image import ArrayImage, Details
@@ -18,6 +16,7 @@ from orthoweave.core.placement import (
     output_grid,
 )
 from orthoweave.core.raster import crs_title, parse_crs
+from osgeo import gdal, osr
 
 UTM = parse_crs("EPSG:32618")
 DEGREES = parse_crs("EPSG:4326")
@@ -150,7 +149,9 @@ def test_another_crs_is_brought_to_the_first_ones(write, merge, listen, resampli
     both = alone.valid & (warped != -9999)
     assert both.sum() > 0.97 * alone.valid.sum()
     # GDAL estimates the ratio of the pixels in its own way; its Lanczos is off the slope by 2.8
-    assert resampling == "lanczos" or np.percentile(np.abs(alone.values[0] - warped)[both], 90) < 0.6
+    assert (
+        resampling == "lanczos" or np.percentile(np.abs(alone.values[0] - warped)[both], 90) < 0.6
+    )
 
 
 def bounds_of(found):

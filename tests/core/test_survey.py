@@ -5,7 +5,6 @@ import math
 
 import numpy as np
 import pytest
-
 from orthoweave.core.image import read_padded
 from orthoweave.core.placement import common_canvas, onto
 from orthoweave.core.progress import SILENT

@@ -14,13 +14,12 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from osgeo import gdal
-
 from orthoweave.core import write as writing
 from orthoweave.core.errors import Cancelled, ImageIOError, InvalidOption
 from orthoweave.core.grid import Grid
 from orthoweave.core.image import ArrayImage, Cast, Details, Pixels, View, constant
 from orthoweave.core.write import write as write_image
+from osgeo import gdal
 
 ROOT = Path(__file__).resolve().parents[2]
 USUAL = "COMPRESS=DEFLATE|PREDICTOR=auto|TILED=YES"
@@ -41,7 +40,9 @@ def image(shape=(3, 300, 400), dtype=np.uint16, nodata=None, holes=0.2, **detail
     valid = rng.random(shape[1:]) >= holes
     details.setdefault("validity", "mask" if holes else "all")
     grid = Grid(shape[2], shape[1], TRANSFORM)
-    return ArrayImage("a", grid, values, valid, nodata, ("", "", "")[: shape[0]], Details(**details))
+    return ArrayImage(
+        "a", grid, values, valid, nodata, ("", "", "")[: shape[0]], Details(**details)
+    )
 
 
 def test_what_is_written_is_what_was_computed(tmp_path, read_back, listen):
@@ -264,7 +265,9 @@ def test_an_error_of_the_image_leaves_nothing(tmp_path):
 
     for threads in (1, 3):
         with pytest.raises(ImageIOError, match="^a.tif: window cannot be read.$"):
-            write_image(Broken(image((1, 1100, 900))), str(tmp_path / "m.tif"), options(threads=threads))
+            write_image(
+                Broken(image((1, 1100, 900))), str(tmp_path / "m.tif"), options(threads=threads)
+            )
         assert not list(tmp_path.iterdir())
 
 

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from osgeo import gdal
-
 from orthoweave.core.errors import IncompatibleImages, InvalidOption
+from osgeo import gdal
 
 TYPES = ("uint8", "int16", "uint16", "float32")
 KINDS = ("nodata", "alpha", "soft", "internal", "msk", "nan", "none")

@@ -3,12 +3,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from osgeo import gdal
-
 from orthoweave.core.errors import Cancelled, ImageIOError, InvalidOption
 from orthoweave.core.grid import Grid
 from orthoweave.core.image import ArrayImage, Details, Pixels, constant
 from orthoweave.core.raster.create import Format, create, optimize
+from osgeo import gdal
 
 USUAL = "COMPRESS=DEFLATE|PREDICTOR=auto|TILED=YES"
 GRID = Grid(1100, 700, (500000.0, 10.0, 0.0, 5000000.0, 0.0, -10.0))
@@ -202,7 +201,9 @@ def test_a_cloud_optimized_file_says_so_and_keeps_everything(tmp_path, listen):
     one = image(np.uint16, 3, validity="mask", colors=("red", "green", "blue"))
     valid = np.random.default_rng(0).random((700, 1100)) > 0.3
     path = str(tmp_path / "m.tif")
-    form = Format.parse("COMPRESS=DEFLATE|PREDICTOR=auto|ZLEVEL=1|BLOCKSIZE=256", one.dtype, cog=True)
+    form = Format.parse(
+        "COMPRESS=DEFLATE|PREDICTOR=auto|ZLEVEL=1|BLOCKSIZE=256", one.dtype, cog=True
+    )
     plain = Format.parse("COMPRESS=DEFLATE", one.dtype)
     target = create(path, one, plain, 256, 1, "m.tif")
     target.put(one.grid.window, Pixels(one.values, valid))

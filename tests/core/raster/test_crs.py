@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-
 from orthoweave.core.errors import IncompatibleImages, InvalidOption
 from orthoweave.core.raster.crs import (
     CrsMapping,

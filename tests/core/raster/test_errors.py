@@ -4,10 +4,9 @@ from __future__ import annotations
 import threading
 
 import pytest
-from osgeo import gdal
-
 from orthoweave.core.errors import ImageIOError
 from orthoweave.core.raster.errors import quiet, refusing
+from osgeo import gdal
 
 
 def fail(text="no such thing."):
@@ -15,17 +14,17 @@ def fail(text="no such thing."):
 
 
 def test_a_failure_becomes_one_sentence():
-    with pytest.raises(ImageIOError, match=r"^a\.tif cannot be read: no such thing\.$"):
-        with refusing("a.tif cannot be read"):
-            fail("no  such\nthing.")
+    sentence = r"^a\.tif cannot be read: no such thing\.$"
+    with pytest.raises(ImageIOError, match=sentence), refusing("a.tif cannot be read"):
+        fail("no  such\nthing.")
 
 
 def test_the_sentence_is_the_same_with_the_exceptions_of_gdal():
     gdal.UseExceptions()
     try:
-        with pytest.raises(ImageIOError, match=r"^x cannot be opened: .*none\.tif"):
-            with refusing("x cannot be opened"):
-                gdal.OpenEx("/none.tif", gdal.OF_RASTER | gdal.OF_VERBOSE_ERROR)
+        sentence = r"^x cannot be opened: .*none\.tif"
+        with pytest.raises(ImageIOError, match=sentence), refusing("x cannot be opened"):
+            gdal.OpenEx("/none.tif", gdal.OF_RASTER | gdal.OF_VERBOSE_ERROR)
     finally:
         gdal.DontUseExceptions()
 

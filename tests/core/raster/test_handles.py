@@ -7,11 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from osgeo import gdal
-
 from orthoweave.core.errors import ImageIOError
 from orthoweave.core.raster import bytes_read, handles, open_image
 from orthoweave.core.windows import Window, swaths, tiling
+from osgeo import gdal
 
 
 @pytest.fixture(autouse=True)

@@ -5,8 +5,6 @@ import os
 
 import numpy as np
 import pytest
-from osgeo import gdal
-
 from orthoweave.core.errors import ImageIOError, InvalidOption
 from orthoweave.core.raster import (
     expand,
@@ -16,6 +14,7 @@ from orthoweave.core.raster import (
     output_paths,
     refuse_overwriting,
 )
+from osgeo import gdal
 
 
 @pytest.fixture
@@ -56,7 +55,10 @@ def test_files_keep_the_order_given_and_are_used_once(folder, listen, monkeypatc
 
 
 def test_other_sources_are_left_as_they_are():
-    assert expand(["NETCDF:a.nc:t", "/vsizip/a.zip/b.tif"]) == ("NETCDF:a.nc:t", "/vsizip/a.zip/b.tif")
+    assert expand(["NETCDF:a.nc:t", "/vsizip/a.zip/b.tif"]) == (
+        "NETCDF:a.nc:t",
+        "/vsizip/a.zip/b.tif",
+    )
 
 
 def test_entries_that_mean_nothing_are_named(tmp_path, monkeypatch):

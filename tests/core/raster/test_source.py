@@ -5,11 +5,10 @@ import pickle
 
 import numpy as np
 import pytest
-from osgeo import gdal
-
 from orthoweave.core.errors import ImageIOError, IncompatibleImages
 from orthoweave.core.image import uniform
 from orthoweave.core.raster import open_image
+from osgeo import gdal
 
 KINDS = ("nodata", "alpha", "soft", "internal", "msk", "nan", "none")
 TYPES = ("uint8", "int16", "uint16", "float32")

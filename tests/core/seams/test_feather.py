@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 from orthoweave.core.seams.feather import blended, distance, edge_weight, seam_weight
 
 

@@ -5,7 +5,6 @@ import pickle
 
 import numpy as np
 import pytest
-
 from orthoweave.core.grid import Grid
 from orthoweave.core.image import ArrayImage, Details, uniform
 from orthoweave.core.seams.mosaic import Overlap, Seams, mosaic
@@ -17,7 +16,7 @@ GRID = Grid(100, 80, (0.0, 1.0, 0.0, 80.0, 0.0, -1.0))
 def image(name, col, row, width, height, value=None, validity="nodata", dtype=np.uint8):
     values = np.full((2, height, width), value or 0, dtype)
     if value is None:
-        values[:] = np.random.default_rng(col + 7 * row).integers(1, 200, values.shape)
+        values[:] = np.random.default_rng(100 + col + 7 * row).integers(1, 200, values.shape)
     grid = GRID.cropped(Window(col, row, width, height))
     valid = np.ones((height, width), bool)
     return ArrayImage(name, grid, values, valid, None, ("x", "y"), Details(validity=validity))
@@ -41,7 +40,9 @@ def everything(view, **how):
 
 def test_a_window_of_one_valid_image_is_that_image_without_a_mask():
     a, b = image("a", 0, 0, 60, 80, validity="all"), image("b", 40, 0, 60, 80, validity="all")
-    a, b = (ArrayImage(**{**vars(i), "valid": np.broadcast_to(np.True_, i.valid.shape)}) for i in (a, b))
+    a, b = (
+        ArrayImage(**{**vars(i), "valid": np.broadcast_to(np.True_, i.valid.shape)}) for i in (a, b)
+    )
     view = mosaic([a, b], GRID, Overlap("last"))
     found = view.read(Window(50, 10, 20, 20))
     assert uniform(found.valid) is True
@@ -91,13 +92,17 @@ def test_types_and_bands_are_those_asked_for():
     assert everything(view, rounded=False).values.dtype == np.float32
     one = everything(view, bands=[2])
     np.testing.assert_array_equal(one.values[0], everything(view).values[1])
-    small = mosaic([image("b", 0, 0, 100, 80, 300, dtype=np.uint16)], GRID, Overlap(), dtype="uint8")
+    small = mosaic(
+        [image("b", 0, 0, 100, 80, 300, dtype=np.uint16)], GRID, Overlap(), dtype="uint8"
+    )
     assert everything(small).values.max() == 255
 
 
 def test_counts_declare_nothing_of_the_images():
     one = image("a", 0, 0, 60, 80)
-    one = ArrayImage(**{**vars(one), "details": Details(scales=(0.1, 0.1), color_table=((1, 2, 3, 4),))})
+    one = ArrayImage(
+        **{**vars(one), "details": Details(scales=(0.1, 0.1), color_table=((1, 2, 3, 4),))}
+    )
     view = mosaic([one], GRID, Overlap("count"), nodata=0)
     assert view.details == Details(validity="all") and view.nodata is None
     assert view.dtype == np.uint16
@@ -192,6 +197,7 @@ def test_wide_blends_use_larger_tiles_with_the_same_result():
 
 
 def test_mosaics_are_pickled():
-    view = mosaic([image("a", 0, 0, 60, 80)], GRID, Overlap("feather", Seams(labeled(halves()))))
+    images = [image("a", 0, 0, 60, 80), image("b", 40, 0, 60, 80)]
+    view = mosaic(images, GRID, Overlap("feather", Seams(labeled(halves()))))
     copy = pickle.loads(pickle.dumps(view))
     np.testing.assert_array_equal(everything(copy).values, everything(view).values)

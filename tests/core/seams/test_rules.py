@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 from orthoweave.core.image import Pixels, constant
 from orthoweave.core.seams.rules import RULES, SEAM_RULES, covers
 

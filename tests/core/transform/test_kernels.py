@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 from orthoweave.core.transform.kernels import KERNELS, taps
 
 ALL = ("nearest", "average", *KERNELS)
@@ -40,9 +39,7 @@ def test_a_straight_line_is_kept(resampling, scale):
 @pytest.mark.parametrize("resampling", ["nearest", "bilinear", "cubic", "lanczos", "average"])
 def test_pixel_centers_keep_their_value(resampling):
     positions = np.arange(-2.0, 5.0)
-    np.testing.assert_allclose(
-        dense(resampling, positions, 1.0), np.eye(120)[48:55], atol=1e-12
-    )
+    np.testing.assert_allclose(dense(resampling, positions, 1.0), np.eye(120)[48:55], atol=1e-12)
 
 
 def test_kernels_do_not_widen_for_the_noise_of_equal_pixels():

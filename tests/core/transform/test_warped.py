@@ -6,7 +6,6 @@ import pickle
 
 import numpy as np
 import pytest
-
 from orthoweave.core.grid import Grid
 from orthoweave.core.image import ArrayImage
 from orthoweave.core.transform.warped import Moved, Warped, lattice_step
@@ -129,9 +128,7 @@ def test_strict_pixels_have_their_whole_kernel_valid(method):
     assert not (strict.valid & ~loose.valid).any()
     value, cols, rows = expected(Warped(image, TARGETS["a third off"]))
     tolerance = {"lanczos": 0.1, "average": 2.0}.get(method, 1e-9)
-    np.testing.assert_allclose(
-        strict.values[0][strict.valid], value[strict.valid], atol=tolerance
-    )
+    np.testing.assert_allclose(strict.values[0][strict.valid], value[strict.valid], atol=tolerance)
     # every pixel whose kernel touches the hole or the border is left out, no other one
     x, y = image.grid.to_pixel(*TARGETS["a third off"].to_map(cols, rows))
     x, y = x - 0.5, y - 0.5
@@ -191,9 +188,7 @@ def test_whole_number_images_are_rounded_once_and_keep_clear_of_nodata():
 
 def test_bands_are_chosen_before_anything_is_computed():
     view = Warped(plane(grid()), TARGETS["half a pixel off"], "bilinear")
-    np.testing.assert_array_equal(
-        everything(view, bands=[2]).values[0], everything(view).values[1]
-    )
+    np.testing.assert_array_equal(everything(view, bands=[2]).values[0], everything(view).values[1])
 
 
 def test_nothing_of_the_source_is_a_window_without_valid_pixels():
@@ -223,9 +218,7 @@ def test_a_mapping_is_followed_exactly_with_step_one():
     found = everything(Warped(image, target, "bilinear", wave))
     cols, rows = np.meshgrid(np.arange(30) + 0.5, np.arange(30) + 0.5)
     x, y = wave(*target.to_map(cols, rows))
-    np.testing.assert_allclose(
-        found.values[0], 0.3 * (x - 1000) - 0.2 * (y - 2000) + 7, atol=1e-9
-    )
+    np.testing.assert_allclose(found.values[0], 0.3 * (x - 1000) - 0.2 * (y - 2000) + 7, atol=1e-9)
 
 
 def test_positions_without_a_place_in_the_source_are_not_valid():
@@ -264,7 +257,9 @@ def test_any_window_of_a_lattice_gives_the_same_bits(step):
     x, y = gentle(*view.grid.to_map(cols, rows))
     # 3 per pixel in x
     np.testing.assert_allclose(
-        whole.values[0, 5:80, 5:80], 0.3 * (x - 1000) - 0.2 * (y - 2000) + 7, atol=1.5 * (step / 200) ** 2 + 1e-3
+        whole.values[0, 5:80, 5:80],
+        0.3 * (x - 1000) - 0.2 * (y - 2000) + 7,
+        atol=1.5 * (step / 200) ** 2 + 1e-3,
     )
 
 

@@ -6,10 +6,9 @@ import subprocess
 import sys
 
 import pytest
-
+from orthoweave.core import stage
 from orthoweave.core.errors import Cancelled, ImageIOError
-from orthoweave.core.raster import stage
-from orthoweave.core.raster.stage import make_folder, staged
+from orthoweave.core.stage import make_folder, staged, write_text
 
 
 def gone():
@@ -47,7 +46,11 @@ def test_nothing_is_left_after_an_error_and_an_older_file_stays(tmp_path, error)
 
 def test_partial_files_of_dead_processes_are_removed_and_no_others(tmp_path):
     dead, alive = gone(), os.getppid()
-    stale = [f".m.{dead}.partial.tif", f".m.{dead}.partial.tif.msk", f".m.{os.getpid()}.partial.tif"]
+    stale = [
+        f".m.{dead}.partial.tif",
+        f".m.{dead}.partial.tif.msk",
+        f".m.{os.getpid()}.partial.tif",
+    ]
     kept = [
         f".m.{alive}.partial.tif",
         f".other.{dead}.partial.tif",
@@ -72,19 +75,21 @@ def test_names_with_signs_of_patterns_are_names(tmp_path):
 
 def test_a_folder_that_cannot_be_made_or_written_is_a_sentence(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("x")
-    with pytest.raises(ImageIOError, match=r"^Folder .*file/x cannot be created: Not a directory\.$"):
+    with pytest.raises(
+        ImageIOError, match=r"^Folder .*file/x cannot be created: Not a directory\.$"
+    ):
         make_folder(str(tmp_path / "file" / "x"))
     monkeypatch.setattr(stage.os, "access", lambda *_: False)
-    with pytest.raises(ImageIOError, match="cannot be written. Choose another one."):
-        with staged(str(tmp_path / "m.tif")):
-            pass
+    sentence = "cannot be written. Choose another one."
+    with pytest.raises(ImageIOError, match=sentence), staged(str(tmp_path / "m.tif")):
+        pass
 
 
 def test_a_rename_that_fails_is_a_sentence(tmp_path):
     (tmp_path / "m.tif").mkdir()
-    with pytest.raises(ImageIOError, match=r"^m\.tif cannot be written in .*: Is a directory\.$"):
-        with staged(str(tmp_path / "m.tif")) as temporary:
-            write(temporary)
+    sentence = r"^m\.tif cannot be written in .*: Is a directory\.$"
+    with pytest.raises(ImageIOError, match=sentence), staged(str(tmp_path / "m.tif")) as temporary:
+        write(temporary)
     assert os.listdir(tmp_path) == ["m.tif"]
 
 
@@ -96,3 +101,24 @@ def test_a_process_of_someone_else_counts_as_alive(monkeypatch):
     assert stage._alive(1)
     monkeypatch.setattr(stage.sys, "platform", "win32")
     assert not stage._alive(1)
+
+
+def test_the_folder_is_made_and_the_text_is_utf8(tmp_path):
+    path = write_text(str(tmp_path / "a" / "b.json"), "größe\n")
+    assert path == str(tmp_path / "a" / "b.json")
+    assert (tmp_path / "a" / "b.json").read_bytes() == "größe\n".encode()
+    assert os.listdir(tmp_path / "a") == ["b.json"]
+
+
+def test_a_file_that_cannot_be_written_is_named_and_nothing_is_left(tmp_path):
+    (tmp_path / "a.json").mkdir()
+    (tmp_path / "a.json" / "full").write_text("")
+    with pytest.raises(ImageIOError, match=r"^a\.json cannot be written in .+: .+\.$"):
+        write_text(str(tmp_path / "a.json"), "text")
+    assert os.listdir(tmp_path) == ["a.json"]
+
+
+def test_a_folder_that_is_a_file_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ImageIOError, match="^Folder .*file cannot be created"):
+        write_text(str(tmp_path / "file" / "a.json"), "text")

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import numpy as np
-from orthoweave.core.landscape import BAND_NAMES, Landscape
+from orthoweave.core.sample.landscape import BAND_NAMES, Landscape
 
 
 def test_a_window_is_the_same_as_that_part_of_a_larger_one():

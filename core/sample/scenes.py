@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from .grid import Grid
-from .image import Array, ArrayImage, Mask
+from ..grid import Grid
+from ..image import Array, ArrayImage, Mask
+from ..windows import Window
 from .landscape import BAND_NAMES, Landscape, Real
-from .windows import Window
 
 PIXEL_M = 2.0
 ORIGIN = (412_000.0, 5_655_000.0)

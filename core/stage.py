@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from ..errors import ImageIOError
+from .errors import ImageIOError
 
 
 @contextmanager
@@ -33,6 +33,16 @@ def staged(path: str) -> Iterator[str]:
         _remove_left(folder, os.path.basename(temporary))
 
 
+def write_text(path: str, text: str) -> str:
+    """Write a text file (JSON, HTML, a style) and return its absolute path.
+
+    Its folder is created. Raises ImageIOError with the reason.
+    """
+    with staged(path) as temporary, open(temporary, "w", encoding="utf-8", newline="\n") as file:
+        file.write(text)
+    return os.path.abspath(path)
+
+
 def make_folder(folder: str) -> None:
     """Create a folder unless it is there; raises ImageIOError with the reason."""
     try:
@@ -46,7 +56,7 @@ def make_folder(folder: str) -> None:
 def _remove_left(folder: str, temporary: str) -> None:
     """Remove the temporary file, if it still is there, and what GDAL put beside it."""
     for entry in os.listdir(folder):
-        if entry == temporary or entry.startswith(temporary + "."):
+        if entry == temporary or entry.startswith((temporary + ".", temporary + "-")):
             with suppress(OSError):
                 os.remove(os.path.join(folder, entry))
 
@@ -57,7 +67,9 @@ def _reason(error: OSError) -> str:
 
 def _sweep(folder: str, stem: str, extension: str) -> None:
     """Remove partial files of the same target whose process is gone."""
-    pattern = re.compile(rf"\.{re.escape(stem)}\.(\d+)\.partial{re.escape(extension)}(\.[a-z.]+)?$")
+    pattern = re.compile(
+        rf"\.{re.escape(stem)}\.(\d+)\.partial{re.escape(extension)}([.-][a-z.]+)?$"
+    )
     for entry in os.listdir(folder):
         found = pattern.match(entry)
         if found and not _alive(int(found.group(1))):

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from orthoweave.core.sample import (
+from orthoweave.core.sample.scenes import (
     NOISE,
     PIXEL_M,
     Frame,
