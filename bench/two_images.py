@@ -126,7 +126,7 @@ def _ours(operation: str, images: list[str], out: Path, threads: str) -> list[st
     command = [sys.executable, "-c", start, operation, "--images", *images, "--threads", threads]
     if operation == "globalregression":
         return [*command, "--output-folder", str(out / "global")]
-    return [*command, "--output", str(out / f"{operation}.tif"), "--no-build-overviews"]
+    return [*command, "--output", str(out / f"{operation}.tif"), "--build-overviews", "no"]
 
 
 if __name__ == "__main__":

@@ -46,6 +46,10 @@ class Kind(Enum):
         return self.value.endswith(" out")
 
 
+SUFFIXES = {Kind.RASTER_OUT: (".tif", ".tiff"), Kind.VECTOR_OUT: (".gpkg",)}
+"""What the name of an output may end with."""
+
+
 class _Required:
     def __repr__(self) -> str:
         return "required"
@@ -204,6 +208,14 @@ def _check(declared: Option, value: Any) -> None:
         if declared.maximum is not None and not value <= declared.maximum:
             limit = f"{_short(declared.maximum)}{unit}"
             raise InvalidOption(f"{label}: {_short(value)} is above {limit}.")
+    elif declared.kind in SUFFIXES:
+        allowed = SUFFIXES[declared.kind]
+        suffix = os.path.splitext(value)[1].lower()
+        if suffix and suffix not in allowed:
+            raise InvalidOption(
+                f"{label}: {os.path.basename(value)} must end with {allowed[0]}, which is what is "
+                "written."
+            )
     elif declared.choices and isinstance(value, str) and value not in declared.choices:
         near = get_close_matches(value, declared.choices, 1)
         hint = f" Did you mean {near[0]}?" if near else ""

@@ -167,7 +167,7 @@ def write_raster(path: Path, array: Any, **how: Any) -> None:
         bands = np.concatenate([bands, np.asarray(alpha, bands.dtype)[np.newaxis]])
     count, height, width = bands.shape
     code = gdal_array.NumericTypeCodeToGDALTypeCode(bands.dtype.type)
-    options = [*how.get("options", ()), *(["ALPHA=UNSPECIFIED"] if alpha is not None else [])]
+    options = [*how.get("options", ()), *(["ALPHA=NO"] if alpha is not None else [])]
     driver = gdal.GetDriverByName(how.get("driver", "GTiff"))
     dataset = driver.Create(str(path), width, height, count, code, options)
     transform = how.get("transform", TRANSFORM)

@@ -138,6 +138,16 @@ def test_a_value_that_cannot_be_used_gives_a_sentence(values, sentence):
     assert str(caught.value) == sentence
 
 
+@pytest.mark.parametrize("name", ["m.tif", "m.TIFF", "TEMPORARY_OUTPUT", "a.b/m"])
+def test_an_output_may_be_called_so(name):
+    assert request(output=name).output == name
+
+
+def test_an_output_of_another_kind_is_refused():
+    with pytest.raises(InvalidOption, match=r"Output: m\.png must end with \.tif"):
+        request(output="m.png")
+
+
 def test_an_empty_list_of_images_is_missing():
     with pytest.raises(InvalidOption, match="Images \\(IMAGES\\) is missing"):
         request(images=[])
