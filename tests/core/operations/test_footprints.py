@@ -129,7 +129,7 @@ def test_bad_input_gives_a_sentence(write, tmp_path):
     path = write("a.tif", collar())
     with pytest.raises(InvalidOption, match="'area' is taken"):
         Request(images=[path], output="f.gpkg", image_field_name="area")
-    with pytest.raises(InvalidOption, match=r"f.shp is no GeoPackage"):
+    with pytest.raises(InvalidOption, match=r"f.shp must end with .gpkg"):
         run(Request(images=[path], output=str(tmp_path / "f.shp")))
     with pytest.raises(InvalidOption, match="matches no raster"):
         run(Request(images=[str(tmp_path / "*.jp2")], output=str(tmp_path / "f.gpkg")))
