@@ -148,6 +148,9 @@ def verify(request: Any) -> None:
     """
     for name, declared in options_of(request).items():
         value = getattr(request, name)
+        if declared.kind is Kind.CREATION and not value:
+            # the dialog of QGIS shows and returns nothing where the default is meant
+            value = declared.default
         empty = isinstance(value, (str, tuple, list)) and not value
         if value is None or (declared.required and empty):
             if declared.required:

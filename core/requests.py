@@ -104,7 +104,8 @@ class Writing:
         "COMPRESS=DEFLATE|PREDICTOR=auto|TILED=YES",
         advanced=True,
         help="GDAL creation options of the GeoTIFF, KEY=VALUE separated by |. PREDICTOR=auto is "
-        "2 for whole numbers and 3 for decimal numbers",
+        "2 for whole numbers and 3 for decimal numbers. Empty: the default; COMPRESS=NONE for "
+        "uncompressed files",
     )
     build_overviews: bool = option(
         Kind.FLAG,

@@ -36,6 +36,12 @@ def test_the_mixins_combine_and_their_defaults_are_valid():
     assert request.nodata is None
 
 
+@pytest.mark.parametrize("given", ["", None])
+def test_empty_creation_options_mean_the_default(given):
+    request = Request(images=("a.tif",), output_folder="out", creation_options=given)
+    assert request.creation_options == "COMPRESS=DEFLATE|PREDICTOR=auto|TILED=YES"
+
+
 @pytest.mark.parametrize(
     ("size", "legal"), [(0, True), (16, True), (65536, True), (1, False), (15, False)]
 )
