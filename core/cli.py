@@ -4,9 +4,7 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 import json
-import pkgutil
 import re
 import shutil
 import signal
@@ -18,7 +16,7 @@ from difflib import get_close_matches
 from types import ModuleType
 from typing import Any, NoReturn, TextIO
 
-from . import operations as installed
+from . import operations
 from .errors import Cancelled, InvalidOption, OrthoweaveError
 from .options import Kind, Option, build, options_of, values_of
 from .progress import Progress
@@ -28,31 +26,20 @@ FAILED, STOPPED = 1, 130
 NEGATIVE = re.compile(r"-[\d.]")
 
 
-def main(arguments: Sequence[str] | None = None, package: ModuleType = installed) -> int:
+def main(arguments: Sequence[str] | None = None, package: ModuleType = operations) -> int:
     """Run one operation of a package; return 0, 1 after an error or 130 when the user stopped it.
 
     `arguments` are those of the process when not given.
     """
     given = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        return _run(given, operations(package))
+        return _run(given, operations.installed(package))
     except OrthoweaveError as error:
         sys.stderr.write(f"{error}\n")
         return FAILED
     except Cancelled:
         sys.stderr.write("Stopped; nothing was left half-written.\n")
         return STOPPED
-
-
-def operations(package: ModuleType) -> dict[str, ModuleType]:
-    """Return the modules of a package that are operations, by id."""
-    names = sorted(found.name for found in pkgutil.iter_modules(package.__path__))
-    modules = {name: importlib.import_module(f"{package.__name__}.{name}") for name in names}
-    return {
-        name: module
-        for name, module in modules.items()
-        if hasattr(module, "Request") and hasattr(module, "run")
-    }
 
 
 def parser(known: Mapping[str, ModuleType]) -> argparse.ArgumentParser:

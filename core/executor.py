@@ -38,21 +38,18 @@ def each(
 
     At most two results per thread wait or are being worked on. `total` items make the progress
     1.0. Raises Cancelled between two items once the user asked to stop. Files that `work` opened
-    are closed at the end.
+    are closed at the end, unless another run still reads.
     """
     count = processors(threads)
     run = _serial if count == 1 else _pooled
     progress.check()
-    try:
-        # closing: no thread is left when the files are closed, also after an error
-        with closing(run(work, items, count)) as outcomes:
-            for done, outcome in enumerate(outcomes, 1):
-                progress.check()
-                yield outcome
-                if total:
-                    progress.advance(done / total)
-    finally:
-        handles.close()
+    # closing: no thread is left when the files are closed, also after an error
+    with handles.opened(), closing(run(work, items, count)) as outcomes:
+        for done, outcome in enumerate(outcomes, 1):
+            progress.check()
+            yield outcome
+            if total:
+                progress.advance(done / total)
 
 
 def _serial(

@@ -37,11 +37,6 @@ class Pixels:
         """True when no pixel is invalid."""
         return uniform(self.valid) is True or bool(self.valid.all())
 
-    @property
-    def none_valid(self) -> bool:
-        """True when no pixel is valid."""
-        return uniform(self.valid) is False or not self.valid.any()
-
     def cropped(self, rows: slice, cols: slice) -> Pixels:
         """Return a part of the window, without copying and without its counts."""
         alpha = None if self.alpha is None else self.alpha[rows, cols]
@@ -165,20 +160,14 @@ class View:
 
 @dataclass(frozen=True)
 class Cast(View):
-    """The image in another type, rounded and limited, or with another nodata value."""
+    """The image in another type, rounded and limited."""
 
-    dtype_name: str = ""
-    written_nodata: float | None = None
+    dtype_name: str
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """The type asked for."""
-        return np.dtype(self.dtype_name) if self.dtype_name else self.source.dtype
-
-    @property
-    def nodata(self) -> float | None:
-        """The nodata value asked for, else that of the image below."""
-        return self.source.nodata if self.written_nodata is None else self.written_nodata
+        return np.dtype(self.dtype_name)
 
     def read(
         self, window: Window, bands: Sequence[int] | None = None, rounded: bool = True

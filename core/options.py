@@ -148,8 +148,9 @@ def verify(request: Any) -> None:
     """
     for name, declared in options_of(request).items():
         value = getattr(request, name)
-        if declared.kind is Kind.CREATION and not value:
-            # the dialog of QGIS shows and returns nothing where the default is meant
+        # the dialog of QGIS returns "" for creation options where it means the default
+        unset = value is None or (declared.kind is Kind.CREATION and not value)
+        if unset and not declared.required:
             value = declared.default
         empty = isinstance(value, (str, tuple, list)) and not value
         if value is None or (declared.required and empty):

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -187,8 +188,8 @@ def _checked(extent: tuple[float, ...] | None, everything: Bounds) -> Bounds | N
 def _pixel(images: Sequence[Image], crs: str, resolution: str | float) -> tuple[float, float]:
     """Pixel size of the output in units of its CRS."""
     if not isinstance(resolution, str):
-        if not resolution > 0:
-            raise InvalidOption(f"Resolution: {resolution:g} is not above 0.")
+        if not (math.isfinite(resolution) and resolution > 1e-12):
+            raise InvalidOption(f"Resolution: {resolution:g} is not a size above 0.")
         return (float(resolution), float(resolution))
     sizes = np.array([_size_in(image, crs) for image in images])
     if resolution == "average":

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import functools
+import glob
 import json
 import math
 import os
@@ -240,7 +241,9 @@ def _texts(declared: Option, value: Any) -> list[str]:
 
 def _absolute(entry: str) -> str:
     """A path from any folder; what is not a plain file name (NETCDF:…) stays as it is."""
-    plain_path = os.path.exists(entry.partition("|")[0]) or os.path.exists(os.path.dirname(entry))
+    file = entry.partition("|")[0]
+    pattern = glob.has_magic(file) and ":" not in file
+    plain_path = pattern or os.path.exists(file) or os.path.isdir(os.path.dirname(entry))
     return os.path.abspath(entry) if plain_path else entry
 
 

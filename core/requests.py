@@ -13,8 +13,27 @@ TYPES = ("same", "uint8", "int16", "uint16", "int32", "uint32", "float32", "floa
 
 
 @dataclass(frozen=True)
-class Memory:
-    """Memory, threads and windows of a run."""
+class Threads:
+    """How many processors a run may use."""
+
+    threads: int = option(
+        Kind.INTEGER,
+        "Threads",
+        0,
+        minimum=0,
+        maximum=1024,
+        advanced=True,
+        help="Number of threads; 0 uses every processor.",
+    )
+
+    def __post_init__(self) -> None:
+        """Check the options; a request with checks of its own calls this first."""
+        verify(self)
+
+
+@dataclass(frozen=True)
+class Memory(Threads):
+    """The windows in which pixels are computed and written."""
 
     memory: int = option(
         Kind.INTEGER,
@@ -24,16 +43,7 @@ class Memory:
         minimum=64,
         maximum=65536,
         advanced=True,
-        help="Upper limit of the window buffers.",
-    )
-    threads: int = option(
-        Kind.INTEGER,
-        "Threads",
-        0,
-        minimum=0,
-        maximum=1024,
-        advanced=True,
-        help="Number of threads; 0 uses every processor.",
+        help="Upper limit of the buffers of the windows that are written.",
     )
     window_size: int = option(
         Kind.INTEGER,
@@ -48,14 +58,14 @@ class Memory:
     )
 
     def __post_init__(self) -> None:
-        """Check the options; a request with checks of its own calls this first."""
-        verify(self)
+        """Check the options."""
+        super().__post_init__()
         if 0 < self.window_size < 16:
             raise InvalidOption(f"Window size: {self.window_size} is below 16.")
 
 
 @dataclass(frozen=True)
-class Images(Memory):
+class Images(Threads):
     """The images of a run."""
 
     images: tuple[str, ...] = option(
@@ -80,7 +90,7 @@ class Images(Memory):
 
 
 @dataclass(frozen=True)
-class Writing:
+class Writing(Memory):
     """How rasters are written."""
 
     output_type: str = option(

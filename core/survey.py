@@ -116,7 +116,8 @@ def _placed(image: Image, canvas: Grid) -> _Place:
     seen = onto(image, canvas, "average" if average else "bilinear", strict=True)
     window = canvas.placed(seen.grid)
     tiles = {} if seen is image else _tiles(image, canvas, window.clipped(canvas.window))
-    return _Place(seen.source if isinstance(seen, Warped) else image, seen, window, tiles)
+    below = seen.source if seen is not image and isinstance(seen, Warped) else image
+    return _Place(below, seen, window, tiles)
 
 
 def _tiles(image: Image, canvas: Grid, within: Window) -> dict[tuple[int, int], list[Window]]:

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +19,8 @@ from .image import Array, Image, Pixels, beside, constant, representable, unifor
 from .progress import SILENT, Progress
 from .raster.create import Format, Target, create, optimize
 from .raster.style import image_style
+from .requests import Writing
+from .seams.mosaic import Mosaic
 from .stage import staged
 from .survey import OwnCollector
 from .windows import Window, swaths, tiling
@@ -32,34 +34,6 @@ SAMPLES = 1_000_000
 
 KEPT = 4096
 """Values of a band kept for the stretch of the style."""
-
-
-class Options(Protocol):
-    """The options of a request that writing needs (mixins Memory and Writing)."""
-
-    @property
-    def memory(self) -> int:
-        """Memory of the windows, MiB."""
-
-    @property
-    def threads(self) -> int:
-        """Threads; 0 = all."""
-
-    @property
-    def window_size(self) -> int:
-        """Side of the computing windows; 0 = automatic."""
-
-    @property
-    def cog(self) -> bool:
-        """Whether to write a Cloud-Optimized GeoTIFF."""
-
-    @property
-    def creation_options(self) -> str | None:
-        """KEY=VALUE|KEY=VALUE."""
-
-    @property
-    def build_overviews(self) -> bool:
-        """Whether to add overviews."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +83,7 @@ class _Tally:
 def write(
     image: Image,
     path: str,
-    request: Options,
+    request: Writing,
     progress: Progress = SILENT,
     collectors: Sequence[OwnCollector] = (),
 ) -> Written:
@@ -175,7 +149,7 @@ def style(images: Sequence[Image], written: Sequence[Written]) -> None:
 def _copy(
     image: Image,
     target: Target,
-    request: Options,
+    request: Writing,
     progress: Progress,
     collectors: Sequence[OwnCollector],
 ) -> None:
@@ -304,7 +278,11 @@ def _refuse_full_disk(image: Image, path: str, form: Format, copies: int) -> Non
         return
     pixel = image.bands * image.dtype.itemsize
     # compressed imagery rarely shrinks below a third
-    needed = image.grid.window.pixels * pixel * copies * (0.3 if form.compressed else 1.0)
+    pixels = image.grid.window.pixels
+    if isinstance(image, Mosaic):
+        # ground between images stays sparse
+        pixels = min(pixels, sum(place.pixels for place in image.places))
+    needed = pixels * pixel * copies * (0.3 if form.compressed else 1.0)
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise ImageIOError(

@@ -34,9 +34,3 @@ def test_links_between_pages_lead_somewhere(page):
 
 def test_the_picture_of_the_readme_is_small():
     assert (ROOT / "docs" / "images" / "demo.png").stat().st_size < 300_000
-
-
-def test_every_algorithm_is_in_the_readme():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    for page in (ROOT / "docs" / "algorithms").glob("*.md"):
-        assert page.name == "README.md" or f"docs/algorithms/{page.name}" in text

@@ -3,16 +3,13 @@
 
 from __future__ import annotations
 
-import importlib
 import os
-import pkgutil
 import platform
 import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from types import ModuleType
 from typing import TypeVar
 
 import numpy as np
@@ -29,7 +26,7 @@ from ..raster import open_image
 from ..raster.formats import compressions, formats, gdal_version
 from ..report.html import Number, Report, Table, Verdict, write_report
 from ..sample.scenes import mosaic
-from . import globalregression, mergerasters, sampledata
+from . import globalregression, installed, mergerasters, sampledata
 
 SIZE, SEED = 160, 1
 """The images of the self-test."""
@@ -150,19 +147,11 @@ def _package(name: str) -> str:
 
 def _methods(missing: tuple[str, ...]) -> Iterator[Method]:
     """Yield the methods of every tool; an operation names their packages in NEEDS."""
-    for name, module in _operations():
+    for name, module in installed(sys.modules[__package__]).items():
         needs = getattr(module, "NEEDS", (("every method", ()),))
         for method, packages in needs:
             lacks = tuple(OPTIONAL[one].title for one in packages if one in missing)
             yield Method(name, method, lacks)
-
-
-def _operations() -> Iterator[tuple[str, ModuleType]]:
-    package = importlib.import_module(__package__)
-    for found in sorted(pkgutil.iter_modules(package.__path__), key=lambda one: one.name):
-        module = importlib.import_module(f"{__package__}.{found.name}")
-        if hasattr(module, "Request"):
-            yield found.name, module
 
 
 def _self_test(progress: Progress) -> Iterator[Check]:

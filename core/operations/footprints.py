@@ -12,7 +12,7 @@ from ..options import Kind, option, result
 from ..placement import agree_on_crs
 from ..progress import SILENT, Progress
 from ..provenance import recorded
-from ..raster import RasterImage, crs_title, open_listed, refuse_overwriting
+from ..raster import RasterImage, crs_title, expand, open_listed, refuse_overwriting
 from ..requests import ImageField, Images
 from ..seams.cells import union_area
 from ..survey import survey
@@ -89,6 +89,7 @@ class Result:
 
     output: str = result(Kind.VECTOR_OUT, "Footprints")
     images_used: int | None = result(Kind.INTEGER, "Images used")
+    images_skipped: int | None = result(Kind.INTEGER, "Images skipped")
     union_area: float | None = result(Kind.NUMBER, "Area of the union")
     empty_count: int | None = result(Kind.INTEGER, "Images without valid pixel")
 
@@ -97,6 +98,7 @@ class Result:
 def run(request: Request, progress: Progress = SILENT) -> Result:
     """Outline the images of the request and write the polygons."""
     images = open_listed(request, progress)
+    unreadable = len(expand(request.images)) - len(images)
     output = refuse_overwriting(request.output, [image.path for image in images])
     crs = agree_on_crs(images, request.crs, progress)
     progress.phase("Outlining the valid pixels")
@@ -117,7 +119,13 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
         f"{len(images) - empty} of {len(images)} images cover {area:.6g} square units of "
         f"{crs_title(crs)}. The footprints are {output}."
     )
-    return Result(output, images_used=len(images), union_area=area, empty_count=empty)
+    return Result(
+        output,
+        images_used=len(images),
+        images_skipped=unreadable,
+        union_area=area,
+        empty_count=empty,
+    )
 
 
 def traces(

@@ -42,7 +42,7 @@ from ..report.overlaps import READING, adjustment_table, overlap_verdict, pair_t
 from ..requests import Images, ManyOutputs, StatisticsMask, Writing
 from ..stage import write_text
 from ..survey import survey
-from ..vector import Burned, polygons_for, read_polygons
+from ..vector import Burned, files_of, polygons_for, read_polygons
 from ..write import Written, style, write
 
 NEEDS = (("all methods", ()), ("report figures", ("matplotlib",)))
@@ -162,10 +162,11 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
     """Estimate gains and offsets from the overlaps and write the corrected images."""
     heard = Recorder(progress)
     images = open_listed(request, heard)
+    skipped = len(expand(request.images)) - len(images)
     check(images, request)
     comparable.refuse_type(images, request.output_type)
     paths = output_paths(images, request.output_folder, request.name_pattern)
-    inputs = [image.path for image in images]
+    inputs = [*(image.path for image in images), *files_of(request.vector_mask)]
     for path in filter(None, (request.output_model, request.report)):
         refuse_overwriting(path, inputs)
     canvas = common_canvas(images)
@@ -183,7 +184,6 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
     found = estimate(images, sums, request, heard)
     progress.phase("Writing the corrected images")
     written = _write_all(images, paths, found, request, progress.part(0.42, 0.98))
-    skipped = len(expand(request.images)) - len(images)
     outcome = _outcome(request, written, found, skipped)
     if request.output_model:
         write_text(request.output_model, found.adjustments.text() + "\n")
@@ -360,7 +360,7 @@ def _write_report(
     path = write_report(str(request.report), report)
     numbers = {**asdict(outcome), "overlaps": [asdict(pair) for pair in pairs]}
     text = json.dumps(plain(numbers), indent=2, ensure_ascii=False)
-    write_text(os.path.splitext(path)[0] + ".json", text + "\n")
+    write_text(path + ".json", text + "\n")
 
 
 def figures(found: Estimate) -> tuple[Figure, ...]:

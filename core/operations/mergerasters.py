@@ -18,9 +18,10 @@ from ..progress import SILENT, Progress
 from ..provenance import recorded
 from ..raster import bytes_read, expand, open_listed, refuse_overwriting
 from ..requests import ImageField, Images, OneMosaic, Writing
+from ..seams.holes import Holes
 from ..seams.mosaic import Mosaic, Overlap, Seams, mosaic
 from ..seams.rules import RULES, SEAM_RULES
-from ..vector import Burned, polygons_for, read_polygons
+from ..vector import Burned, files_of, polygons_for, read_polygons
 from ..write import write
 
 
@@ -82,6 +83,7 @@ class Result:
     images_used: int | None = result(Kind.INTEGER, "Images used")
     images_skipped: int | None = result(Kind.INTEGER, "Images skipped")
     covered: float | None = result(Kind.NUMBER, "Covered fraction of the mosaic")
+    hole_pixels: int | None = result(Kind.INTEGER, "Invalid pixels inside the seam cells")
     read_bytes: int | None = result(Kind.INTEGER, "Bytes of pixels read")
     written_bytes: int | None = result(Kind.INTEGER, "Bytes written")
 
@@ -92,10 +94,12 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
     started = bytes_read()
     images = open_listed(request, progress)
     skipped = len(expand(request.images)) - len(images)
-    output = refuse_overwriting(request.output, [image.path for image in images])
+    inputs = [*(image.path for image in images), *files_of(request.seamlines)]
+    output = refuse_overwriting(request.output, inputs)
     merged = apply(images, request, progress)
     progress.phase("Writing the mosaic")
-    written = write(merged, output, request, progress)
+    holes = Holes(merged)
+    written = write(merged, output, request, progress, (holes,))
     covered = written.valid_pixels / merged.grid.window.pixels
     progress.info(
         f"The mosaic has {merged.grid.width} × {merged.grid.height} px from {len(images)} images; "
@@ -106,6 +110,7 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
         images_used=len(images),
         images_skipped=skipped,
         covered=covered,
+        hole_pixels=holes.found,
         read_bytes=bytes_read() - started,
         written_bytes=written.bytes,
     )

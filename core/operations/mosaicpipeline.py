@@ -38,7 +38,7 @@ from ..seams.mosaic import Mosaic, Seams
 from ..seams.voronoi import partition
 from ..stage import write_text
 from ..survey import OwnCollector, survey
-from ..vector import Burned, Footprint, FootprintTrace, write_layers
+from ..vector import Burned, Footprint, FootprintTrace, files_of, write_layers
 from ..vector.rings import points_of, rings_of
 from ..write import write
 from . import globalregression, mergerasters
@@ -50,6 +50,9 @@ NEEDS = (
     ("voronoi seams", ("scipy", "shapely")),
     ("report figures", ("matplotlib",)),
 )
+
+KEPT = ("regression.json", "footprints.gpkg", "seamlines.gpkg", "report.json")
+"""Models and numbers in the work folder."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,10 @@ class Request(ImageField, mergerasters.Merging, Images):
         "overlap rule alone decides",
     )
     rule: str = redefault(mergerasters.Merging, "rule", "feather")
+    blend_width: int = redefault(mergerasters.Merging, "blend_width", 32, advanced=True)
+    resolution: str | float = redefault(
+        mergerasters.Merging, "resolution", "highest", advanced=True
+    )
     output: str = option(Kind.RASTER_OUT, "Mosaic", help="The mosaic, a GeoTIFF.")
     work_folder: str | None = option(
         Kind.FOLDER_OUT,
@@ -166,6 +173,7 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
     clock = Clock(Recorder(progress))
     heard = clock.progress
     images = open_listed(request, heard)
+    skipped = len(expand(request.images)) - len(images)
     files = _files(request, images)
     grid, aligned = align(images, request, heard)
     before = _thumbnail(grid, aligned)
@@ -173,13 +181,10 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
         models = estimate(aligned, grid, request, (before,), heard.part(0.0, 0.45))
     seamlines = keep(models, images, grid.crs, files, request)
     merged = apply(aligned, grid, models, request, heard)
-    seams = merged.overlap.seams
-    holes, after = Holes(seams.labels if seams else None), _thumbnail(grid, [merged])
+    holes, after = Holes(merged), _thumbnail(grid, [merged])
     with clock.step("Writing the mosaic"):
         written = write(merged, files.output, request, heard.part(0.45, 0.98), (holes, after))
-    coverage = Coverage(
-        grid.window.pixels, written.valid_pixels, holes.pixels if holes.labels else None
-    )
+    coverage = Coverage(grid.window.pixels, written.valid_pixels, holes.found)
     agreement = models.regression.agreement if models.regression else None
     outcome = Result(
         files.output,
@@ -187,7 +192,7 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
         files.folder,
         files.report,
         images_used=len(images),
-        images_skipped=len(expand(request.images)) - len(images),
+        images_skipped=skipped,
         covered=coverage.fraction,
         hole_pixels=coverage.holes,
         seam_length=models.partition.seam_length if models.partition else None,
@@ -196,12 +201,11 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
         read_bytes=sum(step.read_bytes for step in clock.steps),
         written_bytes=written.bytes,
     )
-    verdict = mosaic_verdict(
-        outcome.mean_difference_before, outcome.mean_difference_after, coverage
-    )
     report = Report(
         title="Mosaic",
-        verdict=verdict,
+        verdict=mosaic_verdict(
+            outcome.mean_difference_before, outcome.mean_difference_after, coverage
+        ),
         numbers=(*numbers_of(outcome), *coverage_numbers(coverage)),
         figures=(*_pictures(before, after), *_figures(models, images)),
         tables=(*_tables(models), steps_table(clock.steps, peak_memory_mb())),
@@ -211,7 +215,7 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
         repeat=repetition("mosaicpipeline", request),
     )
     _write_report(files, report, outcome, models)
-    heard.info(verdict.sentence)
+    heard.info(report.verdict.sentence)
     heard.info(f"Mosaic: {files.output}. Report: {files.report}.")
     heard.advance(1.0)
     return outcome
@@ -320,12 +324,14 @@ def keep(
 
 def _files(request: Request, images: Sequence[RasterImage]) -> Files:
     """Check all destinations before any work."""
-    inputs = [image.path for image in images]
+    layers = files_of(request.statistics_mask, request.seamlines)
+    inputs = [*(image.path for image in images), *layers]
     output = refuse_overwriting(request.output, inputs)
     folder = os.path.abspath(request.work_folder or os.path.splitext(output)[0] + "_work")
     report = os.path.abspath(request.report or os.path.join(folder, "report.html"))
-    refuse_overwriting(os.path.join(folder, "report.html"), inputs)
-    return Files(output, folder, refuse_overwriting(report, inputs))
+    for path in (report, *(os.path.join(folder, name) for name in KEPT)):
+        refuse_overwriting(path, inputs)
+    return Files(output, folder, report)
 
 
 def _thumbnail(grid: Grid, images: Sequence[Image]) -> Thumbnail:

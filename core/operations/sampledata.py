@@ -13,7 +13,7 @@ from ..options import Kind, option, redefault, result, verify
 from ..progress import SILENT, Progress
 from ..provenance import recorded
 from ..raster import open_image, parse_crs
-from ..requests import ManyOutputs, Memory, Writing
+from ..requests import ManyOutputs, Writing
 from ..sample.landscape import Real
 from ..sample.scenes import CRS, Scene, canvas_of, exposed, mosaic, painted, pair, truth
 from ..stage import write_text
@@ -101,10 +101,10 @@ class Result:
 
 
 @dataclass(frozen=True)
-class _Files(Memory, Writing):
+class _Files(Writing):
     """How the images are written: by one thread, so that the same seed gives the same bytes."""
 
-    threads: int = redefault(Memory, "threads", 1)
+    threads: int = redefault(Writing, "threads", 1)
 
 
 @recorded

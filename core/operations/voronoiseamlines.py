@@ -17,13 +17,21 @@ from ..options import Kind, option, result
 from ..placement import agree_on_crs
 from ..progress import SILENT, Progress
 from ..provenance import recorded
-from ..raster import CrsMapping, RasterImage, crs_title, open_listed, refuse_overwriting, same_crs
+from ..raster import (
+    CrsMapping,
+    RasterImage,
+    crs_title,
+    expand,
+    open_listed,
+    refuse_overwriting,
+    same_crs,
+)
 from ..raster.crs import is_geographic
 from ..requests import ImageField, Images
 from ..seams.cells import Partition
 from ..seams.ground import Rule
 from ..seams.voronoi import partition
-from ..vector import Feature, Layer, polygons_for, read_polygons, write_layers
+from ..vector import Feature, Layer, files_of, polygons_for, read_polygons, write_layers
 from ..vector.rings import rings_of, wkb_of
 from ..vector.styles import cells_style, cuts_style
 from ..vector.tracing import tidied
@@ -91,6 +99,7 @@ class Result:
     """What the run gives; areas and lengths in units of the CRS."""
 
     output: str = result(Kind.VECTOR_OUT, "Seam cells")
+    images_skipped: int | None = result(Kind.INTEGER, "Images skipped")
     cell_count: int | None = result(Kind.INTEGER, "Seam cells")
     seam_length: float | None = result(Kind.NUMBER, "Length of all seams")
     gap_area: float | None = result(Kind.NUMBER, "Area of gaps")
@@ -102,11 +111,10 @@ class Result:
 def run(request: Request, progress: Progress = SILENT) -> Result:
     """Compute the seam cells of the images of the request and write them."""
     images = open_listed(request, progress)
+    unreadable = len(expand(request.images)) - len(images)
     refuse_few(images)
     refuse_equal_names(images)
-    inputs = [image.path for image in images]
-    if request.footprints:
-        inputs.append(request.footprints.split("|")[0])
+    inputs = [*(image.path for image in images), *files_of(request.footprints)]
     output = refuse_overwriting(request.output, inputs)
     crs = agree_on_crs(images, request.crs, progress)
     refuse_degrees(request.min_point_spacing, crs)
@@ -120,6 +128,7 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
     _conclude(cells, skipped, crs, output, progress)
     return Result(
         output,
+        images_skipped=unreadable,
         cell_count=len(cells.cells),
         seam_length=cells.seam_length,
         gap_area=cells.gap_area,

@@ -21,7 +21,7 @@ from ..windows import Window
 from .errors import refusing
 from .source import NAMED_COLORS, open_image
 
-FLUSH = 8 << 20
+FLUSH = 16 << 20
 """Bytes after which finished blocks leave GDAL's cache."""
 
 COLORS = {name: code for code, name in NAMED_COLORS.items()}

@@ -2,16 +2,17 @@
 """Open files and decoded blocks of a run: the one exception to "no state in a module".
 
 GDAL handles belong to one thread each; blocks that a later window needs again are shared by all
-threads, so that every block is decoded once although windows do not end where blocks end. The
-executor closes everything when its work is done.
+threads, so that every block is decoded once although windows do not end where blocks end. Both
+are kept while a run is open (`opened`); the last run to end closes everything.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,6 +52,7 @@ class _Pool:
         self.flying: dict[Key, Future[Array]] = {}
         self.kept = 0
         self.decoded = 0
+        self.users = 0
 
     def dataset(self, path: str) -> gdal.Dataset:
         mine = self.handles.setdefault(threading.get_ident(), OrderedDict())
@@ -68,11 +70,12 @@ class _Pool:
         thread = threading.get_ident()
         with self.lock:
             self.decoded += size
-        self.fresh[thread] = self.fresh.get(thread, 0) + size
+        fresh = self.fresh.get(thread, 0) + size
         # a strip that is cut is decoded again by each new handle
-        if self.fresh[thread] > max(REFRESH, block_bytes):
+        if fresh > max(REFRESH, block_bytes):
             self.handles.pop(thread, None)
-            self.fresh[thread] = 0
+            fresh = 0
+        self.fresh[thread] = fresh
 
     def known(self, key: Key) -> Future[Array] | None:
         """Return a block that is kept or on its way, None for any other."""
@@ -122,8 +125,17 @@ class _Pool:
                 shelf = self.passed or self.blocks
                 self.kept -= shelf.popitem(last=False)[1].nbytes
 
-    def close(self) -> None:
+    def enter(self) -> None:
+        """Keep what is read from now on."""
         with self.lock:
+            self.users += 1
+
+    def leave(self) -> None:
+        """Close every file and forget every block, unless somebody else still needs them."""
+        with self.lock:
+            self.users -= 1
+            if self.users:
+                return
             self.handles.clear()
             self.fresh.clear()
             self.blocks.clear()
@@ -139,9 +151,17 @@ def bytes_read() -> int:
     return _pool.decoded
 
 
-def close() -> None:
-    """Close every file and forget every block."""
-    _pool.close()
+@contextmanager
+def opened() -> Iterator[None]:
+    """Keep files open and blocks in memory for as long as any such context lasts.
+
+    Runs may overlap; a read outside of all runs leaves nothing behind.
+    """
+    _pool.enter()
+    try:
+        yield
+    finally:
+        _pool.leave()
 
 
 @dataclass(frozen=True)
@@ -171,8 +191,10 @@ class Stored:
 
 def read_mask(path: str, window: Window) -> Array:
     """Return the per-dataset mask [row, col] of a window."""
-    with refusing(_sentence(path, window)):
-        band = _pool.dataset(path).GetRasterBand(1).GetMaskBand()
+    with opened(), refusing(_sentence(path, window)):
+        # a band does not keep its file open
+        dataset = _pool.dataset(path)
+        band = dataset.GetRasterBand(1).GetMaskBand()
         return np.asarray(band.ReadAsArray(*_box(window)))
 
 
@@ -183,6 +205,11 @@ def read_values(stored: Stored, window: Window, *, keep: bool = False) -> Array:
     for. Every thread first decodes what it has claimed, so that two never wait for each other.
     `keep` keeps all blocks for a second look, not only those at the edge.
     """
+    with opened():
+        return _read_values(stored, window, keep)
+
+
+def _read_values(stored: Stored, window: Window, keep: bool) -> Array:
     aligned = window.aligned(*stored.unit).clipped(stored.size)
     # windows of whole blocks have no margin, so that their neighbors need nothing of them
     inner = window if aligned == window else window.padded(-MARGIN)

@@ -151,7 +151,8 @@ def _described(path: str, title: str, dataset: gdal.Dataset, nodata: float | Non
     _refuse_control_points(title, dataset)
     _refuse_truncated(title, path, dataset, bands)
     dtype = _common_type(data)
-    declared = tuple(_nodata(band) if nodata is None else float(nodata) for band in data)
+    fits = representable(nodata, dtype) is not None
+    declared = tuple(_nodata(band) if nodata is None or not fits else nodata for band in data)
     mask = bool(bands[0].GetMaskFlags() & gdal.GMF_PER_DATASET) and not (
         bands[0].GetMaskFlags() & gdal.GMF_ALPHA
     )

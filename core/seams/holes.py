@@ -7,22 +7,29 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..image import Image, Pixels, uniform
+from ..image import Pixels, uniform
 from ..windows import Window
+from .mosaic import Mosaic
 
 
 @dataclass
 class Holes:
     """Counts invalid pixels inside seam cells while the mosaic is written (an OwnCollector)."""
 
-    labels: Image | None
+    mosaic: Mosaic
     pixels: int = 0
+
+    @property
+    def found(self) -> int | None:
+        """How many there are; None without seam cells."""
+        return None if self.mosaic.overlap.seams is None else self.pixels
 
     def feed(self, index: int, window: Window, pixels: Pixels) -> int:
         """Return the count of a window."""
-        if self.labels is None or uniform(pixels.valid):
+        seams = self.mosaic.overlap.seams
+        if seams is None or uniform(pixels.valid):
             return 0
-        inside = self.labels.read(window).values[0] > 0
+        inside = seams.labels.read(window).values[0] > 0
         return int(np.count_nonzero(inside & ~pixels.valid))
 
     def merge(self, partial: int) -> None:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from .burned import Burned
-from .features import Feature, polygons_for, read_polygons
+from .features import Feature, files_of, polygons_for, read_polygons
 from .footprint import Footprint, FootprintTrace, always_valid
 from .layers import Layer, write_layers
 from .tracing import trace
@@ -16,6 +16,7 @@ __all__ = [
     "FootprintTrace",
     "Layer",
     "always_valid",
+    "files_of",
     "polygons_for",
     "read_polygons",
     "trace",

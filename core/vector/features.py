@@ -90,6 +90,11 @@ def polygons_for(
     return tuple(f for f, key in zip(features, keys) if _plain(_stem(key)) == wanted)
 
 
+def files_of(*sources: str | None) -> tuple[str, ...]:
+    """Return the files of vector sources, without layer names; None is left out."""
+    return tuple(_parted(source)[0] for source in sources if source)
+
+
 def _parted(source: str) -> tuple[str, dict[str, str]]:
     path, *options = source.split("|")
     pairs = [option.partition("=") for option in options]

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from orthoweave.core import cli, operations
+from orthoweave.core.operations import installed
 from orthoweave.core.options import options_of
 from orthoweave.core.provenance import package_version
 from osgeo import gdal_array
@@ -104,7 +105,7 @@ def request_of(package):
 
 
 def test_only_modules_with_request_and_run_are_operations(package):
-    assert list(cli.operations(package)) == ["shrink"]
+    assert list(installed(package)) == ["shrink"]
 
 
 def test_options_reach_the_request_in_their_types(request_of):
@@ -267,7 +268,7 @@ def test_help_of_an_operation_says_what_its_options_say(package, capsys):
     assert ended.value.code == 0
     told = " ".join(capsys.readouterr().out.split())
     assert "More about it." in told
-    for name, declared in options_of(cli.operations(package)["shrink"].Request).items():
+    for name, declared in options_of(installed(package)["shrink"].Request).items():
         assert f"--{name.replace('_', '-')} " in told
         assert declared.summary in told
 
@@ -280,7 +281,7 @@ def test_the_version_is_that_of_the_metadata(package, capsys):
 
 
 def test_every_operation_of_the_package_has_a_face_here(capsys):
-    known = cli.operations(operations)
+    known = installed(operations)
     assert known
     for name in known:
         with pytest.raises(SystemExit) as ended:

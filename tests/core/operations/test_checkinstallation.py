@@ -4,9 +4,10 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
+from orthoweave.core import operations
 from orthoweave.core.errors import InvalidOption, MissingPackage
 from orthoweave.core.installing import WANTED
-from orthoweave.core.operations import checkinstallation
+from orthoweave.core.operations import checkinstallation, installed
 from orthoweave.core.operations.checkinstallation import Request, run
 
 TOOLS = (
@@ -19,7 +20,7 @@ TOOLS = (
 def bare(monkeypatch):
     """A Python without optional packages, with two tools."""
     monkeypatch.setattr(checkinstallation, "version", lambda name: f"absent (no {name})")
-    monkeypatch.setattr(checkinstallation, "_operations", lambda: iter(TOOLS))
+    monkeypatch.setattr(checkinstallation, "installed", lambda _package: dict(TOOLS))
 
 
 def test_this_installation_passes_its_self_test(tmp_path, listen):
@@ -92,7 +93,7 @@ def test_probes_that_fail_leave_a_word(monkeypatch, tmp_path):
 
 
 def test_every_operation_of_the_package_is_listed():
-    found = dict(checkinstallation._operations())
+    found = installed(operations)
     assert {"checkinstallation", "mergerasters", "sampledata"} <= set(found)
 
 

@@ -90,7 +90,7 @@ def test_overlaps_agree_and_everything_is_written(tiles, tmp_path, listen):
 
 def test_the_numbers_of_the_report_can_be_recomputed_from_the_files(tiles, tmp_path):
     result = run(request(tiles("ab"), tmp_path, report=str(tmp_path / "r.html")))
-    numbers = json.loads((tmp_path / "r.json").read_text("utf-8"))
+    numbers = json.loads((tmp_path / "r.html.json").read_text("utf-8"))
     inputs = [piece(name).astype(float) for name in "ab"]
     outputs = [pixels(path).values.astype(float) for path in result.output_layers]
     for images, name in ((inputs, "before"), (outputs, "after")):
@@ -300,7 +300,7 @@ def test_images_without_valid_pixels_are_copied_and_counted(tiles, write, tmp_pa
     assert (result.images_used, result.images_skipped) == (2, 1)
     assert heard.warnings == ["blank.tif has no valid pixels; it was copied unchanged."]
     assert "blank: no valid pixels" in report.read_text("utf-8")
-    assert pixels(result.output_layers[2]).none_valid
+    assert not pixels(result.output_layers[2]).valid.any()
 
 
 def test_an_undeclared_black_border_is_told(write, tmp_path, listen):
@@ -478,3 +478,16 @@ def test_tiles_with_rotated_collars_agree_better_than_the_best_peer(rotated_coll
     for before, written in zip(paths, result.output_layers):
         np.testing.assert_array_equal(pixels(str(before)).valid, pixels(written).valid)
     assert result.mean_difference_after == pytest.approx(after, abs=0.4)
+
+
+def test_the_numbers_of_the_report_do_not_overwrite_the_model(tiles, tmp_path):
+    model, report = tmp_path / "g.json", tmp_path / "g.html"
+    run(request(tiles(), tmp_path, output_model=str(model), report=str(report)))
+    assert set(load_adjustments(str(model)).names) == {"a", "b", "c"}
+    assert (tmp_path / "g.html.json").exists()
+
+
+def test_a_nodata_value_that_does_not_fit_keeps_the_declared_one(tiles, tmp_path):
+    images = tiles("ab", nodata=0)
+    found = run(request(images, tmp_path, nodata=-9999))
+    assert [open_image(path).nodata for path in found.output_layers] == [0, 0]

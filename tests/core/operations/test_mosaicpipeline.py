@@ -170,6 +170,41 @@ def test_windows_and_threads_do_not_change_a_pixel(tiles, tmp_path, phase):
         assert np.array_equal(values, expected), (window, threads)
 
 
+def test_images_of_another_crs_are_compared_and_cut_like_the_others(tiles, tmp_path):
+    images = tiles()
+    moved = str(tmp_path / "moved" / "b.tif")
+    Path(moved).parent.mkdir()
+    how = {"dstSRS": "EPSG:32632", "resampleAlg": "cubic", "xRes": 10, "yRes": 10}
+    gdal.Warp(moved, images[1], **how)
+    found = run(request((images[0], moved, images[2]), tmp_path))
+    model = json.loads((Path(found.work_folder) / "regression.json").read_text())
+    # relative to the level of all: 0.8 against 1 and 1.2; resampling smooths b a little
+    gains = {name: entry["adjustments"]["band_0"]["scale"] for name, entry in model.items()}
+    assert gains["a"] / gains["b"] == pytest.approx(0.8, rel=0.03)
+    assert found.mean_difference_after < 1.0 < found.mean_difference_before
+    assert found.hole_pixels == 0
+    cells = ogr.Open(str(Path(found.work_folder) / "footprints.gpkg"))
+    areas = {f.GetField("image"): f.GetField("valid_pixels") for f in cells.GetLayer(0)}
+    plain = {name: np.count_nonzero(pixels(path)[1]) for name, path in zip("abc", images)}
+    assert areas["b"] == pytest.approx(plain["b"], rel=0.02)
+
+
+def test_images_skipped_does_not_count_what_the_run_wrote(tiles, tmp_path):
+    tiles()
+    output = str(tmp_path / "mosaic.tif")
+    assert run(Request(images=(str(tmp_path),), output=output)).images_skipped == 0
+
+
+def test_a_mask_in_the_work_folder_is_not_overwritten(tiles, tmp_path):
+    images = tiles()
+    first = run(request(images, tmp_path))
+    mask = Path(first.work_folder) / "footprints.gpkg"
+    before = mask.read_bytes()
+    with pytest.raises(InvalidOption, match=r"overwrite the input footprints\.gpkg"):
+        run(request(images, tmp_path, statistics_mask=str(mask)))
+    assert mask.read_bytes() == before
+
+
 @pytest.mark.parametrize("after", [0, 3, 6, 12])
 def test_a_cancelled_run_leaves_no_mosaic(tiles, tmp_path, listen, after):
     images = tiles()
