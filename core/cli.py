@@ -44,7 +44,10 @@ def main(arguments: Sequence[str] | None = None, package: ModuleType = operation
 
 def parser(known: Mapping[str, ModuleType]) -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
-    whole = _Parser(prog="orthoweave", description=_sentence(sys.modules[__package__ or ""]))
+    whole = _Parser(
+        prog="orthoweave",
+        description=_sentence(sys.modules[(__package__ or "").rpartition(".")[0]]),
+    )
     whole.add_argument("--version", action="version", version=f"orthoweave {package_version()}")
     commands = whole.add_subparsers(dest="operation", metavar="operation", title="operations")
     for name, module in known.items():

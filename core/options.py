@@ -46,6 +46,9 @@ class Kind(Enum):
         return self.value.endswith(" out")
 
 
+TEMPORARY = "TEMPORARY_OUTPUT"
+"""What QGIS calls an output whose path is not known yet."""
+
 SUFFIXES = {Kind.RASTER_OUT: (".tif", ".tiff"), Kind.VECTOR_OUT: (".gpkg",)}
 """What the name of an output may end with."""
 
@@ -159,6 +162,8 @@ def verify(request: Any) -> None:
             continue
         value = converted(declared, value)
         _check(declared, value)
+        if declared.kind.destination and value and value != TEMPORARY:
+            value = os.path.abspath(value)
         object.__setattr__(request, name, value)
 
 

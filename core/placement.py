@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from .alike import file_name
 from .errors import IncompatibleImages, InvalidOption
 from .grid import Bounds, Grid, hull, north_up, union
 from .image import Image, View
@@ -19,6 +20,9 @@ from .windows import Window
 
 NOWHERE = (0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 """The transform of a file that has none."""
+
+SCATTERED, SCATTERED_PIXELS = 1e4, 1e9
+"""A canvas of more pixels than this, and so many times those of the images, is a mistake."""
 
 DENSITY = 21
 """Points along each edge of a box that is brought to another CRS."""
@@ -95,6 +99,7 @@ def output_grid(
     everything = _box_of(boxes)
     wanted = _checked(extent, everything)
     pixel = _pixel(images, crs, resolution)
+    _refuse_scattered(images, boxes, wanted or everything, pixel)
     seed = None if tap else _carrier(images, crs, pixel)
     if seed is None:
         return north_up(wanted or everything, pixel, crs, snap=tap)
@@ -128,6 +133,12 @@ def onto(image: Image, grid: Grid, resampling: str, *, strict: bool = False) -> 
     return view if same else replace(view, step=lattice_step(view))
 
 
+def is_resampled(image: Image) -> bool:
+    """Return True when some view of an image moves its pixels."""
+    moves = isinstance(image, (Moved, Warped))
+    return moves or (isinstance(image, View) and is_resampled(image.source))
+
+
 def _revisited(image: Image) -> Image:
     """Return the image with the hint that windows of its file will overlap: kernels reach out."""
     if isinstance(image, RasterImage):
@@ -148,8 +159,27 @@ def common_canvas(images: Sequence[Image]) -> Grid:
                 f'{crs_title(image.grid.crs)}. Use "Align to grid" first.'
             )
     coarsest = max(image.grid.pixel_size[0] for image in ordered)
+    boxes = [image.grid.bounds for image in ordered]
+    _refuse_scattered(ordered, boxes, _box_of(boxes), (coarsest, coarsest))
     seed = next(i for i in ordered if i.grid.pixel_size[0] >= coarsest * (1 - 1e-9))
     return union(seed.grid, [image.grid for image in ordered])
+
+
+def _refuse_scattered(
+    images: Sequence[Image], boxes: Sequence[Bounds], area: Bounds, pixel: tuple[float, float]
+) -> None:
+    """Raise IncompatibleImages when images lie so far apart that nearly all ground is empty."""
+    width, height = (area[2] - area[0]) / pixel[0], (area[3] - area[1]) / pixel[1]
+    filled = sum(image.grid.window.pixels for image in images)
+    if width * height < max(SCATTERED_PIXELS, SCATTERED * filled):
+        return
+    middles = np.array([((b[0] + b[2]) / 2, (b[1] + b[3]) / 2) for b in boxes])
+    away = np.hypot(*(middles - np.median(middles, 0)).T)
+    raise IncompatibleImages(
+        f"The images lie too far apart: together they span {width:.0f} × {height:.0f} px, nearly "
+        f"all of them empty. {file_name(images[int(np.argmax(away))])} is the farthest; leave it "
+        "out, or give EXTENT."
+    )
 
 
 def _snapped(image: Image, grid: Grid) -> Image | None:

@@ -126,7 +126,7 @@ def commands(algorithm: str, request: Any) -> tuple[str, str]:
 
 def repetition(algorithm: str, request: Any) -> Repeat:
     """Return what a report says about repeating a run."""
-    return Repeat(values_of(request), versions(), commands(algorithm, request))
+    return Repeat(_located(request), versions(), commands(algorithm, request))
 
 
 def peak_memory_mb() -> float | None:
@@ -159,12 +159,23 @@ def _facts(algorithm: str, request: Any, result: Any) -> dict[str, Any]:
     return {
         "algorithm": algorithm,
         "version": package_version(),
-        "request": values_of(request),
+        "request": _located(request),
         "inputs": [],
         "outputs": outputs,
         "result": numbers,
         "versions": versions(),
     }
+
+
+def _located(request: Any) -> dict[str, Any]:
+    """The options of a request, with paths that hold from any folder."""
+    values = values_of(request)
+    for name, declared in options_of(request).items():
+        if declared.kind is Kind.RASTERS:
+            values[name] = [_absolute(entry) for entry in values[name]]
+        elif declared.kind in _FILES and values[name]:
+            values[name] = _absolute(values[name])
+    return values
 
 
 def _results(result: Any) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -11,15 +11,20 @@ import numpy as np
 
 from .executor import each
 from .grid import Grid
-from .image import Image, Pixels
+from .image import Image, Pixels, calculation_type
 from .placement import onto
 from .progress import SILENT, Progress
 from .raster import CrsMapping, same_crs
 from .transform.warped import Warped
-from .windows import Window, swaths, tiling
+from .windows import Window, tiling
 
-WIDTH, HEIGHT = 512, 512
+SIDE = 512
 """Survey windows; fixed, so that sums of decimal numbers never depend on the user's windows."""
+
+SMALLEST = 128
+HELD = 32 << 20
+"""Bytes of pixels that are looked at together. Windows in which the images hold more are halved,
+which depends on the images only too, down to the smallest side."""
 
 SWATH = 8192
 
@@ -79,6 +84,19 @@ class _Place:
         """A window of the canvas as one of what is seen."""
         return window.shifted(-self.window.col, -self.window.row)
 
+    def held(self, window: Window) -> int:
+        """Bytes of what is seen in a window of the canvas."""
+        kind = self.image.dtype if self.direct else calculation_type(self.image.dtype)
+        return self.window.clipped(window).pixels * self.image.bands * kind.itemsize
+
+
+@dataclass(frozen=True)
+class _Spot:
+    """A window of the canvas that is looked at, and the images that may reach it."""
+
+    window: Window
+    under: tuple[int, ...]
+
 
 def resampled(image: Image, canvas: Grid) -> bool:
     """Return True when an image does not lie on the pixels of the canvas."""
@@ -100,12 +118,12 @@ def survey(
     the joint collectors; own collectors always see their own pixels.
     """
     places = [_placed(image, canvas) for image in images]
-    windows = [w for w in swaths(canvas.window, SWATH, WIDTH, HEIGHT) if _under(places, w)]
+    spots = list(_spots(places, canvas.window, together=bool(joint)))
 
-    def look(window: Window) -> list[tuple[Any, list[Any]]]:
-        return _look(window, places, own, joint)
+    def look(spot: _Spot) -> list[tuple[Any, list[Any]]]:
+        return _look(spot, places, own, joint)
 
-    for found in each(look, windows, threads=threads, progress=progress, total=len(windows)):
+    for found in each(look, spots, threads=threads, progress=progress, total=len(spots)):
         for collector, partials in found:
             for partial in partials:
                 collector.merge(partial)
@@ -131,20 +149,42 @@ def _tiles(image: Image, canvas: Grid, within: Window) -> dict[tuple[int, int], 
     if not same_crs(image.grid.crs, canvas.crs):
         x, y = CrsMapping(image.grid.crs, canvas.crs)(x, y)
     cols, rows = (np.nan_to_num(v) for v in canvas.to_pixel(x, y))
-    cols = np.clip(cols, within.col, within.right - 1).astype(int) // WIDTH * WIDTH
-    rows = np.clip(rows, within.row, within.bottom - 1).astype(int) // HEIGHT * HEIGHT
+    cols = np.clip(cols, within.col, within.right - 1).astype(int) // SIDE * SIDE
+    rows = np.clip(rows, within.row, within.bottom - 1).astype(int) // SIDE * SIDE
     found: dict[tuple[int, int], list[Window]] = {}
     for tile, col, row in zip(tiles, cols.tolist(), rows.tolist()):
         found.setdefault((col, row), []).append(tile)
     return found
 
 
-def _under(places: Sequence[_Place], window: Window) -> bool:
-    return any(not place.window.clipped(window).empty for place in places)
+def _spots(places: Sequence[_Place], area: Window, *, together: bool) -> Iterator[_Spot]:
+    """Yield the windows of the canvas that images reach, one swath after the other."""
+    under: dict[tuple[int, int], list[int]] = {}
+    for index, place in enumerate(places):
+        inside = place.window.clipped(area)
+        if not inside.empty:
+            for window in tiling(inside.aligned(SIDE, SIDE), SIDE, SIDE):
+                under.setdefault((window.col, window.row), []).append(index)
+    for col, row in sorted(under, key=lambda at: (at[0] // SWATH, at[1], at[0])):
+        spot = _Spot(Window(col, row, SIDE, SIDE).clipped(area), tuple(under[col, row]))
+        yield from _halved(spot, SIDE, places, together)
+
+
+def _halved(spot: _Spot, side: int, places: Sequence[_Place], together: bool) -> Iterator[_Spot]:
+    """Split a window until what is held of the images under it is little.
+
+    Empty parts stay too, since the first one feeds the tiles of images on other grids.
+    """
+    held = [places[index].held(spot.window) for index in spot.under]
+    if side <= SMALLEST or (sum(held) if together else max(held)) <= HELD:
+        yield spot
+        return
+    for quarter in tiling(spot.window, side // 2, side // 2):
+        yield from _halved(_Spot(quarter, spot.under), side // 2, places, together)
 
 
 def _look(
-    window: Window,
+    spot: _Spot,
     places: Sequence[_Place],
     own: Sequence[OwnCollector],
     joint: Sequence[JointCollector],
@@ -152,19 +192,20 @@ def _look(
     """Feed one canvas window."""
     parts: dict[int, Part] = {}
     fed: list[list[Any]] = [[] for _ in own]
-    together = joint and sum(not p.window.clipped(window).empty for p in places) > 1
-    for index, place in enumerate(places):
-        inside = place.window.clipped(window)
+    boxes = {index: places[index].window.clipped(spot.window) for index in spot.under}
+    together = joint and sum(not inside.empty for inside in boxes.values()) > 1
+    for index, inside in boxes.items():
+        place = places[index]
         if together and not inside.empty:
             parts[index] = Part(inside, _on_canvas(place, place.local(inside)))
-        for tile in place.own(window) if own else ():
+        for tile in place.own(spot.window) if own else ():
             shared = place.direct and index in parts
             pixels = parts[index].pixels if shared else place.image.read(tile)
             for partials, collector in zip(fed, own):
                 partials.append(collector.feed(index, tile, pixels))
     found: list[tuple[Any, list[Any]]] = list(zip(own, fed))
     if len(parts) > 1:
-        found += [(collector, [collector.feed(window, parts)]) for collector in joint]
+        found += [(collector, [collector.feed(spot.window, parts)]) for collector in joint]
     return found
 
 

@@ -7,7 +7,7 @@ import math
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -126,6 +126,30 @@ def write(
         )
     progress.advance(1.0)
     return written
+
+
+def write_all(
+    images: Sequence[Image],
+    paths: Sequence[str],
+    request: Writing,
+    progress: Progress = SILENT,
+) -> list[Written]:
+    """Write images that belong together, with one style; all of them, or none when it fails."""
+    with ExitStack() as undo:
+        written = []
+        for image, path, part in zip(images, paths, progress.split(len(paths))):
+            written.append(write(image, path, request, part))
+            undo.callback(_remove, path)
+        style(images, written)
+        undo.pop_all()
+    return written
+
+
+def _remove(path: str) -> None:
+    """Remove a file that this run has written, and its style."""
+    for file in (path, os.path.splitext(path)[0] + ".qml"):
+        with suppress(FileNotFoundError):
+            os.remove(file)
 
 
 def style(images: Sequence[Image], written: Sequence[Written]) -> None:

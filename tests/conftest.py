@@ -75,15 +75,6 @@ register()
 
 
 @pytest.fixture(autouse=True)
-def closed() -> Iterator[None]:
-    """Close the files that a test read outside a run: QGIS ends GDAL before Python ends them."""
-    yield
-    handles = sys.modules.get("orthoweave.core.raster.handles")
-    if handles is not None:
-        handles.close()
-
-
-@pytest.fixture(autouse=True)
 def silence(request: pytest.FixtureRequest) -> Iterator[list[str]]:
     """Fail a test in which GDAL says something; a test marked `noisy` may look at the list."""
     gdal = pytest.importorskip("osgeo.gdal")

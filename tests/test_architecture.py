@@ -17,7 +17,7 @@ LEAVES = ("errors", "options", "requests", "progress", "deps", "stage", "install
 ARRAYS = ("radiometry", "seams", "transform", "report", "masks", "matching", "sample")
 TIERS = (
     LEAVES,
-    ("windows", "grid", "image"),
+    ("windows", "grid", "image", "alike"),
     ARRAYS,
     ("raster", "vector"),
     ("executor", "placement", "clock"),

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from ..alike import file_name
 from ..errors import IncompatibleImages, InvalidOption
 from ..grid import Grid
 from ..image import Array, Image
@@ -24,11 +25,10 @@ from ..radiometry.adjustments import Adjustments
 from ..radiometry.agreement import Agreement, agreement
 from ..radiometry.moments import overlap_statistics, whole_statistics
 from ..radiometry.regression import Rules, solve_gains
-from ..radiometry.remarks import pixel_remarks, remarks
+from ..radiometry.remarks import pixel_remarks, range_remarks, remarks
 from ..radiometry.selection import Selection
 from ..radiometry.statistics import JointSums, OwnSums, fixed_center, summed_exactly
 from ..raster import (
-    RasterImage,
     crs_title,
     expand,
     open_listed,
@@ -43,7 +43,7 @@ from ..requests import Images, ManyOutputs, StatisticsMask, Writing
 from ..stage import write_text
 from ..survey import survey
 from ..vector import Burned, files_of, polygons_for, read_polygons
-from ..write import Written, style, write
+from ..write import Written, write_all
 
 NEEDS = (("all methods", ()), ("report figures", ("matplotlib",)))
 
@@ -183,7 +183,8 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
     comparable.refuse_holes(images, [own.valid for own in sums.own.images], request.output_type)
     found = estimate(images, sums, request, heard)
     progress.phase("Writing the corrected images")
-    written = _write_all(images, paths, found, request, progress.part(0.42, 0.98))
+    views = [apply(image, found.adjustments, request.output_type) for image in images]
+    written = write_all(views, paths, request, progress.part(0.42, 0.98))
     outcome = _outcome(request, written, found, skipped)
     if request.output_model:
         write_text(request.output_model, found.adjustments.text() + "\n")
@@ -199,7 +200,7 @@ def check(images: Sequence[Image], how: Estimating) -> None:
     first = images[0]
     for image in images[1:]:
         if not same_crs(image.grid.crs, first.grid.crs):
-            names = [comparable.file_name(one) for one in (first, image)]
+            names = [file_name(one) for one in (first, image)]
             raise IncompatibleImages(
                 f"{names[0]} has {crs_title(first.grid.crs)} and {names[1]} "
                 f'{crs_title(image.grid.crs)}. Use "Align to grid" first.'
@@ -238,7 +239,7 @@ def estimate(
     rules = Rules(how.mean_factor, how.std_factor, how.pair_weight == "equal", how.robust)
     solution = solve_gains(whole, overlaps, _models(images, how)[order], rules, progress)
     found = agreement(whole, overlaps, solution)
-    for sentence in remarks(whole, solution, found):
+    for sentence in (*remarks(whole, solution, found), *range_remarks(images, whole, solution)):
         progress.warn(sentence)
     groups = len(np.unique(solution.groups[whole.size > 0]))
     empty = tuple(i.name for i, found in zip(images, sums.own.images) if found.valid == 0)
@@ -283,7 +284,7 @@ def _selections(
         if include and not mine:
             raise InvalidOption(
                 f"{os.path.basename(how.vector_mask.partition('|')[0])} has no polygon for "
-                f"{comparable.file_name(image)}. Check MASK_FIELD, or use MASK_MODE=exclude."
+                f"{file_name(image)}. Check MASK_FIELD, or use MASK_MODE=exclude."
             )
         shapes = tuple((feature.geometry, 1) for feature in mine)
         own.append(Burned(image.grid, shapes) if shapes else None)
@@ -295,26 +296,9 @@ def _refuse_empty_masks(images: Sequence[Image], own: OwnSums, how: Estimating) 
     for image, sums in zip(images, own.images):
         if how.vector_mask and sums.valid and not sums.used:
             raise InvalidOption(
-                f"The mask leaves no pixel of {comparable.file_name(image)} for statistics. Check "
+                f"The mask leaves no pixel of {file_name(image)} for statistics. Check "
                 "MASK_MODE and MASK_FIELD."
             )
-
-
-def _write_all(
-    images: Sequence[RasterImage],
-    paths: Sequence[str],
-    found: Estimate,
-    request: Request,
-    progress: Progress,
-) -> list[Written]:
-    """Write the corrected images and give them one style."""
-    views = [apply(image, found.adjustments, request.output_type) for image in images]
-    written = [
-        write(view, path, request, part)
-        for view, path, part in zip(views, paths, progress.split(len(paths)))
-    ]
-    style(views, written)
-    return written
 
 
 def _outcome(

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..alike import file_name, refuse_other_bands, refuse_other_unit
 from ..errors import IncompatibleImages, InvalidOption
 from ..grid import Grid
 from ..image import Image, representable
 from ..options import Kind, option, redefault, result
-from ..placement import agree_on_crs, onto, output_grid
+from ..placement import agree_on_crs, is_resampled, onto, output_grid
 from ..progress import SILENT, Progress
 from ..provenance import recorded
 from ..raster import bytes_read, expand, open_listed, refuse_overwriting
@@ -147,7 +148,7 @@ def assemble(
 ) -> Mosaic:
     """Return images as one mosaic on a grid, with the type and nodata value that hold all."""
     seen = [onto(image, grid, how.resampling) for image in images]
-    moved = sum(view is not image for view, image in zip(seen, images))
+    moved = sum(map(is_resampled, seen))
     if moved:
         progress.info(
             f"{moved} of {len(images)} images do not lie on the mosaic's pixels and are resampled "
@@ -204,38 +205,19 @@ def refuse_different(images: Sequence[Image], rule: str) -> None:
     """Raise IncompatibleImages when images differ in what cannot be reconciled."""
     first = images[0]
     for other in images[1:]:
-        if other.bands != first.bands:
-            raise IncompatibleImages(
-                f"{first.name} has {first.bands} bands and {other.name} {other.bands} (alpha not "
-                "counted). Give images with the same bands."
-            )
+        refuse_other_bands(first, other)
+        refuse_other_unit(first, other)
         if other.details.color_table != first.details.color_table:
+            both = f"{file_name(first)} and {file_name(other)}"
             raise IncompatibleImages(
-                f"{first.name} and {other.name} have different color tables. Convert them to the "
-                "same classes or to RGB first."
+                f"{both} have different color tables. Convert them to the same classes or to RGB "
+                "first."
             )
-        for word in ("scales", "offsets"):
-            a, b = getattr(first.details, word), getattr(other.details, word)
-            if _plain(a, word) != _plain(b, word):
-                raise IncompatibleImages(
-                    f"{first.name} declares {word} {_listed(a)} and {other.name} {_listed(b)}. "
-                    "Convert them to the same unit first."
-                )
     if first.details.color_table and rule in ("mean", "feather"):
         raise IncompatibleImages(
-            f"{first.name} has a color table; class values cannot be mixed. Choose the overlap "
-            "rule first or last."
+            f"{file_name(first)} has a color table; class values cannot be mixed. Choose the "
+            "overlap rule first or last."
         )
-
-
-def _plain(values: tuple[float | None, ...], word: str) -> tuple[float, ...]:
-    usual = 1.0 if word == "scales" else 0.0
-    return tuple(usual if value is None else value for value in values)
-
-
-def _listed(values: tuple[float | None, ...]) -> str:
-    distinct = sorted({"none" if value is None else f"{value:g}" for value in values})
-    return "/".join(distinct)
 
 
 def _type_of(images: Sequence[Image], wanted: str, progress: Progress) -> np.dtype[np.generic]:

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 
+from ..alike import refuse_equal_names
 from ..clock import Clock
 from ..deps import require
 from ..errors import InvalidOption
@@ -43,7 +44,7 @@ from ..vector.rings import points_of, rings_of
 from ..write import write
 from . import globalregression, mergerasters
 from .footprints import footprint_layer, warn_of_empty
-from .voronoiseamlines import Cutting, reasons, refuse_equal_names, rule_for, seam_layers
+from .voronoiseamlines import Cutting, reasons, rule_for, seam_layers
 
 NEEDS = (
     ("without seams", ()),
@@ -179,6 +180,8 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
     before = _thumbnail(grid, aligned)
     with clock.step("Comparing the images"):
         models = estimate(aligned, grid, request, (before,), heard.part(0.0, 0.45))
+    for clause, _ in _without_cell(models, images):
+        heard.warn(f"No seam cell: {clause}.")
     seamlines = keep(models, images, grid.crs, files, request)
     merged = apply(aligned, grid, models, request, heard)
     holes, after = Holes(merged), _thumbnail(grid, [merged])

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..alike import refuse_equal_names
 from ..deps import require
 from ..errors import InvalidOption
 from ..grid import Grid
@@ -191,18 +192,6 @@ def refuse_few(images: Sequence[RasterImage]) -> None:
         raise InvalidOption(
             f"Seams lie between images, and only {images[0].name} was given. Give two or more."
         )
-
-
-def refuse_equal_names(images: Sequence[RasterImage]) -> None:
-    """Raise InvalidOption when seam cells could not be told apart by name."""
-    taken: dict[str, str] = {}
-    for image in images:
-        other = taken.setdefault(image.name, image.path)
-        if other != image.path:
-            raise InvalidOption(
-                f"{other} and {image.path} have the same name, so their seam cells could not be "
-                "told apart. Rename one."
-            )
 
 
 def refuse_degrees(spacing: float, crs: str) -> None:

@@ -9,13 +9,9 @@ from difflib import get_close_matches
 
 import numpy as np
 
+from ..alike import file_name, refuse_equal_names, refuse_other_bands, refuse_other_unit
 from ..errors import IncompatibleImages, InvalidOption
 from ..image import Image, representable
-
-
-def file_name(image: Image) -> str:
-    """Return the name under which users know an image: that of its file."""
-    return os.path.basename(str(getattr(image, "path", ""))) or image.name
 
 
 def refuse_different(images: Sequence[Image]) -> None:
@@ -34,13 +30,9 @@ def refuse_different(images: Sequence[Image]) -> None:
                 f"{file_name(image)} has no position on the ground, so overlaps are unknown. "
                 "Georeference it first."
             )
-        if image.bands != first.bands:
-            raise IncompatibleImages(
-                f"{file_name(first)} has {_bands(first.bands)} and {file_name(image)} "
-                f"{image.bands} (alpha not counted). Give images with the same bands."
-            )
-        _refuse_other_unit(first, image)
-    _refuse_equal_names(images)
+        refuse_other_bands(first, image)
+        refuse_other_unit(first, image)
+    refuse_equal_names(images)
 
 
 def refuse_type(images: Iterable[Image], output_type: str) -> None:
@@ -88,37 +80,3 @@ def _index(images: Sequence[Image], name: str, option: str) -> int:
     near = get_close_matches(os.path.splitext(name)[0], known, 3, 0.4)
     hint = f" Nearest: {', '.join(near)}." if near else f" Images: {', '.join(known[:5])}."
     raise InvalidOption(f'{option} names "{name}", which is not among the images.{hint}')
-
-
-def _bands(count: int) -> str:
-    return "1 band" if count == 1 else f"{count} bands"
-
-
-def _refuse_other_unit(first: Image, image: Image) -> None:
-    both = (first, image)
-    for word, plain in (("scale", 1.0), ("offset", 0.0)):
-        for band in range(first.bands):
-            values = [_tag(getattr(i.details, f"{word}s"), band, plain) for i in both]
-            if values[0] == values[1]:
-                continue
-            # the image that declares something comes first in the sentence
-            (a, one), (b, other) = sorted(zip(both, values), key=lambda item: item[1] == plain)
-            text = "none" if other == plain else f"{other:g}"
-            raise IncompatibleImages(
-                f"{file_name(a)} declares {word} {one:g} and {file_name(b)} {text}. Convert them "
-                "to the same unit first."
-            )
-
-
-def _tag(values: Sequence[float | None], band: int, plain: float) -> float:
-    found = values[band] if band < len(values) else None
-    return plain if found is None else float(found)
-
-
-def _refuse_equal_names(images: Sequence[Image]) -> None:
-    taken: dict[str, Image] = {}
-    for image in images:
-        other = taken.setdefault(image.name, image)
-        if other is not image:
-            paths = " and ".join(str(getattr(one, "path", one.name)) for one in (other, image))
-            raise InvalidOption(f"{paths} have one name, {image.name}. Rename one of them.")

@@ -9,9 +9,9 @@ from math import isnan
 
 import numpy as np
 
+from ..alike import file_name
 from ..image import Image
 from .agreement import Agreement
-from .comparable import file_name
 from .moments import Whole
 from .regression import Solution
 from .statistics import ImageSums
@@ -95,4 +95,24 @@ def _fixed(whole: Whole, solution: Solution) -> Iterator[str]:
         yield (
             f"{whole.names[image]} keeps gain 1 in {len(reasons)} bands, where only its offset is "
             f"solved ({listed(reasons)})."
+        )
+
+
+def range_remarks(images: Sequence[Image], whole: Whole, solution: Solution) -> Iterator[str]:
+    """Yield a sentence when corrected values leave the type of the images and will be cut."""
+    dtype = np.result_type(*[image.dtype for image in images])
+    if dtype.kind == "f":
+        return
+    limits = np.iinfo(dtype)
+    with np.errstate(invalid="ignore"):
+        ends = [solution.gains * side + solution.offsets for side in (whole.low, whole.high)]
+    low, high = (
+        np.where(np.isfinite(end), end, 0.0) for end in (np.minimum(*ends), np.maximum(*ends))
+    )
+    outside = int(np.count_nonzero(((low < limits.min - 0.5) | (high > limits.max + 0.5)).any(1)))
+    if outside:
+        yield (
+            f"Corrected values reach from {low.min():.0f} to {high.max():.0f}; in {outside} of "
+            f"{len(images)} images some lie outside {dtype.name} and are cut to its range. "
+            "Choose a larger OUTPUT_TYPE to keep them."
         )

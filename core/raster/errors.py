@@ -10,6 +10,9 @@ from osgeo import gdal
 
 from ..errors import ImageIOError
 
+FULL = ("TIFFAppendToStrip", "Write error", "No space left", "disk is full", "disk I/O")
+"""What GDAL, libtiff and SQLite say when there is no room."""
+
 
 @contextmanager
 def quiet() -> Iterator[None]:
@@ -43,4 +46,6 @@ def refusing(what: str) -> Iterator[None]:
 
 def _sentence(what: str, reason: str) -> str:
     text = " ".join(reason.split()).rstrip(".") or "GDAL gives no reason"
+    if any(sign in text for sign in FULL):
+        text = f"the disk is full or cannot be written to ({text})"
     return f"{what}: {text}."

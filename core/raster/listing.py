@@ -7,12 +7,15 @@ import glob
 import os
 import re
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from functools import cached_property
 
+import numpy as np
 from osgeo import gdal
 
 from ..errors import ImageIOError, IncompatibleImages, InvalidOption
+from ..image import representable
 from ..progress import SILENT, Progress
+from ..requests import Images
 from ..stage import make_folder
 from .crs import crs_title
 from .errors import quiet
@@ -51,37 +54,25 @@ def open_images(
 
     Raises ImageIOError for one that cannot be opened, unless it may be skipped with a warning.
     """
-    images = []
+    images, replaced = [], []
     for path in expand(entries, progress):
         try:
             images.append(open_image(path, nodata))
+            if nodata is not None and _declares_another(path, nodata):
+                replaced.append(images[-1])
         except (ImageIOError, IncompatibleImages) as error:
             if not skip_unreadable:
                 raise
             progress.warn(f"{error} It is left out.")
     if not images:
         raise ImageIOError("None of the images can be opened.")
-    _introduce(images, nodata, progress)
+    _introduce(images, progress)
+    if nodata is not None:
+        _explain(nodata, images, replaced, progress)
     return tuple(images)
 
 
-class Listed(Protocol):
-    """The options of a request that say which images it is about (mixin Images)."""
-
-    @property
-    def images(self) -> tuple[str, ...]:
-        """Files, folders and patterns."""
-
-    @property
-    def nodata(self) -> float | None:
-        """Nodata value that replaces the declared ones."""
-
-    @property
-    def skip_unreadable(self) -> bool:
-        """Whether images that cannot be opened are left out."""
-
-
-def open_listed(request: Listed, progress: Progress = SILENT) -> tuple[RasterImage, ...]:
+def open_listed(request: Images, progress: Progress = SILENT) -> tuple[RasterImage, ...]:
     """Open the images of a request; see open_images."""
     return open_images(
         request.images,
@@ -110,8 +101,12 @@ def output_paths(
         if path in taken:
             raise InvalidOption(f"{image.path} and {taken[path]} would both be written as {name}.")
         taken[path] = image.path
-    inputs = [image.path for image in images]
-    return tuple(refuse_overwriting(path, inputs) for path in taken)
+    inputs = _Inputs(image.path for image in images)
+    for path in taken:
+        inputs.refuse(path)
+    for place in dict.fromkeys(os.path.dirname(path) for path in taken):
+        make_folder(place)
+    return tuple(taken)
 
 
 def refuse_overwriting(path: str, inputs: Iterable[str]) -> str:
@@ -120,18 +115,44 @@ def refuse_overwriting(path: str, inputs: Iterable[str]) -> str:
     Raises InvalidOption when it is one of the inputs.
     """
     path = os.path.abspath(path)
-    for source in inputs:
-        if _same_file(path, source):
+    _Inputs(inputs).refuse(path)
+    make_folder(os.path.dirname(path))
+    return path
+
+
+class _Inputs:
+    """Files that no output may replace, whatever they are called there."""
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        self._paths = tuple(paths)
+        self._own: dict[tuple[int, int] | str, str] = {}
+        for path in self._paths:
+            self._own.setdefault(_identity(path), path)
+
+    def refuse(self, path: str) -> None:
+        """Raise InvalidOption when an output would replace an input or a part of one."""
+        identity = _identity(path)
+        source = self._own.get(identity)
+        if source is not None:
             raise InvalidOption(
                 f"Output would overwrite the input {os.path.basename(source)}. Choose another name."
             )
-        if os.path.exists(path) and any(_same_file(path, part) for part in _parts(source)):
+        # a file that does not exist cannot be a part of anything
+        source = None if isinstance(identity, str) else self._parts.get(identity)
+        if source is not None:
             raise InvalidOption(
                 f"Output would overwrite {os.path.basename(path)}, a part of the input "
                 f"{os.path.basename(source)}. Choose another name."
             )
-    make_folder(os.path.dirname(path))
-    return path
+
+    @cached_property
+    def _parts(self) -> dict[tuple[int, int] | str, str]:
+        """The virtual raster of each file that one is made of."""
+        found: dict[tuple[int, int] | str, str] = {}
+        for path in self._paths:
+            for part in _parts(path):
+                found.setdefault(_identity(part), path)
+        return found
 
 
 def _parts(path: str) -> tuple[str, ...]:
@@ -143,10 +164,13 @@ def _parts(path: str) -> tuple[str, ...]:
     return tuple(dataset.GetFileList() or ()) if dataset is not None else ()
 
 
-def _same_file(a: str, b: str) -> bool:
-    if os.path.exists(a) and os.path.exists(b):
-        return os.path.samefile(a, b)
-    return os.path.realpath(a) == os.path.realpath(b)
+def _identity(path: str) -> tuple[int, int] | str:
+    """What all names of a file have in common; its real path when there is no such file."""
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return os.path.realpath(path)
+    return found.st_dev, found.st_ino
 
 
 def _paths(entry: str) -> list[str]:
@@ -194,7 +218,7 @@ def _natural(path: str) -> list[tuple[int, int, str]]:
     return [(0, int(p), "") if p.isdecimal() else (1, 0, p) for p in pieces]
 
 
-def _introduce(images: Sequence[RasterImage], nodata: float | None, progress: Progress) -> None:
+def _introduce(images: Sequence[RasterImage], progress: Progress) -> None:
     for image in images[:LISTED]:
         grid = image.grid
         progress.info(
@@ -203,5 +227,36 @@ def _introduce(images: Sequence[RasterImage], nodata: float | None, progress: Pr
         )
     if len(images) > LISTED:
         progress.info(f"… and {len(images) - LISTED} more images.")
-    if nodata is not None:
-        progress.info(f"Nodata value {nodata:g} replaces what the files declare.")
+
+
+def _declares_another(path: str, nodata: float) -> bool:
+    """Return True when a file declares a nodata value that is not the one given for all."""
+    declared = open_image(path)
+    if representable(nodata, declared.dtype) is None:
+        return False
+    values = [value for value in declared.nodata_values if value is not None]
+    return not np.array_equal(values, [nodata] * len(values), equal_nan=True)
+
+
+def _explain(
+    nodata: float,
+    images: Sequence[RasterImage],
+    replaced: Sequence[RasterImage],
+    progress: Progress,
+) -> None:
+    """Say what the nodata value given for all images means for those that do not expect it."""
+    progress.info(f"Nodata value {nodata:g} replaces what the files declare.")
+    if replaced:
+        progress.warn(
+            f"Nodata value {nodata:g} differs from what {len(replaced)} of {len(images)} images "
+            f"declare, such as {os.path.basename(replaced[0].path)}; it is used instead."
+        )
+    small = [image for image in images if representable(nodata, image.dtype) is None]
+    if small:
+        rest = len(small) - 1
+        others = f" and {rest} more image{'s' * (rest > 1)}" if rest else ""
+        keeps = "they declare" if rest else "it declares"
+        progress.warn(
+            f"Nodata value {nodata:g} does not fit the type of {os.path.basename(small[0].path)}"
+            f"{others}; what {keeps} is kept."
+        )

@@ -49,7 +49,7 @@ def overlap_chart(
         ),
         key=lambda pair: pair[1],
     )
-    caption = f"Mean absolute difference of two images on common ground, {unit}; less is better."
+    caption = f"Difference of block means of two images without sign, {unit}; less is better."
 
     def draw() -> str:
         named = len(pairs) <= LABELED
@@ -127,9 +127,10 @@ def ground_map(
             style: dict[str, Any] = {"facecolor": color + "22", "edgecolor": color}
             axes.add_patch(patches.PathPatch(path, linewidth=1.3, **style))
             if len(shapes) <= LABELED:
-                largest = max(rings, key=_area)
-                where = np.asarray(largest, float).mean(0)
-                axes.annotate(_label(name, 22), where, ha="center", va="center", fontsize=8)
+                where = _middle(np.asarray(max(rings, key=_area), float))
+                box = {"boxstyle": "round,pad=0.15", "facecolor": "white", "alpha": 0.75, "lw": 0}
+                how: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 8, "bbox": box}
+                axes.annotate(_label(name, 22), where, zorder=6, **how)
         for line in lines:
             axes.plot(*np.asarray(line, float).T, color="white", linewidth=3, zorder=4)
             axes.plot(*np.asarray(line, float).T, color="#dc1414", linewidth=1.4, zorder=5)
@@ -251,6 +252,18 @@ def _closed(path: Any, ring: Array) -> Any:
     points = np.asarray(ring, float)
     points = points if (points[0] == points[-1]).all() else np.vstack([points, points[:1]])
     return path(points, closed=True)
+
+
+def _middle(ring: Array) -> tuple[float, float]:
+    """Center of gravity of a ring's area; the mean of its corners when it has none."""
+    x, y = (ring - ring[0]).T
+    cross = x[:-1] * y[1:] - x[1:] * y[:-1]
+    total = cross.sum()
+    if abs(total) < 1e-12:
+        middle = ring.mean(0)
+        return float(middle[0]), float(middle[1])
+    at = [float(((v[:-1] + v[1:]) * cross).sum() / (3 * total)) for v in (x, y)]
+    return at[0] + float(ring[0, 0]), at[1] + float(ring[0, 1])
 
 
 def _area(ring: Array) -> float:

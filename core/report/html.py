@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..deps import available
 from ..errors import InvalidOption
 from ..options import Kind, options_of
 from ..stage import write_text
@@ -179,7 +180,7 @@ def _unit(number: Number) -> str:
 def _figures(figures: Iterable[Figure]) -> Iterator[str]:
     size, left_out, undrawn = 0, [], False
     for index, figure in enumerate(figures, 1):
-        undrawn |= not figure.markup
+        undrawn |= not figure.markup and not available("matplotlib")
         size += len(figure.markup)
         if size > MAX_FIGURES:
             left_out.append(figure.title)

@@ -56,7 +56,7 @@ def mosaic_verdict(before: float | None, after: float | None, coverage: Coverage
         return Verdict("failed", "The mosaic has no valid pixel.")
     if after is None:
         text = f"The mosaic covers {100 * coverage.fraction:.3g} % of its rectangle. "
-        return Verdict("usable", text + "Its colors were not matched, or no images overlap.")
+        return Verdict("usable", text + "No overlaps were compared.")
     matched = overlap_verdict(before, after)
     if not coverage.holes:
         return matched

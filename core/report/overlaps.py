@@ -22,7 +22,7 @@ READING = (
 )
 
 _ADVICE = {
-    "good": "The images can be mosaicked as they are.",
+    "good": "They match well.",
     "usable": "Steps may show where images meet; blend along the seams.",
     "poor": "Look at the worst pairs: clouds, change, or images that do not lie on each other.",
 }

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from ..image import Array, Mask
@@ -58,18 +56,31 @@ def edge_weight(valid: Mask, width: int) -> Array:
     return np.minimum(distance(valid, width), np.float32(width))
 
 
-def blended(values: Sequence[Array], weights: Sequence[Array]) -> tuple[Array, Mask]:
-    """Return the weighted mean of values[band, row, col], and where it mixes images.
+class Blend:
+    """The weighted mean of images that are added one after the other."""
 
-    Elsewhere, with fewer than two images that have a weight, the mean means nothing.
-    """
-    several = np.sum([w > 0 for w in weights], axis=0) > 1
-    total = np.sum(weights, axis=0)
-    mixed = np.zeros(values[0].shape, np.result_type(np.float32, *[v.dtype for v in values]))
-    for value, weight in zip(values, weights):
+    def __init__(self, bands: int, shape: tuple[int, int]) -> None:
+        self._sum: Array = np.zeros((bands, *shape), np.float32)
+        self._total: Array = np.zeros(shape, np.float32)
+        self._count: Array = np.zeros(shape, np.uint16)
+
+    def add(self, values: Array, weight: Array) -> None:
+        """Add values[band, row, col] of an image with their weight[row, col]."""
+        counts = weight > 0
         # what is not valid may be NaN and must not spread
-        known = np.where(weight > 0, value, value.dtype.type(0))
+        known = np.where(counts, values, values.dtype.type(0))
+        self._sum = self._sum.astype(np.result_type(self._sum, known), copy=False)
         with np.errstate(invalid="ignore"):  # infinite values of two images
-            mixed += known * weight
-    mixed /= np.where(total > 0, total, 1)
-    return mixed, several
+            self._sum += known * weight
+        self._total += weight
+        self._count += counts
+
+    @property
+    def several(self) -> Mask:
+        """Where images are mixed: at least two have a weight."""
+        return np.asarray(self._count > 1)
+
+    @property
+    def mean(self) -> Array:
+        """The weighted mean; it means nothing but where images are mixed."""
+        return np.asarray(self._sum / np.where(self._total > 0, self._total, 1))

@@ -25,7 +25,7 @@ from ..image import (
     settled,
 )
 from ..windows import Window, tiling
-from .feather import blended, edge_weight, seam_weight
+from .feather import Blend, edge_weight, seam_weight
 from .rules import RULES, covers
 
 TILE = 256
@@ -195,7 +195,7 @@ class Mosaic:
         labels: Array | None,
         order: list[int],
         bands: Sequence[int] | None,
-    ) -> list[_Blend]:
+    ) -> list[_Mixed]:
         """Mix images tile by tile, near the seams or, without seams, wherever images overlap.
 
         `labels` cover the window and its margin.
@@ -216,31 +216,31 @@ class Mosaic:
 
     def _blend(
         self, tile: Window, near: Window, labels: Array | None, bands: Sequence[int] | None
-    ) -> _Blend | None:
+    ) -> _Mixed | None:
         """Mix the images of a tile; None where there is nothing to mix."""
         present = list(self._under(tile)) if labels is None else _present(labels)
         if len(present) < 2:
             return None
         center, width = tile.within(near), self.overlap.width
-        values, weights = [], []
+        # image by image, so that many on one place need no more memory than two
+        blend = Blend(self.bands if bands is None else len(bands), tile.shape)
         for index in present:
             pixels = self._part(index, near, bands, rounded=False)
             if labels is None:
                 weight = edge_weight(pixels.valid, width)
             else:
                 weight = seam_weight(labels == index + 1, pixels.valid, width)
-            weights.append(weight[center])
-            values.append(pixels.cropped(*center).values)
-        mixed, several = blended(values, weights)
+            blend.add(pixels.cropped(*center).values, weight[center])
+        several = blend.several
         if not several.any():
             return None
         marker = representable(self.nodata, self.dtype)
         nodata = None if marker is None else self.nodata
-        return _Blend(tile, settled(mixed, self.dtype, nodata), several)
+        return _Mixed(tile, settled(blend.mean, self.dtype, nodata), several)
 
 
 @dataclass(frozen=True)
-class _Blend:
+class _Mixed:
     """Mixed values[band, row, col] of a tile, and where they count."""
 
     tile: Window

@@ -39,7 +39,7 @@ ROWS = {
     "nothing matches": Mistake(
         {"IMAGES": ["nothing_*.tif"]}, r'"nothing_\*\.tif" matches no raster'
     ),
-    "band counts": Mistake({"IMAGES": ["a.tif", "two.tif"]}, r"a has 3 bands and two 2"),
+    "band counts": Mistake({"IMAGES": ["a.tif", "two.tif"]}, r"a\.tif has 3 bands and two\.tif 2"),
     "no CRS": Mistake(
         {"IMAGES": ["a.tif", "nocrs.tif"]}, r"nocrs has no coordinate system and a has EPSG:32633"
     ),
@@ -58,7 +58,7 @@ ROWS = {
     ),
     "two images of one name": Mistake(
         {"IMAGES": ["a.tif", "other/a.tif"]},
-        r"a\.tif and .*a\.tif have one name, a\.",
+        r"a\.tif and .*a\.tif have the same name\.",
         "globalregression",
     ),
     "no such model image": Mistake({"MODEL_IMAGES": "c"}, r"\bc\b", "globalregression"),

@@ -228,7 +228,7 @@ BAD = {
     ),
     "lies outside all images": ("--extent", "900,950,900,950"),
     "Folder ": ("--output", "tiny.tif/m.tif"),
-    "on disk;": ("--resolution", "0.00001"),
+    "too far apart": ("--resolution", "0.00001"),
 }
 
 

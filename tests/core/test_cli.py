@@ -112,7 +112,7 @@ def test_options_reach_the_request_in_their_types(request_of):
     request = request_of("--images", "a.tif", "b.tif", "--factor", "2", "--output", "m.tif")
     assert request.images == ("a.tif", "b.tif")
     assert request.factor == 2.0
-    assert request.output == "m.tif"
+    assert request.output == os.path.abspath("m.tif")
     assert request.rule == "first"
 
 
@@ -152,7 +152,7 @@ def test_the_result_is_shown_as_lines_without_what_is_absent(package, capsys):
         "Layers: a.tif",
         "Layers: b.tif",
         "Factor used: 0.5",
-        "Output: m.tif",
+        f"Output: {os.path.abspath('m.tif')}",
     ]
     assert told.err == "Warning: One image is small already.\n"
 
@@ -160,7 +160,11 @@ def test_the_result_is_shown_as_lines_without_what_is_absent(package, capsys):
 def test_the_result_is_json_when_asked(package, capsys):
     cli.main(["shrink", "--images", "ä.tif", "--output", "m.tif", "--json"], package)
     told = capsys.readouterr()
-    assert json.loads(told.out) == {"layers": ["ä.tif"], "factor": 0.5, "output": "m.tif"}
+    assert json.loads(told.out) == {
+        "layers": ["ä.tif"],
+        "factor": 0.5,
+        "output": os.path.abspath("m.tif"),
+    }
     assert "ä.tif" in told.out
 
 

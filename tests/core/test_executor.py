@@ -76,6 +76,48 @@ def test_files_are_closed_at_the_end_whatever_happens(write, threads, fails):
     assert not handles._pool.handles and not handles._pool.blocks
 
 
+def test_overlapping_runs_do_not_close_the_files_of_each_other(write):
+    rng = np.random.default_rng(2)
+    values = rng.integers(1, 9, (1, 64, 64)).astype(np.uint8)
+    masks = [rng.random((64, 64)) < 0.5 for _ in range(4)]
+    images = [open_image(write(f"{n}.tif", values, mask=m)) for n, m in enumerate(masks)]
+    assert all(image.has_mask for image in images)
+    wrong = []
+
+    def work(number):
+        image, mask = images[number % 4], masks[number % 4]
+        pixels = image.read(image.grid.window)
+        if not (np.array_equal(pixels.valid, mask) and np.array_equal(pixels.values, values)):
+            wrong.append(number)
+
+    def many(count, length):
+        for _ in range(count):
+            list(each(work, range(length), threads=2))
+
+    runs = [threading.Thread(target=many, args=how) for how in ((15, 4), (4, 15))]
+    for run in runs:
+        run.start()
+    for run in runs:
+        run.join(20)
+    assert not wrong and not any(run.is_alive() for run in runs)
+    assert not handles._pool.handles and not handles._pool.users
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_run_that_ends_leaves_the_files_of_another_one_open(write, threads):
+    image = open_image(write("a.tif", np.ones((40, 40), np.uint8)))
+    first, second = (
+        each(lambda _: image.read(image.grid.window), range(9), threads=threads) for _ in range(2)
+    )
+    next(first)
+    open_before = len(handles._pool.handles)
+    list(second)
+    assert len(handles._pool.handles) >= open_before > 0
+    next(first)
+    first.close()
+    assert not handles._pool.handles and not handles._pool.blocks
+
+
 def test_zero_threads_means_the_processors_of_this_process(monkeypatch):
     assert processors(3) == 3
     monkeypatch.setattr(executor.os, "sched_getaffinity", lambda _: {0, 1, 5})

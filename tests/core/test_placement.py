@@ -250,7 +250,7 @@ def test_extent_and_tap_choose_pixels():
         output_grid([image(a)], UTM, extent=(0, 1, 0, 1))
     with pytest.raises(InvalidOption, match="is empty"):
         output_grid([image(a)], UTM, extent=(1, 0, 0, 1))
-    with pytest.raises(InvalidOption, match="Resolution: 0 is not above 0"):
+    with pytest.raises(InvalidOption, match="Resolution: 0 is not a size above 0"):
         output_grid([image(a)], UTM, resolution=0.0)
 
 
@@ -265,3 +265,17 @@ def test_the_canvas_has_the_coarsest_pixels_and_does_not_depend_on_the_order():
     assert canvas.matches(images[2].grid)
     with pytest.raises(IncompatibleImages, match='Use "Align to grid" first'):
         common_canvas([*images, image(upright(crs=DEGREES), "d")])
+
+
+def test_images_far_apart_are_refused_before_anything_is_read():
+    far = [image(upright(), "a"), image(upright(x=9e6, y=9e6), "b"), image(upright(x=5e5), "c")]
+    for plan in (lambda: output_grid(far, UTM), lambda: common_canvas(far)):
+        with pytest.raises(IncompatibleImages, match=r"too far apart: .* b is the farthest"):
+            plan()
+    part = output_grid(far, UTM, extent=(500000, 500400, 4999700, 5000000))
+    assert (part.width, part.height) == (40, 30)
+
+
+def test_a_canvas_in_proportion_is_no_mistake():
+    near = [image(upright(), "a"), image(upright(x=650000.0), "b")]
+    assert output_grid(near, UTM).width == 15040

@@ -5,11 +5,13 @@ import math
 
 import numpy as np
 import pytest
+from orthoweave.core import survey as module
 from orthoweave.core.image import read_padded
 from orthoweave.core.placement import common_canvas, onto
 from orthoweave.core.progress import SILENT
 from orthoweave.core.raster import bytes_read, open_image
 from orthoweave.core.survey import resampled, survey
+from orthoweave.core.windows import Window
 
 
 class Own:
@@ -35,7 +37,8 @@ class Own:
 class Joint:
     """Compares every part with the image seen on the canvas, and counts canvas pixels."""
 
-    def __init__(self, images, canvas):
+    def __init__(self, images, canvas, step=256):
+        self.step = step
         self.counts = np.zeros((canvas.height, canvas.width), int)
         average = [i.grid.pixel_size[0] < canvas.pixel_size[0] * 2 / 3 for i in images]
         self.seen = [
@@ -46,7 +49,7 @@ class Joint:
         self.log = []
 
     def feed(self, window, parts):
-        assert window.col % 256 == window.row % 256 == 0
+        assert window.col % self.step == window.row % self.step == 0
         assert window.width <= 1024 and window.height <= 512
         for index, part in parts.items():
             place = self.places[index]
@@ -121,6 +124,61 @@ def test_partial_sums_are_the_same_for_any_number_of_threads(pair, layout):
         survey(images, own=[own], joint=[joint], canvas=canvas, threads=threads)
         logs.append((own.log, joint.log))
     assert logs[0] == logs[1]
+
+
+@pytest.mark.parametrize("layout", ["matching", "offset"])
+def test_windows_in_which_images_hold_much_are_halved_without_losing_a_pixel(
+    pair, layout, monkeypatch
+):
+    images = pair(LAYOUTS[layout])
+    canvas = common_canvas(images)
+    # 2 images of 2 bands and 2 (direct) or 4 bytes
+    monkeypatch.setattr(module, "HELD", 300 << 10)
+    found = []
+    for threads in (1, 3):
+        own, joint = Own(images), Joint(images, canvas, 128)
+        survey(images, own=[own], joint=[joint], canvas=canvas, threads=threads)
+        assert all((counts == 1).all() for counts in own.counts)
+        both = [place.clipped(canvas.window) for place in joint.places]
+        assert (joint.counts[both[0].clipped(both[1]).slices] == 1).all()
+        sides = {max(window.shape) for window, *_ in joint.log}
+        assert min(sides) < 512 and joint.counts.max() == 1
+        found.append((own.log, joint.log))
+    assert found[0] == found[1]
+
+
+def test_only_windows_with_many_images_are_small(write):
+    paths = []
+    for number, col in enumerate((0, 1024, 1024, 1024, 1024)):
+        at = (500000.0 + 10 * col, 10.0, 0.0, 5000000.0, 0.0, -10.0)
+        values = np.ones((9, 512, 1024), np.uint16)
+        paths.append(write(f"{number}.tif", values, transform=at, options=("TILED=YES",)))
+    images = [open_image(path) for path in paths]
+    few, many = (Windows(), Windows()), (Windows(), Windows())
+    canvas = common_canvas(images)
+    survey(images, own=few[:1], joint=few[1:], canvas=canvas, threads=2)
+    assert few[1].sides == [512] * 2 and set(few[0].sides) == {512}
+    # eight images of 9 bands, 36 MiB in a window of 512 px
+    images += images[1:]
+    survey(images, own=many[:1], joint=many[1:], canvas=canvas, threads=2)
+    assert many[1].sides == [256] * 8
+    assert sorted(many[0].sides) == [256] * 8 * 8 + [512] * 2
+    alone = Windows()
+    survey(images, own=[alone], canvas=canvas, threads=2)
+    assert set(alone.sides) == {512}
+
+
+class Windows:
+    """Remembers how wide the windows are."""
+
+    def __init__(self):
+        self.sides = []
+
+    def feed(self, *how):
+        return next(one for one in how if isinstance(one, Window)).width
+
+    def merge(self, partial):
+        self.sides.append(partial)
 
 
 class Nothing:

@@ -382,7 +382,7 @@ def test_images_that_do_not_fit_are_refused_before_anything_is_written(tiles, wr
         run(request((a,), tmp_path, model_images=("img_7",)))
     with pytest.raises(InvalidOption, match="MODEL_IMAGES excludes every image"):
         run(request((a,), tmp_path, model_images=("a",), model_mode="exclude"))
-    with pytest.raises(InvalidOption, match="have one name, a"):
+    with pytest.raises(InvalidOption, match="have the same name"):
         again = write("sub/a.tif", piece("a"), transform=place("a"))
         run(request((a, again), tmp_path))
     assert not list((tmp_path / "out").glob("*"))
@@ -491,3 +491,14 @@ def test_a_nodata_value_that_does_not_fit_keeps_the_declared_one(tiles, tmp_path
     images = tiles("ab", nodata=0)
     found = run(request(images, tmp_path, nodata=-9999))
     assert [open_image(path).nodata for path in found.output_layers] == [0, 0]
+
+
+@pytest.mark.parametrize("after", [1, 4, 8, 12, 16])
+def test_a_stopped_run_keeps_all_images_or_none(tiles, tmp_path, listen, after):
+    out = tmp_path / "out"
+    try:
+        run(request(tiles(), tmp_path), listen(cancel_after=after))
+    except Cancelled:
+        assert list(out.glob("*.tif")) == list(out.glob("*.qml")) == []
+    else:
+        assert len(list(out.glob("*.tif"))) == 3

@@ -205,6 +205,14 @@ def test_a_mask_in_the_work_folder_is_not_overwritten(tiles, tmp_path):
     assert mask.read_bytes() == before
 
 
+def test_images_without_a_seam_cell_are_named(tiles, tmp_path, write, listen):
+    images = tiles()
+    twin = write("twin.tif", pixels(images[0])[0], nodata=0, transform=place(0, 0))
+    heard = listen()
+    run(request((*images, twin), tmp_path), heard)
+    assert "No seam cell: twin covers the same ground as a." in heard.warnings
+
+
 @pytest.mark.parametrize("after", [0, 3, 6, 12])
 def test_a_cancelled_run_leaves_no_mosaic(tiles, tmp_path, listen, after):
     images = tiles()

@@ -57,7 +57,7 @@ def test_images_that_cannot_be_compared_are_named(images, sentence):
 
 
 def test_two_images_of_one_name_are_refused():
-    with pytest.raises(InvalidOption, match="a and a have one name, a. Rename one of them."):
+    with pytest.raises(InvalidOption, match="a and a have the same name. Rename one of them."):
         refuse_different([image("a"), image("b"), image("a")])
 
 

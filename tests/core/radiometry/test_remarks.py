@@ -10,7 +10,7 @@ from orthoweave.core.image import ArrayImage, constant
 from orthoweave.core.radiometry.agreement import Agreement, PairAgreement
 from orthoweave.core.radiometry.moments import Whole
 from orthoweave.core.radiometry.regression import FixedGain, Solution
-from orthoweave.core.radiometry.remarks import listed, pixel_remarks, remarks
+from orthoweave.core.radiometry.remarks import listed, pixel_remarks, range_remarks, remarks
 from orthoweave.core.radiometry.statistics import ImageSums
 
 NONE = np.zeros((4, 1))
@@ -81,3 +81,16 @@ def test_pixels_that_cannot_be_used_are_told():
     }
     for sums, expected in cases.items():
         assert list(pixel_remarks([image], [sums])) == expected
+
+
+def test_corrected_values_beyond_the_type_are_foretold():
+    grid = Grid(2, 2, (0.0, 1.0, 0.0, 0.0, 0.0, -1.0))
+    images = [
+        ArrayImage(n, grid, np.ones((1, 2, 2), np.uint8), constant(True, (2, 2))) for n in "ab"
+    ]
+    whole = Whole(("a", "b"), np.ones(2), *(np.full((2, 1), v) for v in (100.0, 9.0, 10.0, 250.0)))
+    solution = replace(SOLUTION, gains=np.array([[1.0], [1.2]]), offsets=np.array([[0.0], [-20.0]]))
+    (sentence,) = range_remarks(images, whole, solution)
+    assert sentence.startswith("Corrected values reach from -8 to 280; in 1 of 2 images some lie")
+    calm = replace(solution, gains=np.ones((2, 1)), offsets=np.zeros((2, 1)))
+    assert list(range_remarks(images, whole, calm)) == []

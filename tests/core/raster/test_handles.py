@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 from __future__ import annotations
 
+import contextlib
+import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -15,10 +17,17 @@ from osgeo import gdal
 
 @pytest.fixture(autouse=True)
 def closed():
-    """Start and end without open files and kept blocks."""
-    handles.close()
+    """End without open files and kept blocks."""
     yield
-    handles.close()
+    assert not handles._pool.handles and not handles._pool.blocks and not handles._pool.passed
+    assert not handles._pool.users and not handles._pool.kept
+
+
+@pytest.fixture
+def run():
+    """Keep files and blocks during the test."""
+    with handles.opened():
+        yield
 
 
 @pytest.fixture
@@ -44,7 +53,7 @@ def image(write):
     ],
 )
 @pytest.mark.parametrize("limits", [(8192, 1 << 22), (300, 20000)])
-def test_any_window_has_the_pixels_of_the_file(image, options, limits, monkeypatch):
+def test_any_window_has_the_pixels_of_the_file(image, options, limits, monkeypatch, run):
     monkeypatch.setattr(handles, "LONG", limits[0])
     monkeypatch.setattr(handles, "LARGE", limits[1])
     found, values = image(options=options)
@@ -58,7 +67,7 @@ def test_any_window_has_the_pixels_of_the_file(image, options, limits, monkeypat
 
 
 @pytest.mark.parametrize("size", [(512, 512), (333, 97), (100, 700)])
-def test_windows_that_do_not_end_with_blocks_decode_no_block_twice(image, size):
+def test_windows_that_do_not_end_with_blocks_decode_no_block_twice(image, size, run):
     found, values = image()
     before = bytes_read()
     for window in tiling(found.grid.window, *size):
@@ -66,7 +75,7 @@ def test_windows_that_do_not_end_with_blocks_decode_no_block_twice(image, size):
     assert bytes_read() - before == values.nbytes
 
 
-def test_threads_wait_for_a_block_instead_of_decoding_it_again(image, monkeypatch):
+def test_threads_wait_for_a_block_instead_of_decoding_it_again(image, monkeypatch, run):
     found, values = image()
     decode = handles._decode
 
@@ -109,7 +118,7 @@ def test_a_failure_reaches_the_threads_that_wait_and_blocks_nobody(image, monkey
     assert handles.read_values(found.stored, window).shape == (2, 50, 50)
 
 
-def test_kept_blocks_stay_within_their_limit_and_passed_ones_go_first(image, monkeypatch):
+def test_kept_blocks_stay_within_their_limit_and_passed_ones_go_first(image, monkeypatch, run):
     found, values = image()
     block = 2 * 256 * 128 * 2
     monkeypatch.setattr(handles, "BLOCKS", 8 * block)
@@ -121,21 +130,58 @@ def test_kept_blocks_stay_within_their_limit_and_passed_ones_go_first(image, mon
     assert bytes_read() - before == values.nbytes
 
 
-def test_files_are_reopened_after_some_megabytes_and_after_close(image, monkeypatch):
+def test_files_are_reopened_after_some_megabytes_and_closed_with_the_last_run(image, monkeypatch):
     found, _ = image()
     opened = []
     real = gdal.OpenEx
     monkeypatch.setattr(handles.gdal, "OpenEx", lambda *a: opened.append(a) or real(*a))
     monkeypatch.setattr(handles, "REFRESH", 200000)
-    for window in tiling(found.grid.window, 256, 128):
-        handles.read_values(found.stored, window)
-    assert len(opened) == pytest.approx(2 * 2 * 700 * 1100 / 200000, rel=0.35)
-    handles.close()
-    handles.read_values(found.stored, Window(0, 0, 256, 128))
-    assert handles._pool.handles
+    with handles.opened():
+        with handles.opened():
+            for window in tiling(found.grid.window, 256, 128):
+                handles.read_values(found.stored, window)
+        assert len(opened) == pytest.approx(2 * 2 * 700 * 1100 / 200000, rel=0.35)
+        assert handles._pool.handles
+    assert not handles._pool.handles
 
 
-def test_a_thread_has_few_files_open(write, monkeypatch):
+def open_files(folder):
+    """Files below a folder that this process has open."""
+    found = []
+    for number in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):
+            found.append(os.readlink(f"/proc/self/fd/{number}"))
+    return [path for path in found if path.startswith(str(folder))]
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="needs the list of open files")
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_read_outside_of_a_run_leaves_no_file_open(write, tmp_path, inside):
+    values = np.ones((2, 40, 50), np.uint8)
+    found = open_image(write("a.tif", values, mask=np.eye(40, 50, dtype=bool)))
+    with handles.opened() if inside else contextlib.nullcontext():
+        found.read(Window(3, 3, 20, 20))
+        assert bool(open_files(tmp_path)) == inside
+    assert not open_files(tmp_path)
+
+
+def test_a_file_that_is_rewritten_between_two_reads_has_its_new_pixels(write):
+    for value in (1, 2, 3):
+        path = write("a.tif", np.full((1, 300, 300), value, np.uint8))
+        found = open_image(path)
+        assert (found.read(Window(5, 5, 40, 40)).values == value).all()
+
+
+def test_the_files_of_a_thread_may_be_closed_while_it_counts(monkeypatch):
+    class Forgetful(dict):
+        def __setitem__(self, key, value):
+            """Lose everything at once, as if another thread had closed."""
+
+    monkeypatch.setattr(handles._pool, "fresh", Forgetful())
+    handles._pool.count(0, 0)
+
+
+def test_a_thread_has_few_files_open(write, monkeypatch, run):
     monkeypatch.setattr(handles, "HANDLES", 3)
     images = [open_image(write(f"{n}.tif", np.full((9, 9), n, np.uint8))) for n in range(7)]
     for number, image in enumerate(images):

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -90,6 +91,39 @@ def test_the_log_begins_with_what_the_images_are(write, listen):
     ]
 
 
+def test_a_nodata_value_that_replaces_another_one_is_a_warning(write, listen):
+    one, nan = np.ones((2, 4, 5), np.uint8), np.ones((2, 4, 5), np.float32)
+    paths = [
+        write("a.tif", one, nodata=0),
+        write("b.tif", one, nodata=3),
+        write("c.tif", one),
+        write("d.tif", one, nodata=7),
+    ]
+    heard = listen()
+    assert [i.nodata for i in open_images(paths, nodata=3, progress=heard)] == [3] * 4
+    assert heard.warnings == [
+        "Nodata value 3 differs from what 2 of 4 images declare, such as a.tif; it is used instead."
+    ]
+    heard = listen()
+    open_images([write("n.tif", nan, nodata=np.nan)], nodata=float("nan"), progress=heard)
+    open_images(paths[1:3], nodata=3, progress=heard)
+    open_images(paths, progress=heard)
+    assert not heard.warnings
+
+
+def test_a_nodata_value_that_a_type_cannot_hold_is_a_warning(write, listen):
+    small, large = np.ones((2, 4, 5), np.uint8), np.ones((2, 4, 5), np.int16)
+    paths = [write("a.tif", small, nodata=0), write("b.tif", large), write("c.tif", small)]
+    heard = listen()
+    open_images(paths[:2], nodata=-9999, progress=heard)
+    open_images(paths, nodata=-9999, progress=heard)
+    assert heard.warnings == [
+        "Nodata value -9999 does not fit the type of a.tif; what it declares is kept.",
+        "Nodata value -9999 does not fit the type of a.tif and 1 more image; what they declare is "
+        "kept.",
+    ]
+
+
 def test_unreadable_files_stop_the_run_unless_they_may_be_skipped(write, tmp_path, listen):
     (tmp_path / "bad.tif").write_text("x")
     good, bad = write("a.tif", np.ones((4, 5), np.uint8)), str(tmp_path / "bad.tif")
@@ -137,3 +171,41 @@ def test_parts_of_virtual_rasters_are_inputs_too(write, tmp_path):
     with pytest.raises(InvalidOption, match="would overwrite a.tif, a part of the input v.vrt"):
         refuse_overwriting(path, [str(tmp_path / "v.vrt")])
     assert refuse_overwriting(str(tmp_path / "b.tif"), [str(tmp_path / "v.vrt")])
+
+
+def test_every_file_is_looked_at_a_few_times_however_many_there_are(write, tmp_path, monkeypatch):
+    first = open_image(write("in/0.tif", np.ones((2, 2), np.uint8)))
+    calls = []
+    real = os.stat
+    monkeypatch.setattr(listing.os, "stat", lambda *a, **k: calls.append(a) or real(*a, **k))
+    counts = []
+    for many in (100, 1000):
+        calls.clear()
+        images = []
+        for number in range(many):
+            path = tmp_path / "in" / f"{number}.tif"
+            path.touch()
+            images.append(replace(first, path=str(path), name=str(number)))
+        calls.clear()
+        assert len(output_paths(images, str(tmp_path / f"out{many}"), "$")) == many
+        counts.append(len(calls))
+    # the files themselves, and the parts of real paths of outputs that do not exist yet
+    assert 2 * 1000 <= counts[1] <= 10 * counts[0] + 20 and counts[1] <= 30 * 1000
+
+
+def test_parts_are_read_once_and_only_for_outputs_that_exist(write, tmp_path, monkeypatch):
+    part = write("a.tif", np.ones((4, 5), np.uint8))
+    opened = []
+    images = []
+    for number in range(3):
+        path = str(tmp_path / f"v{number}.vrt")
+        gdal.BuildVRT(path, [part])
+        images.append(open_image(path))
+    monkeypatch.setattr(listing, "_parts", lambda path: opened.append(path) or (part,))
+    out = tmp_path / "out"
+    output_paths(images, str(out), "$")
+    assert not opened
+    for number in range(3):
+        (out / f"v{number}.tif").touch()
+    output_paths(images, str(out), "$")
+    assert opened == [image.path for image in images]

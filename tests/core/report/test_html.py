@@ -117,11 +117,17 @@ def test_a_number_that_could_not_be_computed_has_no_unit():
     assert "not computed" in texts and "px" not in texts
 
 
-def test_figures_that_could_not_be_drawn_leave_one_line():
+def test_figures_that_could_not_be_drawn_leave_one_line(monkeypatch):
+    monkeypatch.setattr(pages, "available", lambda _package: False)
     report = Report("T", Verdict("good", "x"), figures=(Figure("a"), Figure("b")))
     text = page(report)
     assert text.count("Matplotlib") == 1
     assert "<figure>" not in text
+
+
+def test_a_figure_without_anything_to_draw_is_left_out_without_a_word(monkeypatch):
+    monkeypatch.setattr(pages, "available", lambda _package: True)
+    assert "Matplotlib" not in page(Report("T", Verdict("good", "x"), figures=(Figure("a"),)))
 
 
 def test_ids_of_two_figures_do_not_meet():

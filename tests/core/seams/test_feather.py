@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from orthoweave.core.seams.feather import blended, distance, edge_weight, seam_weight
+from orthoweave.core.seams.feather import Blend, distance, edge_weight, seam_weight
 
 
 def slow_distance(inside, radius):
@@ -62,6 +62,13 @@ def test_without_seams_the_weight_is_the_distance_to_the_edge():
     assert edge_weight(valid, 6)[2, :12].tolist() == [0, 0, 0, 1, 2, 3, 4, 5, 6, 6, 6, 6]
 
 
+def blended(values, weights):
+    blend = Blend(len(values[0]), weights[0].shape)
+    for value, weight in zip(values, weights):
+        blend.add(value, weight)
+    return blend.mean, blend.several
+
+
 def test_a_blend_is_the_weighted_mean_where_two_images_count():
     values = [np.full((1, 1, 4), 10, np.float32), np.array([[[20, 20, np.nan, 20]]], np.float32)]
     weights = [np.array([[1, 3, 1, 0]], np.float32), np.array([[1, 1, 0, 0]], np.float32)]
@@ -74,6 +81,25 @@ def test_infinite_values_make_no_noise():
     values = [np.full((1, 1, 1), np.inf, np.float32), np.full((1, 1, 1), -np.inf, np.float32)]
     mixed, several = blended(values, [np.ones((1, 1), np.float32)] * 2)
     assert several.all() and mixed.shape == (1, 1, 1)
+
+
+def test_weights_of_many_images_are_added_in_their_order():
+    rng = np.random.default_rng(5)
+    values = [rng.random((2, 9, 8), np.float32) * 1000 for _ in range(40)]
+    weights = [np.maximum(rng.random((9, 8), np.float32) - 0.3, 0) for _ in range(40)]
+    total, mixed = np.float32(0), np.float32(0)
+    for value, weight in zip(values, weights):
+        total, mixed = total + weight, mixed + value * weight
+    found, several = blended(values, weights)
+    assert several.all() and found.dtype == np.float32
+    np.testing.assert_array_equal(found, mixed / total)
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_the_widest_type_counts_wherever_it_stands(first):
+    values = [np.full((1, 1, 1), 2.0**31 + 1), np.full((1, 1, 1), 2.0**31, np.float32)]
+    mixed, _ = blended([values[first], values[1 - first]], [np.ones((1, 1), np.float32)] * 2)
+    assert mixed.item() == 2.0**31 + 0.5
 
 
 def test_double_precision_is_kept():
