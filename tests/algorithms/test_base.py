@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -197,7 +198,7 @@ def test_results_become_outputs_and_what_is_unknown_is_absent(
     results, fine, _, _ = start(trial.algorithm, {"IMAGES": ["a.tif"], "OUTPUT": "m.tif"})
     assert fine
     assert results == {
-        "OUTPUT": "m.tif",
+        "OUTPUT": os.path.abspath("m.tif"),
         "OUTPUT_LAYERS": ["a.tif"],
         "USED": 1,
         "SKIPPED": "a, b",
