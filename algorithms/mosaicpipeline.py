@@ -11,8 +11,8 @@ class MosaicPipeline(OperationAlgorithm):
     """Makes one seamless mosaic of raw overlapping images: matches their radiometry, finds seams
     and blends along them, in one run that reads every pixel at most twice.
 
-    <b>When to use it.</b> For the whole job. The default values work on ordinary images. The
-    result equals that of the single tools, run one after the other.
+    <b>When to use it.</b> For the whole job. The default values work on ordinary images. For
+    images of one CRS the result equals that of the single tools, run one after the other.
 
     <b>What comes out.</b> The mosaic with its style; a work folder with the models of all steps
     (gains and offsets, footprints, seam cells); and a report.

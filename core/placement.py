@@ -146,18 +146,24 @@ def _revisited(image: Image) -> Image:
     return replace(image, source=_revisited(image.source)) if isinstance(image, View) else image
 
 
+def refuse_other_crs(images: Sequence[Image]) -> None:
+    """Raise IncompatibleImages when images that must have one CRS have several."""
+    first = images[0]
+    for image in images[1:]:
+        if not same_crs(image.grid.crs, first.grid.crs):
+            raise IncompatibleImages(
+                f"{file_name(first)} has {crs_title(first.grid.crs)} and {file_name(image)} "
+                f'{crs_title(image.grid.crs)}. Use "Align to grid" first.'
+            )
+
+
 def common_canvas(images: Sequence[Image]) -> Grid:
     """Return the grid on which images are compared: the coarsest pixels, the union of the boxes.
 
     Does not depend on the order of the images. Raises IncompatibleImages for different CRSs.
     """
     ordered = sorted(images, key=lambda image: (image.name, image.grid.bounds))
-    for image in ordered[1:]:
-        if not same_crs(image.grid.crs, ordered[0].grid.crs):
-            raise IncompatibleImages(
-                f"{ordered[0].name} has {crs_title(ordered[0].grid.crs)} and {image.name} "
-                f'{crs_title(image.grid.crs)}. Use "Align to grid" first.'
-            )
+    refuse_other_crs(ordered)
     coarsest = max(image.grid.pixel_size[0] for image in ordered)
     boxes = [image.grid.bounds for image in ordered]
     _refuse_scattered(ordered, boxes, _box_of(boxes), (coarsest, coarsest))

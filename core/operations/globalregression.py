@@ -11,11 +11,11 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from ..alike import file_name
-from ..errors import IncompatibleImages, InvalidOption
+from ..errors import InvalidOption
 from ..grid import Grid
 from ..image import Array, Image
 from ..options import Kind, option, redefault, result
-from ..placement import common_canvas
+from ..placement import common_canvas, refuse_other_crs
 from ..progress import SILENT, Progress, Recorder
 from ..provenance import plain, recorded, repetition
 from ..radiometry import comparable
@@ -29,12 +29,10 @@ from ..radiometry.remarks import pixel_remarks, range_remarks, remarks
 from ..radiometry.selection import Selection
 from ..radiometry.statistics import JointSums, OwnSums, fixed_center, summed_exactly
 from ..raster import (
-    crs_title,
     expand,
     open_listed,
     output_paths,
     refuse_overwriting,
-    same_crs,
 )
 from ..report.figures import adjustment_chart, overlap_chart
 from ..report.html import Figure, Report, Table, numbers_of, write_report
@@ -197,14 +195,7 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
 
 def check(images: Sequence[Image], how: Estimating) -> None:
     """Raise IncompatibleImages or InvalidOption when the images cannot be compared."""
-    first = images[0]
-    for image in images[1:]:
-        if not same_crs(image.grid.crs, first.grid.crs):
-            names = [file_name(one) for one in (first, image)]
-            raise IncompatibleImages(
-                f"{names[0]} has {crs_title(first.grid.crs)} and {names[1]} "
-                f'{crs_title(image.grid.crs)}. Use "Align to grid" first.'
-            )
+    refuse_other_crs(images)
     comparable.refuse_different(images)
     _models(images, how)
 
