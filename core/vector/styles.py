@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from xml.sax.saxutils import quoteattr
+from html import escape
 
 PALETTE = (
     "#1f78b4", "#e31a1c", "#33a02c", "#ff7f00", "#6a3d9a", "#b15928", "#17a2a8", "#d4418e",
@@ -22,13 +22,13 @@ def footprints_style(names: Sequence[str], field: str) -> str:
     """Return a style with an outline in one color for each image, and its name."""
     colors = [PALETTE[number % len(PALETTE)] for number in range(len(names))]
     categories = "".join(
-        f'<category symbol="{number}" value={quoteattr(name)} label={quoteattr(name)} '
+        f'<category symbol="{number}" value={_quoted(name)} label={_quoted(name)} '
         'render="true" type="string"/>\n'
         for number, name in enumerate(names)
     )
     symbols = "".join(_outline(number, color) for number, color in enumerate(colors))
     renderer = (
-        f'<renderer-v2 type="categorizedSymbol" attr={quoteattr(field)} enableorderby="0" '
+        f'<renderer-v2 type="categorizedSymbol" attr={_quoted(field)} enableorderby="0" '
         f'symbollevels="0">\n<categories>\n{categories}</categories>\n'
         f"<symbols>\n{symbols}</symbols>\n</renderer-v2>\n"
     )
@@ -89,7 +89,7 @@ def _options(**values: str) -> str:
 def _labels(field: str) -> str:
     return (
         '<labeling type="simple">\n<settings calloutType="simple">\n'
-        f'<text-style fieldName={quoteattr(field)} isExpression="0" fontSize="9" '
+        f'<text-style fieldName={_quoted(field)} isExpression="0" fontSize="9" '
         f'fontSizeUnit="Point" textColor="{_rgb(TEXT)}" textOpacity="1">\n'
         f'<text-buffer bufferDraw="1" bufferSize="1" bufferSizeUnits="MM" '
         f'bufferColor="{_rgb(HALO)}" bufferOpacity="1" bufferNoFill="0"/>\n</text-style>\n'
@@ -103,3 +103,7 @@ def _labels(field: str) -> str:
 def _rgb(color: str) -> str:
     red, green, blue = (int(color[at : at + 2], 16) for at in (1, 3, 5))
     return f"{red},{green},{blue},255"
+
+
+def _quoted(text: str) -> str:
+    return f'"{escape(text, quote=True)}"'
