@@ -99,16 +99,13 @@ def write(
     name = os.path.basename(path)
     with staged(path) as temporary:
         block = _block_size(image, request.memory, threads)
-        target = create(temporary, image, form, block, threads, name)
-        try:
+        with create(temporary, image, form, block, threads, name) as target:
             _copy(image, target, request, progress.part(0.0, 0.9), (tally, *collectors))
             values = tally.sampled(image.bands)
             target.set_statistics(values, exact=tally.stride == 1)
             rest = progress.part(0.9, 1.0)
             overviews = request.build_overviews and not request.cog
             target.close(_resampling(image) if overviews else "", rest)
-        finally:
-            target.abandon()
         if request.cog:
             progress.phase("Arranging the file for cloud access")
             optimize(temporary, form, _resampling(image), name, rest)

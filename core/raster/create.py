@@ -156,7 +156,9 @@ class Target:
             self._dataset.FlushCache()
         levels = _levels(self._dataset) if overviews else []
         if levels:
-            with refusing(f"{self._title} cannot be written"), _heard(progress) as callback:
+            # blocks that are done leave GDAL's cache, which is as large as it is allowed to be
+            flush = self._dataset.FlushCache
+            with refusing(f"{self._title} cannot be written"), _heard(progress, flush) as callback:
                 self._dataset.BuildOverviews(overviews, levels, callback=callback)
         with refusing(f"{self._title} cannot be written"):
             self._dataset = None
@@ -183,10 +185,14 @@ class Target:
 
 
 @contextmanager
-def _heard(progress: Progress) -> Iterator[Callable[..., int]]:
+def _heard(
+    progress: Progress, flush: Callable[[], object] | None = None
+) -> Iterator[Callable[..., int]]:
     """Give GDAL's callback for a listener; a stop that GDAL reports as failure is Cancelled."""
 
     def callback(fraction: float, _message: str, _data: Any) -> int:
+        if flush is not None:
+            flush()
         progress.advance(fraction)
         return 0 if progress.cancelled() else 1
 

@@ -124,6 +124,24 @@ def blocks(path):
     return [] if width > 1024 else [f"BLOCKXSIZE={width}", f"BLOCKYSIZE={height}"]
 
 
+@pytest.mark.parametrize("how", [{"nodata": 0}, {"validity": "mask"}, {"validity": "all"}])
+def test_overviews_are_those_of_gdal_although_its_cache_is_emptied_meanwhile(tmp_path, how):
+    one = image((2, 2100, 2600), **how)
+    done = write_image(one, str(tmp_path / "m.tif"), options(build_overviews=True))
+    plain = write_image(one, str(tmp_path / "p.tif"), options()).path
+    dataset = gdal.OpenEx(plain, gdal.OF_RASTER | gdal.OF_UPDATE)
+    dataset.BuildOverviews("AVERAGE", [2, 4, 8])
+    del dataset
+    ours, theirs = gdal.Open(done.path), gdal.Open(plain)
+    for number in (1, 2):
+        a, b = (found.GetRasterBand(number) for found in (ours, theirs))
+        for level in range(3):
+            values = [band.GetOverview(level).ReadAsArray() for band in (a, b)]
+            np.testing.assert_array_equal(*values)
+            masks = [band.GetOverview(level).GetMaskBand().ReadAsArray() for band in (a, b)]
+            np.testing.assert_array_equal(*masks)
+
+
 def test_overviews_are_built_when_asked(tmp_path, read_back):
     done = write_image(image((1, 600, 700)), str(tmp_path / "m.tif"), options(build_overviews=True))
     found = read_back(done.path)
