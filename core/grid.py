@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -157,9 +157,8 @@ def north_up(bounds: Bounds, pixel: tuple[float, float], crs: str, *, snap: bool
     return Grid(width, height, (left, pixel[0], 0.0, high, 0.0, -pixel[1]), crs)
 
 
-def joint_bounds(grids: Iterable[Grid]) -> Bounds:
-    """Return the box round several grids of one CRS."""
-    boxes = [grid.bounds for grid in grids]
+def joint_bounds(boxes: Sequence[Bounds]) -> Bounds:
+    """Return the box round several boxes of one CRS."""
     lows, highs = zip(*[(box[:2], box[2:]) for box in boxes])
     return (
         min(p[0] for p in lows),

@@ -11,7 +11,7 @@ import numpy as np
 
 from .alike import file_name
 from .errors import IncompatibleImages, InvalidOption
-from .grid import Bounds, Grid, hull, north_up, union
+from .grid import Bounds, Grid, hull, joint_bounds, north_up, union
 from .image import Image, View
 from .progress import SILENT, Progress
 from .raster import CrsMapping, RasterImage, crs_title, parse_crs, same_crs
@@ -96,7 +96,7 @@ def output_grid(
     Raises InvalidOption when the extent (xmin, xmax, ymin, ymax) misses every image.
     """
     boxes = [bounds_in(image.grid, crs) for image in images]
-    everything = _box_of(boxes)
+    everything = joint_bounds(boxes)
     wanted = _checked(extent, everything)
     pixel = _pixel(images, crs, resolution)
     _refuse_scattered(images, boxes, wanted or everything, pixel)
@@ -166,7 +166,7 @@ def common_canvas(images: Sequence[Image]) -> Grid:
     refuse_other_crs(ordered)
     coarsest = max(image.grid.pixel_size[0] for image in ordered)
     boxes = [image.grid.bounds for image in ordered]
-    _refuse_scattered(ordered, boxes, _box_of(boxes), (coarsest, coarsest))
+    _refuse_scattered(ordered, boxes, joint_bounds(boxes), (coarsest, coarsest))
     seed = next(i for i in ordered if i.grid.pixel_size[0] >= coarsest * (1 - 1e-9))
     return union(seed.grid, [image.grid for image in ordered])
 
@@ -198,12 +198,6 @@ def _snapped(image: Image, grid: Grid) -> Image | None:
     if np.abs(off).max() > 0.51:
         return None
     return Moved(image, moved)
-
-
-def _box_of(boxes: Sequence[Bounds]) -> Bounds:
-    low = np.min([box[:2] for box in boxes], 0)
-    high = np.max([box[2:] for box in boxes], 0)
-    return (float(low[0]), float(low[1]), float(high[0]), float(high[1]))
 
 
 def _checked(extent: tuple[float, ...] | None, everything: Bounds) -> Bounds | None:

@@ -65,7 +65,7 @@ def recorded(run: Run[RequestT, ResultT]) -> Run[RequestT, ResultT]:
             facts["seconds"] = round(time.monotonic() - clock, 3)
             facts["peak_memory_mb"] = peak_memory_mb()
             facts["command"] = list(commands(algorithm, request))
-            write_text(path, json.dumps(plain(facts), indent=2, ensure_ascii=False) + "\n")
+            write_json(path, facts)
         return result
 
     return recording
@@ -137,6 +137,11 @@ def peak_memory_mb() -> float | None:
 
     unit = 1024 * 1024 if sys.platform == "darwin" else 1024
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit, 1)
+
+
+def write_json(path: str, values: Mapping[str, Any]) -> None:
+    """Write named values as a JSON file."""
+    write_text(path, json.dumps(plain(values), indent=2, ensure_ascii=False) + "\n")
 
 
 def plain(value: Any) -> Any:

@@ -12,7 +12,7 @@ from ..options import Kind, option, result
 from ..placement import agree_on_crs
 from ..progress import SILENT, Progress
 from ..provenance import recorded
-from ..raster import RasterImage, crs_title, expand, open_listed, refuse_overwriting
+from ..raster import RasterImage, crs_title, open_listed, refuse_overwriting
 from ..requests import ImageField, Images
 from ..seams.cells import union_area
 from ..survey import survey
@@ -97,8 +97,7 @@ class Result:
 @recorded
 def run(request: Request, progress: Progress = SILENT) -> Result:
     """Outline the images of the request and write the polygons."""
-    images = open_listed(request, progress)
-    unreadable = len(expand(request.images)) - len(images)
+    images, unreadable = open_listed(request, progress)
     output = refuse_overwriting(request.output, [image.path for image in images])
     crs = agree_on_crs(images, request.crs, progress)
     progress.phase("Outlining the valid pixels")

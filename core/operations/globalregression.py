@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -17,7 +16,7 @@ from ..image import Array, Image
 from ..options import Kind, option, redefault, result
 from ..placement import common_canvas, refuse_other_crs
 from ..progress import SILENT, Progress, Recorder
-from ..provenance import plain, recorded, repetition
+from ..provenance import recorded, repetition, write_json
 from ..radiometry import comparable
 from ..radiometry.adjusted import Adjusted
 from ..radiometry.adjusting import adjustments_of
@@ -29,7 +28,6 @@ from ..radiometry.remarks import pixel_remarks, range_remarks, remarks
 from ..radiometry.selection import Selection
 from ..radiometry.statistics import JointSums, OwnSums, fixed_center, summed_exactly
 from ..raster import (
-    expand,
     open_listed,
     output_paths,
     refuse_overwriting,
@@ -159,8 +157,7 @@ class Estimate:
 def run(request: Request, progress: Progress = SILENT) -> Result:
     """Estimate gains and offsets from the overlaps and write the corrected images."""
     heard = Recorder(progress)
-    images = open_listed(request, heard)
-    skipped = len(expand(request.images)) - len(images)
+    images, skipped = open_listed(request, heard)
     check(images, request)
     comparable.refuse_type(images, request.output_type)
     paths = output_paths(images, request.output_folder, request.name_pattern)
@@ -334,8 +331,7 @@ def _write_report(
     )
     path = write_report(str(request.report), report)
     numbers = {**asdict(outcome), "overlaps": [asdict(pair) for pair in pairs]}
-    text = json.dumps(plain(numbers), indent=2, ensure_ascii=False)
-    write_text(path + ".json", text + "\n")
+    write_json(path + ".json", numbers)
 
 
 def figures(found: Estimate) -> tuple[Figure, ...]:

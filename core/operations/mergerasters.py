@@ -17,7 +17,7 @@ from ..options import Kind, option, redefault, result
 from ..placement import agree_on_crs, is_resampled, onto, output_grid
 from ..progress import SILENT, Progress
 from ..provenance import recorded
-from ..raster import bytes_read, expand, open_listed, refuse_overwriting
+from ..raster import bytes_read, open_listed, refuse_overwriting
 from ..requests import ImageField, Images, OneMosaic, Writing
 from ..seams.holes import Holes
 from ..seams.mosaic import Mosaic, Overlap, Seams, mosaic
@@ -93,8 +93,7 @@ class Result:
 def run(request: Request, progress: Progress = SILENT) -> Result:
     """Merge the images of the request and write the mosaic."""
     started = bytes_read()
-    images = open_listed(request, progress)
-    skipped = len(expand(request.images)) - len(images)
+    images, skipped = open_listed(request, progress)
     inputs = [*(image.path for image in images), *files_of(request.seamlines)]
     output = refuse_overwriting(request.output, inputs)
     merged = apply(images, request, progress)

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -17,8 +16,8 @@ from ..image import Image
 from ..options import Kind, option, redefault, result
 from ..placement import common_canvas, onto
 from ..progress import SILENT, Progress, Recorder
-from ..provenance import peak_memory_mb, plain, recorded, repetition
-from ..raster import RasterImage, expand, open_listed, refuse_overwriting, same_crs
+from ..provenance import peak_memory_mb, recorded, repetition, write_json
+from ..raster import RasterImage, open_listed, refuse_overwriting, same_crs
 from ..raster.style import shown_bands
 from ..report.html import Figure, Report, Table, numbers_of, write_report
 from ..report.mosaic import (
@@ -173,8 +172,7 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
     """Read every image once to estimate the models and once to write the mosaic."""
     clock = Clock(Recorder(progress))
     heard = clock.progress
-    images = open_listed(request, heard)
-    skipped = len(expand(request.images)) - len(images)
+    images, skipped = open_listed(request, heard)
     files = _files(request, images)
     grid, aligned = align(images, request, heard)
     before = _thumbnail(grid, aligned)
@@ -275,14 +273,15 @@ def estimate(
             threads=request.threads,
             progress=progress.part(0.0, 0.8),
         )
-        footprints = trace.footprints(grid.crs, progress=progress) if cutting else ()
+        tracing = progress.part(0.8, 0.85)
+        footprints = trace.footprints(grid.crs, progress=tracing) if cutting else ()
     regression = globalregression.estimate(images, sums, how, progress) if sums else None
     cells = None
     if cutting:
         warn_of_empty(footprints, progress)
         rule = rule_for(images, grid.crs, Cutting())
         outlines = [footprint.geometry for footprint in footprints]
-        cells = partition(outlines, rule, progress=progress.part(0.8, 1.0))
+        cells = partition(outlines, rule, progress=progress.part(0.85, 1.0))
     return Models(regression, footprints, cells)
 
 
@@ -388,5 +387,4 @@ def _write_report(files: Files, report: Report, outcome: Result, models: Models)
         "coverage": {number.label: number.value for number in report.numbers},
         "overlaps": [asdict(pair) for pair in pairs],
     }
-    text = json.dumps(plain(numbers), indent=2, ensure_ascii=False)
-    write_text(files.inside("report.json"), text + "\n")
+    write_json(files.inside("report.json"), numbers)

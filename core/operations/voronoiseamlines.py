@@ -22,7 +22,6 @@ from ..raster import (
     CrsMapping,
     RasterImage,
     crs_title,
-    expand,
     open_listed,
     refuse_overwriting,
     same_crs,
@@ -111,8 +110,7 @@ class Result:
 @recorded
 def run(request: Request, progress: Progress = SILENT) -> Result:
     """Compute the seam cells of the images of the request and write them."""
-    images = open_listed(request, progress)
-    unreadable = len(expand(request.images)) - len(images)
+    images, unreadable = open_listed(request, progress)
     refuse_few(images)
     refuse_equal_names(images)
     inputs = [*(image.path for image in images), *files_of(request.footprints)]

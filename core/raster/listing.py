@@ -54,8 +54,26 @@ def open_images(
 
     Raises ImageIOError for one that cannot be opened, unless it may be skipped with a warning.
     """
+    return _opened(expand(entries, progress), nodata, skip_unreadable, progress)
+
+
+def open_listed(
+    request: Images, progress: Progress = SILENT
+) -> tuple[tuple[RasterImage, ...], int]:
+    """Open the images of a request as open_images does; return them and how many were left out.
+
+    Folders and patterns are looked up once, before the run itself writes anything into them.
+    """
+    paths = expand(request.images, progress)
+    images = _opened(paths, request.nodata, request.skip_unreadable, progress)
+    return images, len(paths) - len(images)
+
+
+def _opened(
+    paths: Sequence[str], nodata: float | None, skip_unreadable: bool, progress: Progress
+) -> tuple[RasterImage, ...]:
     images, replaced = [], []
-    for path in expand(entries, progress):
+    for path in paths:
         try:
             images.append(open_image(path, nodata))
             if nodata is not None and _declares_another(path, nodata):
@@ -70,16 +88,6 @@ def open_images(
     if nodata is not None:
         _explain(nodata, images, replaced, progress)
     return tuple(images)
-
-
-def open_listed(request: Images, progress: Progress = SILENT) -> tuple[RasterImage, ...]:
-    """Open the images of a request; see open_images."""
-    return open_images(
-        request.images,
-        nodata=request.nodata,
-        skip_unreadable=request.skip_unreadable,
-        progress=progress,
-    )
 
 
 def output_paths(

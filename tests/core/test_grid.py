@@ -180,9 +180,9 @@ def test_a_north_up_grid_covers_its_box(bounds, snap, expected):
     assert grid.transform == (left, 10.0, 0.0, top, 0.0, -10.0)
 
 
-def test_joint_bounds_go_round_every_grid():
-    assert joint_bounds([UP, SOUTH]) == (500.0, 8200.0, 1500.0, 9800.0)
-    assert joint_bounds([POINT]) == POINT.bounds
+def test_joint_bounds_go_round_every_box():
+    assert joint_bounds([UP.bounds, SOUTH.bounds]) == (500.0, 8200.0, 1500.0, 9800.0)
+    assert joint_bounds([POINT.bounds]) == POINT.bounds
 
 
 @every_grid
