@@ -14,14 +14,18 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 LEAVES = ("errors", "options", "requests", "progress", "deps", "stage", "installing")
-ARRAYS = ("radiometry", "seams", "transform", "report", "masks", "matching", "sample")
+ARRAYS = ("radiometry", "seams", "report", "masks", "sample")
 TIERS = (
     LEAVES,
     ("windows", "grid", "image", "alike"),
+    ("transform",),
+    ("matching",),
     ARRAYS,
     ("raster", "vector"),
     ("executor", "placement", "clock"),
     ("survey", "write", "provenance"),
+    ("displacements",),
+    ("exchange",),
     ("operations",),
     ("cli",),
 )
