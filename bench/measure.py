@@ -5,8 +5,12 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 from time import monotonic
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 @dataclass(frozen=True)
@@ -16,6 +20,19 @@ class Cost:
     cpu: float
     wall: float
     peak: float
+
+
+def orthoweave(*arguments: str) -> list[str]:
+    """Return the command line that runs ours from this work tree."""
+    start = (
+        "import importlib.util, sys;"
+        f"s = importlib.util.spec_from_file_location('orthoweave', {str(ROOT / '__init__.py')!r}, "
+        f"submodule_search_locations=[{str(ROOT)!r}]);"
+        "m = sys.modules['orthoweave'] = importlib.util.module_from_spec(s);"
+        "s.loader.exec_module(m);"
+        "from orthoweave.core.cli import main; sys.exit(main(sys.argv[1:]))"
+    )
+    return [sys.executable, "-c", start, *arguments]
 
 
 def cost_of(command: list[str], repeats: int = 1) -> Cost:

@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
 sys.path.insert(0, str(Path(__file__).parent))
 
-from measure import Cost, cost_of, table  # noqa: E402
+from measure import Cost, cost_of, orthoweave, table  # noqa: E402
 
 GTIFF = ["TILED=YES", "BLOCKXSIZE=512", "BLOCKYSIZE=512", "COMPRESS=DEFLATE", "PREDICTOR=2"]
 CO = [text for option in GTIFF for text in ("-co", option)]
@@ -115,15 +115,7 @@ def runs(folder: Path) -> Iterator[tuple[str, list[str]]]:
 
 def _ours(operation: str, images: list[str], out: Path, threads: str) -> list[str]:
     """Return the command line of one of our operations."""
-    start = (
-        "import importlib.util, sys;"
-        f"s = importlib.util.spec_from_file_location('orthoweave', {str(ROOT / '__init__.py')!r}, "
-        f"submodule_search_locations=[{str(ROOT)!r}]);"
-        "m = sys.modules['orthoweave'] = importlib.util.module_from_spec(s);"
-        "s.loader.exec_module(m);"
-        "from orthoweave.core.cli import main; sys.exit(main(sys.argv[1:]))"
-    )
-    command = [sys.executable, "-c", start, operation, "--images", *images, "--threads", threads]
+    command = orthoweave(operation, "--images", *images, "--threads", threads)
     if operation == "globalregression":
         return [*command, "--output-folder", str(out / "global")]
     return [*command, "--output", str(out / f"{operation}.tif"), "--build-overviews", "no"]
