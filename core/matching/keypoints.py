@@ -68,32 +68,33 @@ class KeyPoints:
     @property
     def used(self) -> NDArray[np.bool_]:
         """True for the points that enter the statistics."""
-        return self.status == USED
+        return np.asarray(self.status == USED)
 
     @property
     def accepted(self) -> NDArray[np.bool_]:
         """True for points that were measured and agree with their neighbors, whatever score."""
-        return (self.status == USED) | (self.status == LOW_SCORE)
+        return np.asarray((self.status == USED) | (self.status == LOW_SCORE))
 
     @property
     def sigma(self) -> Column:
         """Standard deviation of a point, both axes together, px."""
-        return np.hypot(self.sigma_x, self.sigma_y)
+        return np.asarray(np.hypot(self.sigma_x, self.sigma_y))
 
     @property
     def radial_error(self) -> Column:
         """Length of the displacement, px."""
-        return np.hypot(self.dx, self.dy)
+        return np.asarray(np.hypot(self.dx, self.dy))
 
     @property
     def angle(self) -> Column:
         """Direction of (dx, dy) in degrees, clockwise from the right, in (-180, 180]."""
-        return np.degrees(np.arctan2(self.dy, self.dx))
+        # + 0.0: the angle of a negative zero is -180
+        return np.asarray(np.degrees(np.arctan2(self.dy + 0.0, self.dx)))
 
     @property
     def bearing(self) -> Column:
         """Direction of (east, north) in degrees clockwise from map north, 0 to 360."""
-        return np.degrees(np.arctan2(self.east, self.north)) % 360
+        return np.asarray(np.degrees(np.arctan2(self.east, self.north)) % 360)
 
     def chosen(self, which: Any) -> KeyPoints:
         """Return the points of a boolean or index array, in its order."""
@@ -106,4 +107,5 @@ class KeyPoints:
     @classmethod
     def none(cls) -> KeyPoints:
         """Return a table without points."""
-        return cls(*(np.empty(0) for _ in KNOWN), np.empty(0, np.uint8))
+        empty = np.empty(0)
+        return cls(empty, empty, empty, empty, empty, empty, empty, np.empty(0, np.uint8))

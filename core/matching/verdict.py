@@ -1,0 +1,310 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the displacements mean: one class, one sentence, and the doubts."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from .accuracy import Accuracy, Distances, Solved
+from .altitude import Altitude
+from .keypoints import LOW_SCORE, OUT_OF_RANGE, OUTLIER, KeyPoints
+from .zones import Zone
+
+CLASSES = (
+    *("not measured", "agrees", "constant shift", "rotation and scale"),
+    *("linear distortion", "height dependent", "local distortion"),
+)
+"""What a pair can be, in the order in which it is tried."""
+
+FEWEST, FEWEST_ZONES = 20, 4
+"""Points, and zones that hold some, below which nothing is said about accuracy."""
+
+FEW = 100
+"""Points below which the numbers are doubted."""
+
+REMOVED = 0.8
+"""Share of the squared error that the dominant cause explains."""
+
+MANY_REJECTED = 0.25
+"""Share of measured points that disagree with their neighbors, above which it is told."""
+
+NOTICED = 2.0
+"""Standard errors from which a rotation or scale counts as found."""
+
+
+@dataclass(frozen=True)
+class Judging:
+    """What the verdict needs beside the numbers.
+
+    `tolerance` in px; `confidence`: smallest score that was used; `large_shift`: the offset found
+    at the start where it was large; `inverted`: the contrast of the moving image is inverted.
+    """
+
+    tolerance: float = 0.5
+    confidence: float = 0.4
+    large_shift: tuple[float, float] | None = None
+    inverted: bool = False
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Everything that was found about a pair's points."""
+
+    accuracy: Accuracy
+    zones: tuple[Zone, ...]
+    altitude: Altitude | None = None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A class of CLASSES, the sentences that say it, and doubts, each a sentence."""
+
+    kind: str
+    sentence: str
+    doubts: tuple[str, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """True when the moving image agrees with the reference."""
+        return self.kind == "agrees"
+
+    @property
+    def text(self) -> str:
+        """Everything in one paragraph."""
+        return " ".join((self.sentence, *self.doubts))
+
+
+def judge(points: KeyPoints, found: Finding, how: Judging) -> Verdict:
+    """Return the verdict on a pair from all its points, rejected ones included."""
+    kind = kind_of(found, how.tolerance)
+    doubts = tuple(_doubts(points, found, how))
+    if kind == "not measured":
+        return Verdict(kind, _not_measured(points, found, how), doubts)
+    tail = _tail(kind, found)
+    return Verdict(kind, " ".join((_requirement(kind, found.accuracy, how), *tail)), doubts)
+
+
+def kind_of(found: Finding, tolerance: float) -> str:
+    """Return the first of CLASSES that fits."""
+    numbers = found.accuracy
+    spread = sum(zone.n > 0 for zone in found.zones)
+    if numbers.n < FEWEST or spread < FEWEST_ZONES or numbers.uncertainty > tolerance:
+        return "not measured"
+    pixels = numbers.pixels
+    if pixels.ce90 <= tolerance:
+        return "agrees"
+    left = pixels.remaining
+    for kind, rest in (
+        ("constant shift", left.median),
+        ("rotation and scale", left.similarity),
+        ("linear distortion", left.affine),
+    ):
+        if rest <= tolerance or rest**2 <= (1 - REMOVED) * pixels.rmse**2:
+            return kind
+    depends = found.altitude is not None and found.altitude.depends
+    return "height dependent" if depends else "local distortion"
+
+
+def _requirement(kind: str, numbers: Accuracy, how: Judging) -> str:
+    word = "meets" if kind == "agrees" else "does not meet"
+    pixels = numbers.pixels
+    return (
+        f"The moving image {word} {how.tolerance:g} px: 90 % of {grouped(numbers.n)} key points "
+        f"lie within {pixels.ce90:.2f} px{_on_ground(numbers.ground)}."
+    )
+
+
+def _on_ground(ground: Distances | None) -> str:
+    if ground is None or not ground.unit:
+        return ""
+    return f" ({short(ground.ce90)} {ground.unit})"
+
+
+def _tail(kind: str, found: Finding) -> list[str]:
+    """The sentences on cause and cure."""
+    numbers = found.accuracy
+    left = numbers.pixels.remaining
+    shift = _shift(numbers.pixels)
+    if kind in ("agrees", "constant shift"):
+        cure = f"; without that shift {left.median:.2f} px would remain"
+        return [f"{shift}{cure}.", f"Rotation and scale: {_turn_found(numbers.similarity)}."]
+    if kind == "rotation and scale" and numbers.similarity is not None:
+        turn = _turn(numbers.similarity)
+        return [f"It is {turn}; without that {left.similarity:.2f} px would remain.", f"{shift}."]
+    if kind == "linear distortion" and numbers.affine is not None:
+        return [_bent(numbers.affine, left.affine), f"{shift}."]
+    if kind == "height dependent" and found.altitude is not None:
+        return [_climb(found.altitude), f"{shift}."]
+    return [_local(found), f"{shift}."]
+
+
+def _shift(pixels: Distances) -> str:
+    dx, dy = pixels.x.median, pixels.y.median
+    errors = (pixels.x.median_interval.error, pixels.y.median_interval.error)
+    length, error = math.hypot(dx, dy), math.hypot(*errors)
+    sure = f"uncertainty {error:.2f}" if error >= 0.005 else "uncertainty below 0.01"
+    if length < 0.005:
+        return f"No shift was found ({sure} px)"
+    return f"It is shifted by {length:.2f} px, {directions(dx, dy)} ({sure})"
+
+
+def directions(dx: float, dy: float) -> str:
+    """Return a displacement in words: "right 0.37 and up 0.62"."""
+    parts = []
+    for value, words in ((dx, ("right", "left")), (dy, ("down", "up"))):
+        if abs(value) >= 0.005:
+            parts.append(f"{words[value < 0]} {abs(value):.2f}")
+    return " and ".join(parts)
+
+
+def _turn_found(similarity: Solved | None) -> str:
+    if similarity is None:
+        return "not known"
+    errors = similarity.errors
+    turned = abs(similarity.rotation) > max(NOTICED * errors.rotation, 5e-5)
+    scaled = abs(similarity.scale - 1) > max(NOTICED * errors.scale, 1e-6)
+    if not (turned or scaled):
+        return "none found"
+    return " and ".join(
+        text
+        for text, there in ((_rotation(similarity), turned), (_scale(similarity), scaled))
+        if there
+    )
+
+
+def _turn(solved: Solved) -> str:
+    return f"{_rotation(solved)} and {_scale(solved)}"
+
+
+def _rotation(solved: Solved) -> str:
+    side = "counter-clockwise" if solved.rotation < 0 else "clockwise"
+    error = solved.errors.rotation
+    return f"turned by {abs(solved.rotation):.3g}° {side} (uncertainty {error:.1g}°)"
+
+
+def _scale(solved: Solved) -> str:
+    word = "smaller" if solved.scale < 1 else "larger"
+    change, error = 100 * abs(solved.scale - 1), 100 * solved.errors.scale
+    return f"{change:.3g} % {word} (uncertainty {error:.1g} %)"
+
+
+def _bent(solved: Solved, left: float) -> str:
+    wide, high = (100 * (scale - 1) for scale in solved.scales)
+    return (
+        f"It is {_rotation(solved)}, {_longer(wide)} along x, {_longer(high)} along y and sheared "
+        f"by {abs(solved.shear):.3g}° (uncertainty {solved.errors.shear:.1g}°); without that "
+        f"{left:.2f} px would remain."
+    )
+
+
+def _longer(percent: float) -> str:
+    return f"{abs(percent):.3g} % {'shorter' if percent < 0 else 'longer'}"
+
+
+def _climb(found: Altitude) -> str:
+    parts = [
+        f"{axis} by {found.slopes[axis].value:+.2f} px"
+        for axis in ("dx", "dy")
+        if axis in found.slopes and found.slopes[axis].certain
+    ]
+    return (
+        f"The displacement changes with height: {' and '.join(parts)} per 100 height units; "
+        f"without that {found.rmse_after:.2f} px would remain."
+    )
+
+
+def _local(found: Finding) -> str:
+    rest = found.accuracy.pixels.remaining.field
+    cure = "" if math.isnan(rest) else f"; without the local field {rest:.2f} px would remain"
+    base = math.hypot(found.accuracy.pixels.x.median, found.accuracy.pixels.y.median)
+    held = [zone for zone in found.zones if zone.n]
+    far = max(held, key=lambda zone: math.hypot(zone.median_dx, zone.median_dy))
+    length = math.hypot(far.median_dx, far.median_dy)
+    largest = f", most in the zone {far.name} ({length:.2f} px)" if length > base else ""
+    return f"It is distorted locally{largest}{cure}."
+
+
+def _not_measured(points: KeyPoints, found: Finding, how: Judging) -> str:
+    numbers = found.accuracy
+    lead = "The moving image could not be measured against the reference: "
+    if numbers.n == 0:
+        return lead + _no_point(points, how)
+    spread = sum(zone.n > 0 for zone in found.zones)
+    if numbers.n < FEWEST:
+        what = "1 key point" if numbers.n == 1 else f"{numbers.n} key points"
+        reason = f"only {what} could be used, and {FEWEST} are needed"
+    elif spread < FEWEST_ZONES:
+        reason = f"key points lie in {spread} of 9 zones, and {FEWEST_ZONES} are needed"
+    else:
+        reason = (
+            f"a key point is known to {numbers.uncertainty:.2f} px only, which is more than the "
+            f"{how.tolerance:g} px asked for"
+        )
+    pixels = numbers.pixels
+    half = f"{'it lies' if numbers.n == 1 else '90 % of them lie'} within {pixels.ce90:.2f} px"
+    return f"{lead}{reason}. As far as can be told, {half}{_on_ground(numbers.ground)}."
+
+
+def _no_point(points: KeyPoints, how: Judging) -> str:
+    if not len(points):
+        return "no key point was found in both images."
+    best = float(np.max(points.score))
+    if (points.status == LOW_SCORE).any() and best < how.confidence:
+        return f"no key point reaches a score of {how.confidence:g} (the best has {best:.2f})."
+    return f"all {grouped(len(points))} key points were rejected (the best score is {best:.2f})."
+
+
+def _doubts(points: KeyPoints, found: Finding, how: Judging) -> list[str]:
+    numbers, doubts = found.accuracy, []
+    if FEWEST <= numbers.n < FEW:
+        doubts.append(f"Only {numbers.n} key points were used.")
+    empty = [zone.name for zone in found.zones if not zone.n]
+    if numbers.n >= FEWEST and empty:
+        where = ", ".join(empty)
+        doubts.append(f"Key points are spread unevenly: none lies in the zones {where}.")
+    doubts.extend(_rejected(points))
+    if how.inverted:
+        doubts.append("The contrast of the moving image is inverted against the reference.")
+    if how.large_shift is not None:
+        dx, dy = how.large_shift
+        doubts.append(large_shift_sentence(dx, dy))
+    return doubts
+
+
+def large_shift_sentence(dx: float, dy: float) -> str:
+    """Return the sentence that tells a large offset found at the start, in px."""
+    return f"A large shift of ({dx:.0f}, {dy:.0f}) px was found and taken into account."
+
+
+def _rejected(points: KeyPoints) -> list[str]:
+    if not len(points):
+        return []
+    doubts = []
+    wrong = int(np.count_nonzero(points.status == OUTLIER))
+    if wrong > MANY_REJECTED * len(points):
+        share = 100 * wrong / len(points)
+        doubts.append(
+            f"{share:.0f} % of {grouped(len(points))} key points disagree with their neighbors and "
+            "were rejected."
+        )
+    far = int(np.count_nonzero(points.status == OUT_OF_RANGE))
+    if far > 0.1 * len(points):
+        share = 100 * far / len(points)
+        doubts.append(f"{share:.0f} % of the key points lie beyond MAX_DISPLACEMENT.")
+    return doubts
+
+
+def grouped(number: int) -> str:
+    """Return a whole number with its digits in groups of three: 4 812."""
+    return f"{number:,}".replace(",", " ")
+
+
+def short(value: float) -> str:
+    """Return a number with two significant digits, without exponent."""
+    if not math.isfinite(value) or value == 0:
+        return f"{value:g}"
+    digits = max(0, 1 - math.floor(math.log10(abs(value))))
+    return f"{value:.{min(digits, 9)}f}"
