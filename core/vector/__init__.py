@@ -7,6 +7,7 @@ from .burned import Burned
 from .features import Feature, files_of, polygons_for, read_polygons
 from .footprint import Footprint, FootprintTrace, always_valid
 from .layers import Layer, write_layers
+from .points import PointTable, point_features, read_points
 from .tracing import trace
 
 __all__ = [
@@ -15,9 +16,12 @@ __all__ = [
     "Footprint",
     "FootprintTrace",
     "Layer",
+    "PointTable",
     "always_valid",
     "files_of",
+    "point_features",
     "polygons_for",
+    "read_points",
     "read_polygons",
     "trace",
     "write_layers",

@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from osgeo import gdal, ogr
+from osgeo import ogr
 
-from ..errors import ImageIOError, InvalidOption
+from ..errors import InvalidOption
 from ..progress import SILENT, Progress
 from ..raster.crs import CrsMapping, same_crs
 from ..raster.errors import quiet, refusing
 from .rings import densified, mapped, rings_of, wkb_of
+from .sources import open_layer, parted
 
 STEPS = (
     "_Global",
@@ -54,21 +55,13 @@ def read_polygons(source: str, crs: str, progress: Progress = SILENT) -> tuple[F
     is no polygon is left out with a warning. Raises ImageIOError when the file cannot be read,
     InvalidOption when it has no such layer or no polygons.
     """
-    path, options = _parted(source)
-    title = os.path.basename(path) or path
-    with refusing(f"{title} cannot be opened"):
-        dataset = gdal.OpenEx(path, gdal.OF_VECTOR | gdal.OF_VERBOSE_ERROR)
-    if dataset is None:
-        raise ImageIOError(f"{title} cannot be opened: it is no vector file.")
-    layer = _layer(dataset, options, title)
-    if "subset" in options:
-        with refusing(f"{title} cannot be filtered"):
-            layer.SetAttributeFilter(options["subset"])
+    found = open_layer(source, _SURFACES, "polygons")
+    title = found.title
     with refusing(f"{title} cannot be read"):
-        features = tuple(_features(layer, title, progress))
+        features = tuple(_features(found.layer, title, progress))
     if not features:
         raise InvalidOption(f"{title} has no polygons.")
-    return _brought(features, _crs_of(layer), crs, title, progress)
+    return _brought(features, found.crs, crs, title, progress)
 
 
 def polygons_for(
@@ -92,39 +85,7 @@ def polygons_for(
 
 def files_of(*sources: str | None) -> tuple[str, ...]:
     """Return the files of vector sources, without layer names; None is left out."""
-    return tuple(_parted(source)[0] for source in sources if source)
-
-
-def _parted(source: str) -> tuple[str, dict[str, str]]:
-    path, *options = source.split("|")
-    pairs = [option.partition("=") for option in options]
-    return path, {key.strip().lower(): value for key, _, value in pairs}
-
-
-def _layer(dataset: gdal.Dataset, options: dict[str, str], title: str) -> ogr.Layer:
-    layers = [dataset.GetLayer(index) for index in range(dataset.GetLayerCount())]
-    listed = ", ".join(layer.GetName() for layer in layers) or "none"
-    if "layername" in options:
-        wanted = options["layername"]
-        found = next((layer for layer in layers if layer.GetName() == wanted), None)
-        if found is None:
-            raise InvalidOption(f"{title} has no layer {wanted!r}; it has {listed}.")
-        return found
-    if options.get("layerid", "").isdigit() and int(options["layerid"]) < len(layers):
-        return layers[int(options["layerid"])]
-    for layer in layers:
-        if ogr.GT_Flatten(layer.GetGeomType()) in _SURFACES:
-            return layer
-    raise InvalidOption(f"{title} has no layer of polygons; its layers are: {listed}.")
-
-
-def _crs_of(layer: ogr.Layer) -> str:
-    """Return the WKT of a layer's CRS, "" when it has none."""
-    found = layer.GetSpatialRef()
-    # what a GeoPackage says of a layer without CRS
-    if found is None or (found.GetName() or "").startswith("Undefined"):
-        return ""
-    return str(found.ExportToWkt())
+    return tuple(parted(source)[0] for source in sources if source)
 
 
 def _features(layer: ogr.Layer, title: str, progress: Progress) -> Iterator[Feature]:

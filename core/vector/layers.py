@@ -78,10 +78,11 @@ def _add(dataset: ogr.DataSource, layer: Layer) -> None:
     definition = table.GetLayerDefn()
     for feature in layer.features:
         row = ogr.Feature(definition)
-        for name, _ in layer.fields:
+        # by number: OGR looks a name up for every value
+        for index, (name, _) in enumerate(layer.fields):
             value = feature.values.get(name)
             if value is not None:
-                row.SetField(name, value)
+                row.SetField(index, value)
         row.SetGeometryDirectly(_geometry(feature.geometry, kind))
         table.CreateFeature(row)
 

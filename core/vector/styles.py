@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""QGIS styles of footprints, seam cells and seams, as QML."""
+"""QGIS styles of footprints, seam cells, seams and key points, as QML."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
 
 PALETTE = (
@@ -11,11 +12,35 @@ PALETTE = (
     "#7a8b00", "#5b6770",
 )  # fmt: skip
 SEAM, HALO, TEXT = "#e31a1c", "#ffffff", "#1a1a1a"
+LADDER = ("#3f51d9", "#a33ac2", "#e34f74", "#f7953a", "#fbe734")
+"""Colors of small to large values, which differ in lightness too."""
+
+LEFT_OUT = "#b4b4b4"
 
 _HEAD = (
     "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
     '<qgis version="3.22" styleCategories="Symbology|Labeling" labelsEnabled="{labels}">\n'
 )
+
+
+@dataclass(frozen=True)
+class Arrows:
+    """How displacements are drawn: the fields of the arrow's components, and its scale.
+
+    `polar`: they are length and degrees clockwise from north instead of east and north. `color`
+    is the field that colors the arrows by classes between `limits`, in `unit`; arrows whose field
+    `status` is not `shown` become small gray dots.
+    """
+
+    components: tuple[str, str]
+    millimetres: float
+    legend: str
+    color: str
+    limits: tuple[float, ...]
+    unit: str
+    status: str = "status"
+    shown: str = "used"
+    polar: bool = False
 
 
 def footprints_style(names: Sequence[str], field: str) -> str:
@@ -46,6 +71,76 @@ def cuts_style() -> str:
     halo, line = _line(HALO, 1.4, level=0), _line(SEAM, 0.6, level=1)
     symbol = f'<symbol name="0" type="line" alpha="1">\n{halo}{line}</symbol>\n'
     return _document(_single(symbol, levels=1), "")
+
+
+def arrows_style(arrows: Arrows) -> str:
+    """Return a style with arrows of a length in mm for each unit, in classes of one color."""
+    shown = f"\"{arrows.status}\" = '{arrows.shown}'"
+    classes = "".join(
+        f'<rule key="class{number}" symbol="{number}" filter={_quoted(filter_)} '
+        f"label={_quoted(label)}/>\n"
+        for number, (filter_, label) in enumerate(_classes(arrows))
+    )
+    rules = (
+        f'<rules key="all">\n<rule key="shown" filter={_quoted(shown)} '
+        f"label={_quoted(arrows.legend)}>\n{classes}</rule>\n"
+        f'<rule key="rest" symbol="{len(arrows.limits) + 1}" filter="ELSE" label="not used"/>\n'
+        "</rules>\n"
+    )
+    colors = LADDER[: len(arrows.limits) + 1]
+    symbols = "".join(_arrow(number, color, arrows) for number, color in enumerate(colors))
+    dot = _dot(len(arrows.limits) + 1)
+    return _document(
+        '<renderer-v2 type="RuleRenderer" enableorderby="0" symbollevels="0">\n'
+        f"{rules}<symbols>\n{symbols}{dot}</symbols>\n</renderer-v2>\n",
+        "",
+    )
+
+
+def _classes(arrows: Arrows) -> list[tuple[str, str]]:
+    """Return filter and label of each class."""
+    field, limits = f'"{arrows.color}"', [f"{limit:g}" for limit in arrows.limits]
+    low = [""] + [f"{field} >= {limit}" for limit in limits]
+    high = [f"{field} < {limit}" for limit in limits] + [""]
+    filters = [" AND ".join(filter(None, pair)) or "ELSE" for pair in zip(low, high)]
+    labels = [f"{a} to {b} {arrows.unit}" for a, b in zip(["0", *limits], limits)]
+    return list(zip(filters, [*labels, f"from {limits[-1] if limits else 0} {arrows.unit}"]))
+
+
+def _arrow(number: int, color: str, arrows: Arrows) -> str:
+    """An arrow in the color, with a thin dark rim that shows on bright images."""
+    fill = _options(
+        color=_rgb(color), style="solid", outline_color=_rgb(TEXT), outline_style="solid",
+        outline_width="0.1", outline_width_unit="MM", joinstyle="miter",
+    )  # fmt: skip
+    shape = _options(
+        arrow_width="0.6", arrow_width_unit="MM", arrow_start_width="0.6",
+        arrow_start_width_unit="MM", head_length="1.6", head_length_unit="MM",
+        head_thickness="0.95", head_thickness_unit="MM", head_type="0", arrow_type="0",
+        is_curved="0", is_repeated="0",
+    )  # fmt: skip
+    field = _options(
+        x_attribute=arrows.components[0], y_attribute=arrows.components[1],
+        scale=f"{arrows.millimetres:.6g}", distance_unit="MM",
+        vector_field_type=str(int(arrows.polar)), angle_orientation="0", angle_units="0",
+    )  # fmt: skip
+    layer = f'<layer class="SimpleFill" enabled="1" pass="0">\n{fill}</layer>\n'
+    inner = f'<symbol name="@@{number}@0@0" type="fill" alpha="1">\n{layer}</symbol>\n'
+    line = f'<layer class="ArrowLine" enabled="1" pass="0">\n{shape}{inner}</layer>\n'
+    outer = f'<symbol name="@{number}@0" type="line" alpha="1">\n{line}</symbol>\n'
+    return (
+        f'<symbol name="{number}" type="marker" alpha="1" clip_to_extent="0">\n'
+        f'<layer class="VectorField" enabled="1" pass="0">\n{field}{outer}</layer>\n</symbol>\n'
+    )
+
+
+def _dot(number: int) -> str:
+    properties = _options(
+        name="circle", color=_rgb(LEFT_OUT), outline_color=_rgb(TEXT), outline_style="solid",
+        outline_width="0.1", outline_width_unit="MM", size="1.2", size_unit="MM",
+    )  # fmt: skip
+    layer = f'<layer class="SimpleMarker" enabled="1" pass="0">\n{properties}</layer>\n'
+    return f'<symbol name="{number}" type="marker" alpha="1">\n{layer}</symbol>\n'
 
 
 def _document(renderer: str, labels: str) -> str:
