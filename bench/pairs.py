@@ -135,7 +135,8 @@ def create(path: Path, cols: int, rows: int) -> gdal.Dataset:
 def make_large(side: int, shift: tuple[float, float], source: Path, folder: Path) -> None:
     """Write a pair of large images by strips out of a larger raster."""
     folder.mkdir(parents=True, exist_ok=True)
-    band = gdal.Open(str(source)).GetRasterBand(1)
+    opened = gdal.Open(str(source))
+    band = opened.GetRasterBand(1)
     around, step = 40, 500
     paths = (folder / "reference.tif", folder / "moving.tif")
     for path, sign in zip(paths, (0.5, -0.5)):

@@ -82,8 +82,8 @@ def main() -> None:
 
 def real_texture(side: int) -> np.ndarray:
     """Return a crop of a real image as decimal numbers of a 12-bit range."""
-    band = gdal.Open(str(SHARED / "data" / TEXTURE)).GetRasterBand(1)
-    values = band.ReadAsArray(200, 200, side, side).astype(np.float64)
+    opened = gdal.Open(str(SHARED / "data" / TEXTURE))
+    values = opened.GetRasterBand(1).ReadAsArray(200, 200, side, side).astype(np.float64)
     # the optics' blur: a Byte image quantized at full contrast has aliased single pixels
     return ndimage.gaussian_filter(values, 0.6) * 12 + 200
 

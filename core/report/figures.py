@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import base64
 import io
-import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,15 +18,13 @@ import numpy as np
 from ..deps import require
 from ..errors import MissingPackage
 from ..image import Array, Mask
+from .drawing import BEYOND_FONT, inline_svg
 from .html import Figure
 
 BEFORE, AFTER = "#d58a4d", "#1f6f78"
 LINE, GRID, TEXT = "#5d6873", "#dfe4e8", "#34424f"
 BAND_COLORS = {"blue": "#2f6fb5", "green": "#3f8f4f", "red": "#c0392b", "nir": "#8e4585"}
 CYCLE = ("#1f6f78", "#d58a4d", "#6a5aa8", "#3f8f4f", "#c0392b", "#8a6d00", "#2f6fb5", "#8c564b")
-
-BEYOND_FONT = "\u2e80"
-"""From here on Matplotlib's own font has no letters (Chinese, Japanese, Korean, emoji)."""
 
 LABELED = 36
 """Rows with a name of their own; with more, values are drawn sorted and without names."""
@@ -65,7 +63,7 @@ def overlap_chart(
         axes.set_xlim(left=0)
         axes.set_xlabel(f"difference ({unit})")
         _legend(axes)
-        return _svg(figure)
+        return inline_svg(figure)
 
     return _drawn(title, caption, draw) if pairs else Figure(title)
 
@@ -100,7 +98,7 @@ def adjustment_chart(
         columns = min(len(texts), 8)
         figure.legend(handles, texts, loc="upper center", ncol=columns, frameon=False, fontsize=9)
         figure.tight_layout(rect=(0, 0, 1, 1 - 0.3 / figure.get_figheight()))
-        return _svg(figure)
+        return inline_svg(figure)
 
     return _drawn(title, caption, draw)
 
@@ -141,7 +139,58 @@ def ground_map(
         axes.set_ylabel("y (map units)")
         axes.ticklabel_format(useOffset=False, style="plain")
         axes.tick_params(labelsize=8)
-        return _svg(figure)
+        return inline_svg(figure)
+
+    return _drawn(title, caption, draw)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Points of a panel joined by a line, or single ones where `dots`; a color or a number."""
+
+    x: Array
+    y: Array
+    color: str | int
+    label: str = ""
+    dots: bool = False
+    wide: float = 1.1
+
+
+def panels(
+    contents: Mapping[str, Sequence[Drawn]],
+    axes_titles: tuple[str, str],
+    *,
+    title: str,
+    caption: str = "",
+) -> Figure:
+    """Draw panels beside each other, three in a row, one for each band: lines and dots."""
+
+    def draw() -> str:
+        across = min(3, len(contents))
+        down = -(-len(contents) // across)
+        figure = _figure(1.2 + 2.9 * across, 0.6 + 2.6 * down)
+        for index, (name, drawn) in enumerate(contents.items()):
+            axes = figure.add_subplot(down, across, index + 1)
+            for one in drawn:
+                color = CYCLE[one.color % len(CYCLE)] if isinstance(one.color, int) else one.color
+                how: dict[str, Any] = {"color": color, "label": _label(one.label, 24) or None}
+                if one.dots:
+                    axes.scatter(one.x, one.y, s=5, alpha=0.45, linewidths=0, **how)
+                else:
+                    axes.plot(one.x, one.y, linewidth=one.wide, **how)
+            _plain_axes(axes)
+            axes.tick_params(axis="both", labelsize=8)
+            axes.set_title(_label(name, 30), fontsize=9, color=TEXT, loc="left")
+            axes.set_xlabel(axes_titles[0], fontsize=8)
+            axes.set_ylabel(axes_titles[1] if index % across == 0 else "", fontsize=8)
+        handles, texts = figure.axes[0].get_legend_handles_labels()
+        if texts:
+            columns = min(len(texts), 2 * across)
+            how = {"ncol": columns, "frameon": False, "fontsize": 8}
+            figure.legend(handles, texts, loc="upper center", **how)
+        lines = -(-len(texts) // max(1, 2 * across))
+        figure.tight_layout(rect=(0, 0, 1, 1 - 0.24 * lines / figure.get_figheight()))
+        return inline_svg(figure)
 
     return _drawn(title, caption, draw)
 
@@ -269,18 +318,6 @@ def _middle(ring: Array) -> tuple[float, float]:
 def _area(ring: Array) -> float:
     x, y = np.asarray(ring, float).T
     return abs(float(np.sum(x * np.roll(y, 1) - y * np.roll(x, 1)))) / 2
-
-
-def _svg(figure: Any) -> str:
-    """Inline SVG, text as outlines: it looks the same on every machine."""
-    require("matplotlib.backends.backend_svg", "Figures").FigureCanvasSVG(figure)
-    stream = io.StringIO()
-    figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
-    text = stream.getvalue()
-    text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
-    # inside HTML the names need no address; xlink:href is what the browser of QGIS 3 knows
-    text = re.sub(r' xmlns(:xlink)?="[^"]*"', "", text)
-    return re.sub(r"\s*\n\s*", "\n", text).strip()
 
 
 def _jpeg(figure: Any) -> str:

@@ -57,7 +57,7 @@ class Number:
 
 @dataclass(frozen=True)
 class Figure:
-    """A drawing as inline SVG or a data address; without markup it could not be drawn."""
+    """A drawing: inline SVG, a data address or other HTML of ours; empty: it cannot be drawn."""
 
     title: str
     caption: str = ""
