@@ -21,14 +21,20 @@ class Kind(Enum):
     RASTER = "raster"
     RASTERS = "rasters"
     VECTOR = "vector"
+    POINTS = "points"
+    LAYER = "layer"
+    FILE = "file"
+    BAND = "band"
     FIELD = "field"
     CHOICE = "choice"
     CHOICE_OR_NUMBER = "choice or number"
     NUMBER = "number"
     INTEGER = "integer"
+    NUMBERS = "numbers"
     FLAG = "flag"
     TEXT = "text"
     NAMES = "names"
+    PAIRS = "pairs"
     EXTENT = "extent"
     CRS = "crs"
     JSON = "json"
@@ -63,7 +69,12 @@ REQUIRED = _Required()
 
 @dataclass(frozen=True)
 class Option:
-    """The declaration of one option."""
+    """The declaration of one option.
+
+    `parent` names the option whose layer a field or band belongs to. `aliases` are other long
+    names on the command line; "name=value" is a flag that gives the option this value. `columns`
+    are the titles of a table of pairs.
+    """
 
     kind: Kind
     label: str
@@ -76,6 +87,8 @@ class Option:
     advanced: bool = False
     parent: str = ""
     created: bool = False
+    aliases: tuple[str, ...] = ()
+    columns: tuple[str, str] | tuple[()] = ()
 
     @property
     def required(self) -> bool:
@@ -101,7 +114,7 @@ class Option:
             texts.append(f"Limits: {self.limits}")
         if self.choices:
             texts.append(f"Values: {', '.join(self.choices)}")
-        if not self.required and self.default is not None and self.default != "":
+        if not self.required and self.default not in (None, "", ()):
             texts.append(f"Default: {_plain(self.default)}")
         return ". ".join(texts) + "."
 
@@ -281,6 +294,26 @@ def _names(value: Any) -> tuple[str, ...]:
     return tuple(_text(item).strip() for item in listed if _text(item).strip())
 
 
+def _pairs(value: Any) -> tuple[str, ...]:
+    """Rows of two cells as "a;b"; a list of cells, as a table of QGIS gives it, is paired up."""
+    cells = value.split(",") if isinstance(value, str) else [str(item) for item in value]
+    cells = [cell.strip() for cell in cells if cell.strip()]
+    if cells and not any(";" in cell for cell in cells):
+        if len(cells) % 2:
+            raise ValueError
+        cells = [f"{a};{b}" for a, b in zip(cells[::2], cells[1::2])]
+    if any(cell.count(";") != 1 for cell in cells):
+        raise ValueError
+    return tuple(cells)
+
+
+def _numbers(value: Any) -> tuple[float, ...]:
+    """Numbers of a list or a text, with blanks or commas between."""
+    listed = [value] if isinstance(value, (str, int, float)) else value
+    pieces = (str(item).replace(",", " ").split() for item in listed)
+    return tuple(_number(piece) for found in pieces for piece in found)
+
+
 def _extent(value: Any) -> tuple[float, ...]:
     listed: Sequence[Any] = value.split("[")[0].split(",") if isinstance(value, str) else value
     numbers = tuple(_number(item) for item in listed)
@@ -305,8 +338,11 @@ _CONVERT: dict[Kind, Callable[[Any], Any]] = {
     Kind.CHOICE_OR_NUMBER: _choice_or_number,
     Kind.NUMBER: _number,
     Kind.INTEGER: _integer,
+    Kind.BAND: _integer,
+    Kind.NUMBERS: _numbers,
     Kind.FLAG: _flag,
     Kind.NAMES: _names,
+    Kind.PAIRS: _pairs,
     Kind.EXTENT: _extent,
     Kind.JSON: _json_text,
 }
@@ -314,8 +350,11 @@ _NEEDED = {
     Kind.RASTERS: "a list of files, folders or patterns",
     Kind.NUMBER: "a number",
     Kind.INTEGER: "a whole number",
+    Kind.BAND: "the number of a band",
+    Kind.NUMBERS: "a list of numbers",
     Kind.FLAG: "true or false",
     Kind.NAMES: "a list of names",
+    Kind.PAIRS: "a list of pairs (a;b,c;d)",
     Kind.EXTENT: "an extent (xmin, xmax, ymin, ymax)",
     Kind.CHOICE_OR_NUMBER: "one of the words or a number",
     Kind.JSON: "a JSON file or text",

@@ -225,6 +225,65 @@ class StatisticsMask:
 
 
 @dataclass(frozen=True)
+class UsedPixels(StatisticsMask):
+    """All that limits which pixels are looked at."""
+
+    selection_masks: str | None = option(
+        Kind.TEXT,
+        "Masks for statistics",
+        None,
+        advanced=True,
+        help="Rasters whose nonzero pixels are used in statistics, one for each image: a path with "
+        "$ for the image's name, or a folder with files called $_PIF.",
+    )
+    ignore_saturated: bool = option(
+        Kind.FLAG,
+        "Ignore saturated pixels",
+        True,
+        advanced=True,
+        help="Pixels at the top of the range of uint8 (255) and uint16 (from 65280), which are "
+        "saturated or wrapped round below 0, take no part in statistics.",
+    )
+
+
+@dataclass(frozen=True)
+class CorrectedOutputs(ManyOutputs):
+    """One corrected image for each input image, unless only the model is wanted."""
+
+    write_images: bool = option(
+        Kind.FLAG,
+        "Write the images",
+        True,
+        advanced=True,
+        help="No: estimate, and save model and report only.",
+    )
+
+
+@dataclass(frozen=True)
+class PairBands:
+    """Which bands of a moving image and its reference are compared."""
+
+    moving_band: int = option(
+        Kind.BAND,
+        "Band of the moving image",
+        1,
+        minimum=1,
+        parent="moving",
+        advanced=True,
+        help="Number of the band that is compared.",
+    )
+    reference_band: int = option(
+        Kind.BAND,
+        "Band of the reference",
+        1,
+        minimum=1,
+        parent="reference",
+        advanced=True,
+        help="Number of the band that is compared.",
+    )
+
+
+@dataclass(frozen=True)
 class ImageField:
     """The attribute that ties polygons to images."""
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any, Protocol
 
 import numpy as np
 
 from .executor import each
-from .grid import Grid
+from .grid import Grid, hull
 from .image import Image, Pixels, calculation_type
 from .placement import onto
 from .progress import SILENT, Progress
@@ -98,6 +99,30 @@ class _Spot:
     under: tuple[int, ...]
 
 
+@dataclass(frozen=True)
+class Missing:
+    """What is not known yet: images by their own pixels, and pairs of images; and who counts it.
+
+    Pairs are (smaller index, larger index). `joint` may get parts of other pairs too.
+    """
+
+    images: frozenset[int]
+    pairs: frozenset[tuple[int, int]]
+    own: OwnCollector
+    joint: JointCollector
+
+    def boxes(self, boxes: Mapping[int, Window]) -> dict[int, Window]:
+        """Return what is needed of each image's part of a window for the pairs in it."""
+        needed: dict[int, Window] = {}
+        for pair in combinations(sorted(boxes), 2):
+            common = boxes[pair[0]].clipped(boxes[pair[1]])
+            if pair in self.pairs and not common.empty:
+                for index in pair:
+                    known = needed.get(index, common)
+                    needed[index] = boxes[index] if index in self.images else hull(known, common)
+        return needed
+
+
 def resampled(image: Image, canvas: Grid) -> bool:
     """Return True when an image does not lie on the pixels of the canvas."""
     return not canvas.matches(image.grid)
@@ -123,7 +148,29 @@ def survey(
     def look(spot: _Spot) -> list[tuple[Any, list[Any]]]:
         return _look(spot, places, own, joint)
 
-    for found in each(look, spots, threads=threads, progress=progress, total=len(spots)):
+    _merged(each(look, spots, threads=threads, progress=progress, total=len(spots)))
+
+
+def survey_missing(
+    images: Sequence[Image],
+    missing: Missing,
+    *,
+    canvas: Grid,
+    threads: int = 0,
+    progress: Progress = SILENT,
+) -> None:
+    """Read what is missing, and nothing else, and feed its collectors as `survey` does."""
+    places = [_placed(image, canvas) for image in images]
+    spots = list(_spots(places, canvas.window, together=True))
+
+    def look(spot: _Spot) -> list[tuple[Any, list[Any]]]:
+        return _look(spot, places, (missing.own,), (missing.joint,), missing)
+
+    _merged(each(look, spots, threads=threads, progress=progress, total=len(spots)))
+
+
+def _merged(looks: Iterator[list[tuple[Any, list[Any]]]]) -> None:
+    for found in looks:
         for collector, partials in found:
             for partial in partials:
                 collector.merge(partial)
@@ -188,17 +235,18 @@ def _look(
     places: Sequence[_Place],
     own: Sequence[OwnCollector],
     joint: Sequence[JointCollector],
+    missing: Missing | None = None,
 ) -> list[tuple[Any, list[Any]]]:
     """Feed one canvas window."""
     parts: dict[int, Part] = {}
     fed: list[list[Any]] = [[] for _ in own]
     boxes = {index: places[index].window.clipped(spot.window) for index in spot.under}
-    together = joint and sum(not inside.empty for inside in boxes.values()) > 1
-    for index, inside in boxes.items():
+    needed = _together(boxes, missing) if joint else {}
+    for index in spot.under:
         place = places[index]
-        if together and not inside.empty:
-            parts[index] = Part(inside, _on_canvas(place, place.local(inside)))
-        for tile in place.own(spot.window) if own else ():
+        if index in needed:
+            parts[index] = Part(needed[index], _on_canvas(place, place.local(needed[index])))
+        for tile in place.own(spot.window) if own and _wanted(index, missing) else ():
             shared = place.direct and index in parts
             pixels = parts[index].pixels if shared else place.image.read(tile)
             for partials, collector in zip(fed, own):
@@ -207,6 +255,18 @@ def _look(
     if len(parts) > 1:
         found += [(collector, [collector.feed(spot.window, parts)]) for collector in joint]
     return found
+
+
+def _together(boxes: Mapping[int, Window], missing: Missing | None) -> Mapping[int, Window]:
+    """The part of each image that is compared; nothing where only one image lies."""
+    filled = {index: inside for index, inside in boxes.items() if not inside.empty}
+    if missing is not None:
+        return missing.boxes(filled)
+    return filled if len(filled) > 1 else {}
+
+
+def _wanted(index: int, missing: Missing | None) -> bool:
+    return missing is None or index in missing.images
 
 
 def _on_canvas(place: _Place, local: Window) -> Pixels:

@@ -3,135 +3,87 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from ..alike import file_name
 from ..errors import InvalidOption
 from ..grid import Grid
 from ..image import Array, Image
 from ..options import Kind, option, redefault, result
 from ..placement import common_canvas, refuse_other_crs
 from ..progress import SILENT, Progress, Recorder
-from ..provenance import recorded, repetition, write_json
+from ..provenance import recorded
 from ..radiometry import comparable
-from ..radiometry.adjusted import Adjusted
-from ..radiometry.adjusting import adjustments_of
+from ..radiometry.adjusting import adjustments_of, kept_of, with_known, with_known_pairs
 from ..radiometry.adjustments import Adjustments
 from ..radiometry.agreement import Agreement, agreement
 from ..radiometry.moments import overlap_statistics, whole_statistics
-from ..radiometry.regression import Rules, solve_gains
+from ..radiometry.regression import solve_gains
 from ..radiometry.remarks import pixel_remarks, range_remarks, remarks
-from ..radiometry.selection import Selection
 from ..radiometry.statistics import JointSums, OwnSums, fixed_center, summed_exactly
-from ..raster import (
-    open_listed,
-    output_paths,
-    refuse_overwriting,
-)
+from ..raster import open_listed
 from ..report.figures import adjustment_chart, overlap_chart
-from ..report.html import Figure, Report, Table, numbers_of, write_report
+from ..report.html import Figure, Report, Table, numbers_of
 from ..report.overlaps import READING, adjustment_table, overlap_verdict, pair_table
-from ..requests import Images, ManyOutputs, StatisticsMask, Writing
-from ..stage import write_text
-from ..survey import survey
-from ..vector import Burned, files_of, polygons_for, read_polygons
-from ..write import Written, write_all
+from ..survey import survey, survey_missing
+from .correcting import (
+    ModeledResult,
+    Modeling,
+    common_numbers,
+    corrected,
+    destinations,
+    model_numbers,
+    write_reported,
+    written_images,
+)
+from .globaloptions import Estimating as Estimating
+from .globaloptions import models_among, rules_of
+from .knowing import Known, known_of, missing_of
+from .selecting import canvas_selection, mask_files, own_selection, refuse_empty_masks
 
 NEEDS = (("all methods", ()), ("report figures", ("matplotlib",)))
 
 
 @dataclass(frozen=True)
-class Estimating(StatisticsMask):
-    """How gains and offsets are estimated; shared with the pipeline."""
-
-    model_images: tuple[str, ...] = option(
-        Kind.NAMES,
-        "Model images",
-        (),
-        help="Images that set the common level, by name; the extension may be left out. Empty: "
-        "all images together.",
-    )
-    model_mode: str = option(
-        Kind.CHOICE,
-        "Model mode",
-        "include",
-        choices=("include", "exclude"),
-        help="Whether the listed images, or all others, set the common level.",
-    )
-    mean_factor: float = option(
-        Kind.NUMBER,
-        "Weight of means",
-        1.0,
-        minimum=0,
-        maximum=1000,
-        advanced=True,
-        help="How much equal means in overlaps count.",
-    )
-    std_factor: float = option(
-        Kind.NUMBER,
-        "Weight of spreads",
-        1.0,
-        minimum=0,
-        maximum=1000,
-        advanced=True,
-        help="How much equal standard deviations in overlaps count; 0: gains stay 1.",
-    )
-    pair_weight: str = option(
-        Kind.CHOICE,
-        "Weight of a pair",
-        "pixels",
-        choices=("pixels", "equal"),
-        advanced=True,
-        help="Pairs of images count by their common valid pixels, or all the same.",
-    )
-    robust: bool = option(
-        Kind.FLAG,
-        "Ignore what changed",
-        True,
-        advanced=True,
-        help="Down-weight parts of overlaps that disagree, such as clouds and changes.",
-    )
-
-
-@dataclass(frozen=True)
-class Request(Estimating, Writing, ManyOutputs, Images):
+class Request(Estimating, Modeling):
     """Options of the run."""
 
-    name_pattern: str = redefault(ManyOutputs, "name_pattern", "$_Global")
-    build_overviews: bool = False
-    output_model: str | None = option(
-        Kind.JSON_OUT,
-        "Model",
+    name_pattern: str = redefault(Modeling, "name_pattern", "$_Global")
+    load_adjustments: str | None = option(
+        Kind.FILE,
+        "Known adjustments",
         None,
-        help="Gains, offsets and statistics of all images, to read, edit and apply again.",
+        advanced=True,
+        help="A model saved before (JSON): the statistics of images and pairs in it are used "
+        "again, and only the pixels of other ones are read.",
     )
-    report: str | None = option(
-        Kind.HTML_OUT, "Report", None, created=True, help="What was done and how good it is."
+    keep_adjustments: bool = option(
+        Kind.FLAG,
+        "Keep known adjustments",
+        False,
+        advanced=True,
+        help="Images in the known adjustments keep their gains and offsets; only others are "
+        "solved.",
     )
+
+    def __post_init__(self) -> None:
+        """Check the options."""
+        super().__post_init__()
+        if self.keep_adjustments and not self.load_adjustments:
+            raise InvalidOption("KEEP_ADJUSTMENTS needs LOAD_ADJUSTMENTS, which is not given.")
 
 
 @dataclass(frozen=True)
-class Result:
+class Result(ModeledResult):
     """What the run gives."""
 
-    output_layers: tuple[str, ...] = result(Kind.RASTERS, "Corrected images")
-    output_model: str | None = result(Kind.JSON_OUT, "Model")
-    report: str | None = result(Kind.HTML_OUT, "Report")
-    images_used: int | None = result(Kind.INTEGER, "Images used")
-    images_skipped: int | None = result(Kind.INTEGER, "Images skipped")
     pairs: int | None = result(Kind.INTEGER, "Pairs used")
     pairs_skipped: int | None = result(Kind.INTEGER, "Pairs with too few common pixels")
     group_count: int | None = result(Kind.INTEGER, "Groups of connected images")
     mean_difference_before: float | None = result(Kind.NUMBER, "Overlap difference before, %")
     mean_difference_after: float | None = result(Kind.NUMBER, "Overlap difference after, %")
-    gain_min: float | None = result(Kind.NUMBER, "Smallest gain")
-    gain_max: float | None = result(Kind.NUMBER, "Largest gain")
-    clipped_fraction: float | None = result(Kind.NUMBER, "Fraction of values cut to the type")
-    moved_from_nodata: int | None = result(Kind.INTEGER, "Values moved away from nodata")
 
 
 @dataclass(frozen=True)
@@ -158,167 +110,136 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
     """Estimate gains and offsets from the overlaps and write the corrected images."""
     heard = Recorder(progress)
     images, skipped = open_listed(request, heard)
-    check(images, request)
+    known = known_of(request.load_adjustments, images, keep=request.keep_adjustments)
+    check(images, request, known)
     comparable.refuse_type(images, request.output_type)
-    paths = output_paths(images, request.output_folder, request.name_pattern)
-    inputs = [*(image.path for image in images), *files_of(request.vector_mask)]
-    for path in filter(None, (request.output_model, request.report)):
-        refuse_overwriting(path, inputs)
-    canvas = common_canvas(images)
-    progress.phase("Comparing the overlaps")
-    sums = collectors(images, canvas, request, heard)
-    survey(
-        images,
-        own=(sums.own,),
-        joint=(sums.joint,) if len(images) > 1 else (),
-        canvas=canvas,
-        threads=request.threads,
-        progress=progress.part(0.0, 0.4),
+    read = (request.load_adjustments, *mask_files(images, request))
+    paths = destinations(images, request, read)
+    sums = _counted(images, request, known, heard)
+    comparable.refuse_holes(
+        images, known.valid([own.valid for own in sums.own.images], images), request.output_type
     )
-    comparable.refuse_holes(images, [own.valid for own in sums.own.images], request.output_type)
-    found = estimate(images, sums, request, heard)
-    progress.phase("Writing the corrected images")
+    found = estimate(images, sums, request, heard, known)
     views = [apply(image, found.adjustments, request.output_type) for image in images]
-    written = write_all(views, paths, request, progress.part(0.42, 0.98))
-    outcome = _outcome(request, written, found, skipped)
-    if request.output_model:
-        write_text(request.output_model, found.adjustments.text() + "\n")
-    if request.report:
-        _write_report(request, outcome, found, heard.warnings)
-    progress.info(overlap_verdict(found.agreement.before, found.agreement.after).sentence)
+    written = written_images(views, paths, request, progress.part(0.42, 0.98))
+    used = sum(pair.used for pair in found.agreement.pairs)
+    outcome = Result(
+        **common_numbers(request, written, len(images) + skipped, skipped + len(found.empty)),
+        **model_numbers(request, found.adjustments, [image.name for image in images]),
+        pairs=used,
+        pairs_skipped=len(found.agreement.pairs) - used,
+        group_count=found.groups,
+        mean_difference_before=found.agreement.before,
+        mean_difference_after=found.agreement.after,
+    )
+    report = _report(outcome, found, heard.warnings)
+    pairs = [asdict(pair) for pair in found.agreement.pairs]
+    write_reported("globalregression", request, report, outcome, {"overlaps": pairs})
+    progress.info(report.verdict.sentence)
     progress.advance(1.0)
     return outcome
 
 
-def check(images: Sequence[Image], how: Estimating) -> None:
+def check(images: Sequence[Image], how: Estimating, known: Known | None = None) -> None:
     """Raise IncompatibleImages or InvalidOption when the images cannot be compared."""
     refuse_other_crs(images)
     comparable.refuse_different(images)
-    _models(images, how)
+    models_among(images, how, known.others if known else ())
 
 
 def collectors(
-    images: Sequence[Image], canvas: Grid, how: Estimating, progress: Progress = SILENT
+    images: Sequence[Image],
+    canvas: Grid,
+    how: Estimating,
+    progress: Progress = SILENT,
+    blocks: Grid | None = None,
 ) -> Collectors:
-    """Return what the survey must count so that `estimate` can work."""
-    own, joint = _selections(images, canvas, how, progress)
+    """Return what the survey must count so that `estimate` can work.
+
+    Sums over overlaps are kept per cell of the `blocks`, about a hundred for each image by default.
+    """
+    own = own_selection(images, how, progress)
+    joint = canvas_selection(images, canvas, how, progress)
     center = fixed_center(images)
     grids = tuple(image.grid for image in images)
+    exact = summed_exactly(images)
     return Collectors(
-        OwnSums(images, center, own),
-        JointSums(canvas, grids, summed_exactly(images), center, joint),
+        OwnSums(images, center, own), JointSums(canvas, grids, exact, center, joint, blocks)
     )
 
 
+def _counted(
+    images: Sequence[Image], request: Request, known: Known, progress: Progress
+) -> Collectors:
+    """Read the images once, or only what is not known of them."""
+    canvas = common_canvas(images)
+    progress.phase("Comparing the overlaps")
+    sums, part = collectors(images, canvas, request, progress), progress.part(0.0, 0.4)
+    if known.adjustments.images:
+        missing = missing_of(images, canvas, known, (sums.own, sums.joint))
+        survey_missing(images, missing, canvas=canvas, threads=request.threads, progress=part)
+        for pair in set(sums.joint.pairs) - missing.pairs:
+            del sums.joint.pairs[pair]
+        return sums
+    joint = (sums.joint,) if len(images) > 1 else ()
+    survey(
+        images, own=(sums.own,), joint=joint, canvas=canvas, threads=request.threads, progress=part
+    )
+    return sums
+
+
 def estimate(
-    images: Sequence[Image], sums: Collectors, how: Estimating, progress: Progress = SILENT
+    images: Sequence[Image],
+    sums: Collectors,
+    how: Estimating,
+    progress: Progress = SILENT,
+    known: Known | None = None,
 ) -> Estimate:
     """Solve the gains and offsets of all images from the sums of a survey.
 
     Raises InvalidOption when the polygons leave no pixel of an image, NoSolution when the
     equations do not converge.
     """
-    _refuse_empty_masks(images, sums.own, how)
-    for sentence in pixel_remarks(images, sums.own.images):
+    known = known or Known()
+    seen = [(i, own) for i, own in zip(images, sums.own.images) if not known.measured(i.name)]
+    counted, own_sums = [image for image, _ in seen], [own for _, own in seen]
+    refuse_empty_masks(counted, own_sums, how)
+    for sentence in pixel_remarks(counted, own_sums):
         progress.warn(sentence)
     names = [image.name for image in images]
-    whole, order = whole_statistics(names, sums.own.images, sums.joint.center)
-    overlaps = overlap_statistics(sums.joint, order, whole)
-    rules = Rules(how.mean_factor, how.std_factor, how.pair_weight == "equal", how.robust)
-    solution = solve_gains(whole, overlaps, _models(images, how)[order], rules, progress)
+    surveyed, order = whole_statistics(names, sums.own.images, sums.joint.center)
+    whole = with_known(surveyed, known.adjustments.images)
+    overlaps = with_known_pairs(
+        overlap_statistics(sums.joint, order, whole),
+        surveyed.names,
+        whole,
+        known.adjustments,
+        believed=how.robust,
+    )
+    kept = kept_of(whole, known.adjustments) if known.keep else None
+    model = _by_name(whole.names, [*names, *known.others], models_among(images, how, known.others))
+    solution = solve_gains(whole, overlaps, model, rules_of(how), progress, kept)
     found = agreement(whole, overlaps, solution)
     for sentence in (*remarks(whole, solution, found), *range_remarks(images, whole, solution)):
         progress.warn(sentence)
     groups = len(np.unique(solution.groups[whole.size > 0]))
-    empty = tuple(i.name for i, found in zip(images, sums.own.images) if found.valid == 0)
-    model = adjustments_of(whole, overlaps, solution)
-    return Estimate(model, found, groups, empty, images[0].band_names)
+    empty = tuple(image.name for image, own in seen if own.valid == 0)
+    result_model = adjustments_of(whole, overlaps, solution, known.adjustments)
+    return Estimate(result_model, found, groups, empty, images[0].band_names)
 
 
 def apply(image: Image, adjustments: Adjustments, output_type: str = "same") -> Image:
     """Return the image with its gains and offsets as a view: nothing is computed yet."""
-    mine = adjustments.of(image.name)
-    return Adjusted(image, mine.gains, mine.offsets, output_type)
+    return corrected(image, adjustments.of(image.name), output_type)
 
 
-def _models(images: Sequence[Image], how: Estimating) -> Array:
-    """Which images set the common level."""
-    if not how.model_images:
-        return np.ones(len(images), bool)
-    include = how.model_mode == "include"
-    model = np.full(len(images), not include)
-    model[list(comparable.named_images(images, how.model_images, "MODEL_IMAGES"))] = include
-    if not model.any():
-        raise InvalidOption("MODEL_IMAGES excludes every image, so that none sets the level.")
-    return model
+def _by_name(names: Sequence[str], given: Sequence[str], values: Array) -> Array:
+    """Values in the order of names instead of the given one."""
+    return values[[given.index(name) for name in names]]
 
 
-def _selections(
-    images: Sequence[Image], canvas: Grid, how: Estimating, progress: Progress
-) -> tuple[Selection | None, Selection | None]:
-    """The polygons on each image's own grid and on the canvas."""
-    if not how.vector_mask:
-        return None, None
-    include = how.mask_mode == "include"
-    features = read_polygons(how.vector_mask, canvas.crs, progress)
-    names = [image.name for image in images]
-    shared = Burned(canvas, tuple((feature.geometry, 1) for feature in features))
-    own: list[Burned | None] = []
-    joint: list[Burned | None] = []
-    for image in images:
-        mine = features
-        if how.mask_field:
-            mine = polygons_for(image.name, features, how.mask_field, names)
-        if include and not mine:
-            raise InvalidOption(
-                f"{os.path.basename(how.vector_mask.partition('|')[0])} has no polygon for "
-                f"{file_name(image)}. Check MASK_FIELD, or use MASK_MODE=exclude."
-            )
-        shapes = tuple((feature.geometry, 1) for feature in mine)
-        own.append(Burned(image.grid, shapes) if shapes else None)
-        joint.append(shared if not how.mask_field else Burned(canvas, shapes) if shapes else None)
-    return Selection(tuple(own), include), Selection(tuple(joint), include)
-
-
-def _refuse_empty_masks(images: Sequence[Image], own: OwnSums, how: Estimating) -> None:
-    for image, sums in zip(images, own.images):
-        if how.vector_mask and sums.valid and not sums.used:
-            raise InvalidOption(
-                f"The mask leaves no pixel of {file_name(image)} for statistics. Check "
-                "MASK_MODE and MASK_FIELD."
-            )
-
-
-def _outcome(
-    request: Request, written: Sequence[Written], found: Estimate, unreadable: int
-) -> Result:
-    gains = [gain for image in found.adjustments.images for gain in image.gains]
-    used = sum(pair.used for pair in found.agreement.pairs)
-    samples = sum(one.valid_pixels * len(one.sample) for one in written)
-    return Result(
-        output_layers=tuple(one.path for one in written),
-        output_model=request.output_model and os.path.abspath(request.output_model),
-        report=request.report and os.path.abspath(request.report),
-        images_used=len(written) - len(found.empty),
-        images_skipped=unreadable + len(found.empty),
-        pairs=used,
-        pairs_skipped=len(found.agreement.pairs) - used,
-        group_count=found.groups,
-        mean_difference_before=found.agreement.before,
-        mean_difference_after=found.agreement.after,
-        gain_min=min(gains),
-        gain_max=max(gains),
-        clipped_fraction=sum(one.clipped for one in written) / max(1, samples),
-        moved_from_nodata=sum(one.moved_from_nodata for one in written),
-    )
-
-
-def _write_report(
-    request: Request, outcome: Result, found: Estimate, warnings: Sequence[str]
-) -> None:
-    """Write the report, and its numbers as JSON beside it."""
-    pairs = found.agreement.pairs
-    report = Report(
+def _report(outcome: Result, found: Estimate, warnings: Sequence[str]) -> Report:
+    return Report(
         title="Global regression",
         verdict=overlap_verdict(found.agreement.before, found.agreement.after),
         numbers=numbers_of(outcome),
@@ -327,11 +248,7 @@ def _write_report(
         skipped=tuple((name, "no valid pixels, copied unchanged") for name in found.empty),
         reading=READING,
         warnings=tuple(warnings),
-        repeat=repetition("globalregression", request),
     )
-    path = write_report(str(request.report), report)
-    numbers = {**asdict(outcome), "overlaps": [asdict(pair) for pair in pairs]}
-    write_json(path + ".json", numbers)
 
 
 def figures(found: Estimate) -> tuple[Figure, ...]:

@@ -24,7 +24,19 @@ class BandStatistics:
 
     mean: float
     std: float
-    size: int
+    size: float
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """Points (x, y) of a curve from values to corrected ones, x rising."""
+
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+
+
+Overlapping = tuple[tuple[str, tuple[BandStatistics, ...]], ...]
+"""Names of other images, and statistics over the pixels used in both."""
 
 
 @dataclass(frozen=True)
@@ -32,15 +44,24 @@ class ImageAdjustment:
     """Gain and offset of each band of an image, and its statistics.
 
     `overlaps` pairs the name of another image with the statistics of *this* image over the pixels
-    used in both.
+    used in both; `believed` the same with pixels weighted by how far they were believed. With
+    `lookups` (one for each band) values follow these curves; then gains and offsets are their
+    straight form, and the gain continues a curve beyond its ends.
     """
 
     name: str
     gains: tuple[float, ...]
     offsets: tuple[float, ...]
     whole: tuple[BandStatistics, ...] = ()
-    overlaps: tuple[tuple[str, tuple[BandStatistics, ...]], ...] = ()
+    overlaps: Overlapping = ()
     group: int | None = None
+    believed: Overlapping = ()
+    lookups: tuple[Lookup, ...] = ()
+
+    def overlap(self, other: str, *, believed: bool = False) -> tuple[BandStatistics, ...]:
+        """Return the statistics over the pixels shared with another image; empty when none are."""
+        found = dict(self.overlaps)
+        return (dict(self.believed) if believed else {}).get(other) or found.get(other, ())
 
 
 @dataclass(frozen=True)
@@ -55,12 +76,16 @@ class Adjustments:
         """Names of the images."""
         return tuple(image.name for image in self.images)
 
+    def find(self, name: str) -> ImageAdjustment | None:
+        """Return the adjustment of an image, None when there is none."""
+        return next((image for image in self.images if image.name == name), None)
+
     def of(self, name: str) -> ImageAdjustment:
         """Return the adjustment of an image; raises InvalidOption when there is none."""
-        for image in self.images:
-            if image.name == name:
-                return image
-        raise InvalidOption(f"The model has no adjustments for {name}.")
+        found = self.find(name)
+        if found is None:
+            raise InvalidOption(f"The model has no adjustments for {name}.")
+        return found
 
     def text(self) -> str:
         """Return the model as JSON; numbers have all digits they need to come back the same."""
@@ -70,6 +95,11 @@ class Adjustments:
             ensure_ascii=False,
             allow_nan=False,
         )
+
+
+def unchanged(name: str, bands: int) -> ImageAdjustment:
+    """Return the adjustment of an image that stays as it is."""
+    return ImageAdjustment(name, (1.0,) * bands, (0.0,) * bands)
 
 
 def load_adjustments(path: str) -> Adjustments:
@@ -97,6 +127,10 @@ def _entry(image: ImageAdjustment, method: str) -> dict[str, Any]:
     ours: dict[str, Any] = {"version": VERSION, "method": method}
     if image.group is not None:
         ours["group"] = image.group
+    if image.believed:
+        ours["believed_stats"] = {name: _statistics(bands) for name, bands in image.believed}
+    if image.lookups:
+        ours["lookup"] = _bands([{"x": list(one.x), "y": list(one.y)} for one in image.lookups])
     pairs = zip(image.gains, image.offsets)
     return {
         "adjustments": _bands([{"scale": gain, "offset": offset} for gain, offset in pairs]),
@@ -146,24 +180,56 @@ class _Node:
             raise InvalidOption(f'{self.place} has no number for "{name}" but {value!r}.')
         return float(value)
 
+    def numbers(self, name: str) -> tuple[float, ...]:
+        found = self.get(name)
+        if not isinstance(found.value, list):
+            raise InvalidOption(f"{found.place} is not a list of numbers.")
+        wrong = [v for v in found.value if isinstance(v, bool) or not isinstance(v, (int, float))]
+        if wrong:
+            raise InvalidOption(f"{found.place} holds {wrong[0]!r}, which is no number.")
+        return tuple(map(float, found.value))
+
 
 def _image(name: str, entry: _Node) -> ImageAdjustment:
     bands = entry.get("adjustments").bands()
-    whole = _Node(f"{entry.place} / whole_stats", entry.block("whole_stats"))
-    overlaps = _Node(f"{entry.place} / overlap_stats", entry.block("overlap_stats"))
     group = entry.block("orthoweave").get("group")
+    ours = _Node(f"{entry.place} / orthoweave", entry.block("orthoweave"))
+    lookups = _Node(f"{ours.place} / lookup", ours.block("lookup")).bands()
+    if lookups and len(lookups) != len(bands):
+        raise InvalidOption(
+            f"{ours.place} / lookup has {len(lookups)} bands and adjustments {len(bands)}."
+        )
     return ImageAdjustment(
         name=name,
         gains=tuple(band.number("scale") for band in bands),
         offsets=tuple(band.number("offset") for band in bands),
-        whole=_read_statistics(whole),
-        overlaps=tuple((n, _read_statistics(o)) for n, o in overlaps.entries().items()),
+        whole=_read_statistics(_Node(f"{entry.place} / whole_stats", entry.block("whole_stats"))),
+        overlaps=_read_overlaps(entry, "overlap_stats"),
         group=group if isinstance(group, int) else None,
+        believed=_read_overlaps(ours, "believed_stats"),
+        lookups=tuple(map(_read_lookup, lookups)),
     )
+
+
+def _read_overlaps(entry: _Node, name: str) -> Overlapping:
+    node = _Node(f"{entry.place} / {name}", entry.block(name))
+    return tuple((other, _read_statistics(bands)) for other, bands in node.entries().items())
 
 
 def _read_statistics(node: _Node) -> tuple[BandStatistics, ...]:
     return tuple(
-        BandStatistics(b.number("mean"), b.number("std"), int(b.number("size")))
+        BandStatistics(b.number("mean"), b.number("std"), _count(b.number("size")))
         for b in node.bands()
     )
+
+
+def _read_lookup(node: _Node) -> Lookup:
+    x, y = (node.numbers(name) for name in "xy")
+    rising = all(a < b for a, b in zip(x, x[1:]))
+    if not x or len(x) != len(y) or not rising:
+        raise InvalidOption(f"{node.place} needs as many y as x, at least one, and x must rise.")
+    return Lookup(x, y)
+
+
+def _count(value: float) -> float:
+    return int(value) if value.is_integer() else value

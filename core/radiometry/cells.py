@@ -9,8 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..grid import Bounds, Grid
 from ..image import Array
 from ..windows import Window
+from .positions import Positions, block_numbers, runs_of
 
 BLOCKS_PER_IMAGE = 100
 MOST_CELLS_PER_SIDE = 4
@@ -23,10 +25,16 @@ LATTICE = 256
 
 @dataclass(frozen=True)
 class Cells:
-    """Cells of a canvas: pixel edges of their rows and columns, first 0, last the canvas' size."""
+    """Cells of a canvas: pixel edges of their rows and columns, first 0, last the canvas' size.
+
+    `block_rows` and `block_cols` name the block of each row and column of cells; a cell outside
+    the blocks has a number below 0 or beyond the last.
+    """
 
     rows: tuple[int, ...]
     cols: tuple[int, ...]
+    block_rows: tuple[int, ...] = ()
+    block_cols: tuple[int, ...] = ()
 
     def touched(self, window: Window) -> Window:
         """Return the cells that hold pixels of a window, as a window of cells."""
@@ -47,11 +55,34 @@ def block_counts(
     return min(rows, canvas.height), min(cols, canvas.width)
 
 
-def cells_of(canvas: Window, rows: int, cols: int) -> Cells:
-    """Return the cells of rows × cols blocks: each is divided k × k, k up to 4."""
-    side = min(canvas.height / rows, canvas.width / cols)
-    count = min(MOST_CELLS_PER_SIDE, max(1, int(side // SMALLEST_CELL)))
-    return Cells(_edges(canvas.height, rows * count), _edges(canvas.width, cols * count))
+def blocks_of(canvas: Grid, rows: int, cols: int, bounds: Bounds | None = None) -> Grid:
+    """Return rows × columns blocks as a grid with one pixel for each.
+
+    They cover the bounds (map units), else the whole canvas, and run from north to south; on a
+    rotated canvas they follow its pixels.
+    """
+    if canvas.rotated:
+        area = canvas.cropped(canvas.window_of(bounds)) if bounds else canvas
+    else:
+        left, low, right, high = bounds or canvas.bounds
+        area = Grid(1, 1, (left, right - left, 0.0, high, 0.0, low - high), canvas.crs)
+    x, a, b, y, d, e = area.transform
+    across, down = area.width / cols, area.height / rows
+    return Grid(cols, rows, (x, a * across, b * down, y, d * across, e * down), canvas.crs)
+
+
+def cells_of(canvas: Grid, blocks: Grid) -> Cells:
+    """Return the cells of blocks on a canvas: each block is divided k × k, k up to 4.
+
+    The rows of blocks and of the canvas must be parallel; a pixel belongs to the cell that holds
+    its center.
+    """
+    width, height = (abs(a / b) for a, b in zip(blocks.pixel_size, canvas.pixel_size))
+    count = min(MOST_CELLS_PER_SIDE, max(1, int(min(width, height) * (1 + 1e-9) // SMALLEST_CELL)))
+    positions = Positions.of(canvas, blocks)
+    rows, block_rows = _lines(positions.rows(canvas.window), count)
+    cols, block_cols = _lines(positions.cols(canvas.window), count)
+    return Cells(rows, cols, block_rows, block_cols)
 
 
 def runs(edges: Sequence[int], positions: Array) -> tuple[Array, Array]:
@@ -73,9 +104,11 @@ def _covered(canvas: Window, boxes: Sequence[Window]) -> float:
     return float(inside.mean())
 
 
-def _edges(size: int, count: int) -> tuple[int, ...]:
-    # a pixel belongs to the cell that holds its center
-    return tuple(-((count - 2 * index * size) // (2 * count)) for index in range(count + 1))
+def _lines(positions: Array, count: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Edges of the runs of pixels that lie in one cell, and the block of each run."""
+    cells, starts = runs_of(block_numbers(positions * count))
+    edges = (*starts.tolist(), len(positions))
+    return edges, tuple((cells // count).tolist())
 
 
 def _between(edges: tuple[int, ...], first: int, end: int) -> tuple[int, int]:

@@ -15,24 +15,48 @@ from ..image import Image, representable
 
 
 def refuse_different(images: Sequence[Image]) -> None:
-    """Raise when the values of images cannot be compared or corrected.
+    """Raise when images cannot be compared where they overlap, or not be corrected.
 
     IncompatibleImages for bands, units, classes or positions, InvalidOption for equal names.
     """
-    first = images[0]
+    refuse_uncorrectable(images)
+    if len(images) > 1:
+        refuse_unplaced(images)
+
+
+def refuse_unplaced(images: Sequence[Image]) -> None:
+    """Raise IncompatibleImages for an image without a position on the ground."""
+    for image in images:
+        if not image.grid.georeferenced:
+            raise IncompatibleImages(
+                f"{file_name(image)} has no position on the ground, so overlaps are unknown. "
+                "Use LIRRN or histogram matching."
+            )
+
+
+def refuse_uncorrectable(images: Sequence[Image]) -> None:
+    """Raise when the values of images, wherever they lie, cannot be compared or corrected.
+
+    IncompatibleImages for bands, units or classes, InvalidOption for equal names.
+    """
     for image in images:
         if image.details.color_table:
             raise IncompatibleImages(
                 f"{file_name(image)} has a color table; class values cannot be corrected."
             )
-        if len(images) > 1 and not image.grid.georeferenced:
-            raise IncompatibleImages(
-                f"{file_name(image)} has no position on the ground, so overlaps are unknown. "
-                "Georeference it first."
-            )
-        refuse_other_bands(first, image)
-        refuse_other_unit(first, image)
+        refuse_other_bands(images[0], image)
+        refuse_other_unit(images[0], image)
     refuse_equal_names(images)
+
+
+def refuse_other_reference(image: Image, reference: Image) -> None:
+    """Raise IncompatibleImages when an image cannot be brought to the values of another one."""
+    if reference.details.color_table:
+        raise IncompatibleImages(
+            f"{file_name(reference)} has a color table; class values cannot be compared."
+        )
+    refuse_other_bands(image, reference)
+    refuse_other_unit(image, reference)
 
 
 def refuse_type(images: Iterable[Image], output_type: str) -> None:
@@ -64,19 +88,23 @@ def refuse_holes(images: Sequence[Image], valid: Sequence[int], output_type: str
             )
 
 
-def named_images(images: Sequence[Image], names: Sequence[str], option: str) -> tuple[int, ...]:
+def named_images(
+    images: Sequence[Image], names: Sequence[str], option: str, others: Sequence[str] = ()
+) -> tuple[int, ...]:
     """Return the indices of the images that an option names, with or without extension.
 
-    Raises InvalidOption that lists the nearest names.
+    `others` are names that follow the images. Raises InvalidOption that lists the nearest names.
     """
-    return tuple(_index(images, name, option) for name in names)
+    titles = [(image.name, file_name(image)) for image in images]
+    titles += [(name, name) for name in others]
+    return tuple(_index(titles, name, option) for name in names)
 
 
-def _index(images: Sequence[Image], name: str, option: str) -> int:
-    for index, image in enumerate(images):
-        if name in (image.name, file_name(image)):
+def _index(titles: Sequence[tuple[str, str]], name: str, option: str) -> int:
+    for index, known in enumerate(titles):
+        if name in known:
             return index
-    known = sorted(image.name for image in images)
-    near = get_close_matches(os.path.splitext(name)[0], known, 3, 0.4)
-    hint = f" Nearest: {', '.join(near)}." if near else f" Images: {', '.join(known[:5])}."
+    names = sorted(known[0] for known in titles)
+    near = get_close_matches(os.path.splitext(name)[0], names, 3, 0.4)
+    hint = f" Nearest: {', '.join(near)}." if near else f" Images: {', '.join(names[:5])}."
     raise InvalidOption(f'{option} names "{name}", which is not among the images.{hint}')

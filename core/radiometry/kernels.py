@@ -52,7 +52,7 @@ def cell_sums(
     bands, shape = len(center), values[0].shape[1:]
     by_row = np.empty((1 + 4 * bands, shape[0], len(lines.col_starts)))
     product = np.zeros(bands)
-    ones = np.ones(shape, np.uint8) if mask is None else mask.view(np.uint8)
+    ones = _ones(mask, shape)
     by_row[0] = np.add.reduceat(ones, lines.col_starts, axis=1, dtype=np.float64)
     for band, shift in enumerate(center):
         for rows, pair in _chunks(shape, 2):
@@ -68,6 +68,29 @@ def cell_sums(
     places = (slice(None), *lines.places)
     sums[places] = np.add.reduceat(by_row, lines.row_starts, axis=1)
     return sums, product
+
+
+def run_sums(values: Array, mask: Mask | None, starts: tuple[Array, Array], center: Array) -> Array:
+    """Counts and sums[1 + bands, row, col] of used pixels between starts of rows and columns."""
+    rows, cols = starts
+    shape = values.shape[1:]
+    by_row = np.empty((1 + len(center), shape[0], len(cols)))
+    by_row[0] = np.add.reduceat(_ones(mask, shape), cols, axis=1, dtype=np.float64)
+    for band, shift in enumerate(center):
+        for part, (chunk,) in _chunks(shape, 1):
+            _center(values[band, part], None if mask is None else mask[part], shift, chunk)
+            by_row[1 + band, part] = np.add.reduceat(chunk, cols, axis=1)
+    return np.asarray(np.add.reduceat(by_row, rows, axis=1))
+
+
+def labeled_sums(values: Array, mask: Mask | None, labels: Array, center: Array) -> Array:
+    """Counts and sums[1 + bands, label] of used pixels; those with a label below 0 are left out."""
+    used = labels >= 0 if mask is None else mask & (labels >= 0)
+    at, count = labels[used], int(labels.max(initial=-1)) + 1
+    sums = [np.bincount(at, minlength=count)]
+    for band, shift in zip(values, center):
+        sums.append(np.bincount(at, band[used].astype(np.float64) - shift, count))
+    return np.array(sums, float)
 
 
 def coarse_means(
@@ -86,6 +109,10 @@ def coarse_means(
             _center(image[band], mask, shift, inside)
             mean[band] = _block_sums(room) / np.maximum(counts, 1)
     return means, counts >= COARSE * COARSE / 2
+
+
+def _ones(mask: Mask | None, shape: tuple[int, ...]) -> Array:
+    return np.ones(shape, np.uint8) if mask is None else mask.view(np.uint8)
 
 
 def _block_sums(padded: Array) -> Array:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -52,6 +52,7 @@ class Overlaps:
 
     `pairs`[pair] = (image, image); the cells of a pair begin at `starts`[pair] and follow one
     another in `count`[cell], `total`[side, band, cell] (Σx) and `square`[side, band, cell] (Σx²).
+    `places`[(row, col), cell] say where the cells lie in `JointSums.cells`.
     """
 
     pairs: Array
@@ -61,6 +62,7 @@ class Overlaps:
     total: Array
     square: Array
     correlation: Array
+    places: Array = field(default_factory=lambda: np.zeros((2, 0), int))
 
     @property
     def pair_of_cell(self) -> Array:
@@ -78,6 +80,12 @@ class Overlaps:
         if not len(self.starts):
             return np.zeros((*values.shape[:-1], 0))
         return np.asarray(np.add.reduceat(values, self.starts, axis=-1))
+
+    def pair_medians(self, values: Array) -> Array:
+        """Return the median [band, pair] of values[band, cell] over the cells of each pair."""
+        ends = np.append(self.starts[1:], values.shape[1])
+        found = [np.median(values[:, a:b], axis=1) for a, b in zip(self.starts, ends)]
+        return np.array(found).reshape(-1, len(values)).T
 
     def moments(self, weights: Array | None = None) -> Moments:
         """Return count, mean and std of each pair, cells weighted by weights[band, cell]."""
@@ -116,6 +124,7 @@ class Overlaps:
             total=self.total[..., cells],
             square=self.square[..., cells],
             correlation=self.correlation[kept],
+            places=self.places[:, cells] if self.places.shape[1] == len(cells) else self.places,
         )
 
 
@@ -162,6 +171,7 @@ def overlap_statistics(sums: JointSums, order: Array, whole: Whole) -> Overlaps:
     placed.sort(key=lambda item: item[:2])
     shift = center if sums.exact else np.zeros_like(center)
     cells = [_cells(pair, swapped, shift) for *_, swapped, pair in placed]
+    places = [_places(pair) for *_, pair in placed]
     lengths = np.array([cell.shape[1] for cell in cells], int)
     flat = np.concatenate([np.empty((1 + 4 * len(center), 0)), *cells], axis=1)
     sides = flat[1:].reshape(len(center), 2, 2, -1)
@@ -175,6 +185,7 @@ def overlap_statistics(sums: JointSums, order: Array, whole: Whole) -> Overlaps:
         correlation=np.array([_correlation(pair, shift) for *_, pair in placed], float).reshape(
             -1, len(center)
         ),
+        places=np.concatenate([np.empty((2, 0), int), *places], axis=1),
     )
 
 
@@ -196,6 +207,12 @@ def _cells(pair: PairSums, swapped: bool, shift: Array) -> Array:
         sides = sums[1:].reshape(-1, 2, 2, sums.shape[1])
         sums[1:] = sides[:, ::-1].reshape(sums[1:].shape).copy()
     return sums
+
+
+def _places(pair: PairSums) -> Array:
+    """The rows and columns of the cells that hold pixels."""
+    inside = np.array(np.nonzero(pair.fine[0] > 0))
+    return np.asarray(inside + np.array([[pair.cells.row], [pair.cells.col]]))
 
 
 def _moved(sums: Array, shift: Array) -> Array:

@@ -8,6 +8,7 @@ The solver is the method of conjugate gradients, projected on the conditions by 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -16,8 +17,18 @@ from ..image import Array
 from ..progress import SILENT, Progress
 
 TOLERANCE = 1e-12
-STEPS_PER_IMAGE = 20
+STEPS_PER_UNKNOWN = 10
 CHECKED_EVERY = 50
+
+
+class System(Protocol):
+    """Normal equations of unknowns[image, unknown, band]."""
+
+    def normal(self, unknowns: Array) -> Array:
+        """Return their left side."""
+
+    def blocks(self) -> Array:
+        """Return the diagonal blocks [image, unknown, unknown, band]."""
 
 
 @dataclass(frozen=True)
@@ -94,22 +105,35 @@ def solve(
     `conditions`[condition, image, 2, band] · unknowns = 0 holds exactly, as it must for `start`.
     Raises NoSolution when the residual does not fall below 1e-12 of the first one.
     """
-    inverse = _inverse(rows.blocks())
-    project = _Projection(inverse, conditions)
     constant = rows.transposed(rows.weights * targets)
+    return minimize(rows, constant, conditions, start, progress)
+
+
+def minimize(
+    system: System,
+    constant: Array,
+    conditions: Array,
+    start: Array,
+    progress: Progress = SILENT,
+) -> Array:
+    """Return the unknowns[image, unknown, band] that solve normal equations = constant.
+
+    Conditions, start and NoSolution are those of `solve`.
+    """
+    project = _Projection(_inverse(system.blocks()), conditions)
     first = project.norm(project.residual(constant))
     unknowns = start.copy()
-    residual = project.residual(constant - rows.normal(unknowns))
+    residual = project.residual(constant - system.normal(unknowns))
     step = project.preconditioned(residual)
     now = _inner(residual, step)
     limit = np.maximum(TOLERANCE**2 * first, np.finfo(float).tiny)
-    for count in range(STEPS_PER_IMAGE * rows.images + 1):
+    for count in range(STEPS_PER_UNKNOWN * start.shape[0] * start.shape[1] + 1):
         open_bands = now > limit
         if not open_bands.any():
             return unknowns
         if count % CHECKED_EVERY == 0:
             progress.check()
-        image = rows.normal(step)
+        image = system.normal(step)
         curve = _inner(step, image)
         length = np.where(open_bands, now / np.where(curve > 0, curve, 1.0), 0.0)
         unknowns += length * step
@@ -120,7 +144,7 @@ def solve(
         now = after
     worst = float(np.sqrt((now / np.maximum(first, np.finfo(float).tiny)).max()))
     raise NoSolution(
-        f"The equations of {rows.images} images did not converge: a relative residual of "
+        f"The equations of {len(start)} images did not converge: a relative residual of "
         f"{worst:.1e} remains. Remove images that overlap little, or set ROBUST to false."
     )
 
@@ -154,7 +178,4 @@ def _inner(a: Array, b: Array) -> Array:
 
 
 def _inverse(blocks: Array) -> Array:
-    a, b, d = blocks[:, 0, 0], blocks[:, 0, 1], blocks[:, 1, 1]
-    factor = 1.0 / (a * d - b * b)
-    rows = [np.stack([d, -b], 1), np.stack([-b, a], 1)]
-    return np.asarray(np.stack(rows, 1) * factor[:, None, None])
+    return np.moveaxis(np.linalg.inv(np.moveaxis(blocks, -1, 1)), 1, -1)

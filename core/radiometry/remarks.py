@@ -77,12 +77,13 @@ def _groups(whole: Whole, solution: Solution) -> Iterator[str]:
     members = np.bincount(solution.groups[whole.size > 0], minlength=1)
     count = int((members > 1).sum())
     if count > 1:
-        yield f"The images form {count} groups without common ground; each keeps its own level."
+        fate = "all were brought to one level" if solution.aligned else "each keeps its own level"
+        yield f"The images form {count} groups without common ground; {fate}."
     for group in solution.unanchored:
         names = [whole.names[index] for index in np.flatnonzero(solution.groups == group)]
         yield (
             f"No model image shares ground with {listed(names)}; these images keep their own "
-            "common level."
+            f"common {'contrast' if solution.aligned else 'level'}."
         )
 
 

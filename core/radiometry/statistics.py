@@ -13,7 +13,7 @@ import numpy as np
 from ..grid import Grid, hull
 from ..image import Array, Image, Mask, Pixels
 from ..windows import Window
-from .cells import BLOCKS_PER_IMAGE, Cells, block_counts, cells_of, runs
+from .cells import Cells, block_counts, blocks_of, cells_of, runs
 from .kernels import COARSE, Lines, band_sums, cell_sums, coarse_means
 from .selection import Selection, used_pixels
 
@@ -71,8 +71,8 @@ class OwnSums:
 
     def feed(self, index: int, window: Window, pixels: Pixels) -> tuple[int, ImageSums]:
         """Return the sums of a window on the image's own grid."""
-        chosen = self._selection.chosen(index, window) if self._selection else None
-        mask = used_pixels(pixels, chosen)
+        limits = self._selection
+        mask = limits.used(index, window, pixels) if limits else used_pixels(pixels)
         valid = window.pixels if pixels.all_valid else int(np.count_nonzero(pixels.valid))
         used = window.pixels if mask is None else int(np.count_nonzero(mask))
         border = _border(self._images[index], window, pixels)
@@ -107,21 +107,25 @@ PairPart = tuple[tuple[int, int], PairSums]
 
 @dataclass
 class JointSums:
-    """Collects the sums of every pair of images over the pixels that both can use."""
+    """Collects the sums of every pair of images over the pixels that both can use.
+
+    Sums are kept per cell of the `blocks`: about a hundred for each image when none are given.
+    """
 
     canvas: Grid
     grids: tuple[Grid, ...]
     exact: bool
     center: Array
     selection: Selection | None = None
+    blocks: Grid | None = None
     cells: Cells = field(init=False)
     pairs: dict[tuple[int, int], PairSums] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         """Lay out the cells."""
         self._boxes = [canvas_box(self.canvas, grid) for grid in self.grids]
-        blocks = block_counts(self.canvas.window, self._boxes, BLOCKS_PER_IMAGE)
-        self.cells = cells_of(self.canvas.window, *blocks)
+        counts = block_counts(self.canvas.window, self._boxes)
+        self.cells = cells_of(self.canvas, self.blocks or blocks_of(self.canvas, *counts))
         self._direct = [self.canvas.matches(grid) for grid in self.grids]
 
     def feed(self, window: Window, parts: Mapping[int, Part]) -> tuple[PairPart, ...]:
@@ -138,8 +142,9 @@ class JointSums:
             _add(self.pairs[pair], sums)
 
     def _used(self, index: int, part: Part) -> Mask | None:
-        chosen = self.selection.chosen(index, part.window) if self.selection else None
-        return used_pixels(part.pixels, chosen)
+        if self.selection:
+            return self.selection.used(index, part.window, part.pixels)
+        return used_pixels(part.pixels)
 
     def _pairs(self, indices: list[int]) -> Iterator[tuple[int, int]]:
         if len(indices) <= MOST_PARTNERS + 1:
@@ -199,6 +204,11 @@ class JointSums:
         coarse = None if like.coarse is None else np.zeros(shape)
         product = np.zeros(like.product.shape, dtype)
         return PairSums(touched, np.zeros(shape, dtype), product, coarse)
+
+
+def used_in(selection: Selection | None, index: int, window: Window, pixels: Pixels) -> Mask | None:
+    """Return the pixels of image number `index` that statistics use, None for all."""
+    return selection.used(index, window, pixels) if selection else used_pixels(pixels)
 
 
 def canvas_box(canvas: Grid, grid: Grid) -> Window:

@@ -16,8 +16,8 @@ READING = (
     "factor inside each image, such as darker corners; it is used only when it explains cells of "
     "the overlaps that it was not fitted to.",
     "Block maps hold what remains. They make images meet where they overlap and fade out where "
-    "only one image is. They cannot tell real change from haze: keep clouds and change out of the "
-    "statistics with polygons or masks.",
+    "only one image is. Blocks that differ as much as a thick cloud are left alone; smaller real "
+    "changes cannot be told from haze: keep them out of the statistics with polygons or masks.",
 )
 
 NEEDED = {"radial_tilt": 0.65, "radial": 0.4}

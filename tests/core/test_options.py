@@ -11,7 +11,9 @@ import pytest
 from orthoweave.core.errors import InvalidOption
 from orthoweave.core.options import (
     Kind,
+    Option,
     build,
+    converted,
     option,
     options_of,
     redefault,
@@ -213,3 +215,28 @@ def test_fields_of_a_result_are_listed_like_options():
 @pytest.mark.parametrize("kind", Kind)
 def test_what_is_written_is_a_destination(kind):
     assert kind.destination is kind.name.endswith("_OUT")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "1;2, 3 ; 4,",
+        ["1;2", "3 ; 4"],
+        [1, 2, 3, 4],  # the cells of a table of QGIS
+        "1,2,3,4",
+    ],
+)
+def test_pairs_come_as_text_as_a_list_or_as_the_cells_of_a_table(given):
+    declared = Option(Kind.PAIRS, "Pairs", ())
+    assert [pair.replace(" ", "") for pair in converted(declared, given)] == ["1;2", "3;4"]
+    assert converted(declared, "") == converted(declared, []) == ()
+
+
+@pytest.mark.parametrize("given", ["1;2,3", [1, 2, 3], "1;2;3", 5])
+def test_what_is_no_list_of_pairs_is_refused(given):
+    with pytest.raises(InvalidOption, match=r"Pairs: .* is not a list of pairs \(a;b,c;d\)\."):
+        converted(Option(Kind.PAIRS, "Pairs", ()), given)
+
+
+def test_a_default_of_nothing_is_not_told():
+    assert Option(Kind.NAMES, "Names", ()).summary == "Names."

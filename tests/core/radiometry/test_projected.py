@@ -74,7 +74,7 @@ def test_equations_that_hold_already_change_nothing():
 
 def test_too_few_steps_are_an_error_that_tells_the_residual(monkeypatch):
     rows, targets, conditions = system()
-    monkeypatch.setattr(projected, "STEPS_PER_IMAGE", 0)
+    monkeypatch.setattr(projected, "STEPS_PER_UNKNOWN", 0)
     with pytest.raises(NoSolution, match=r"4 images did not converge: a relative residual of"):
         solve(rows, targets, conditions, np.zeros((4, 2, 2)))
 

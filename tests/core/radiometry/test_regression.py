@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from orthoweave.core.radiometry.regression import Rules, connected, solve_gains
+from orthoweave.core.radiometry.regression import Kept, Rules, connected, solve_gains
 
 BOXES = {"a": (0, 0, 240, 200), "b": (160, 20, 240, 220), "c": (60, 150, 260, 150)}
 GAINS = {"a": 1.0, "b": 0.82, "c": 1.23}
@@ -100,8 +100,8 @@ def test_pairs_may_weigh_the_same_whatever_their_size(cut, scene, surveyed):
     images[1].values[...] += np.linspace(0, 200, 240)  # so that no solution fits all pairs
     whole, overlaps = surveyed(images)
     solved = [
-        solve_gains(whole, overlaps, everyone(whole), Rules(equal_pairs=equal, robust=False))
-        for equal in (False, True)
+        solve_gains(whole, overlaps, everyone(whole), Rules(pair_power=power, robust=False))
+        for power in (0.5, 0.0)
     ]
     assert np.abs(solved[0].offsets - solved[1].offsets).max() > 1
 
@@ -241,3 +241,86 @@ def test_model_images_without_used_pixels_do_not_anchor(cut, scene, surveyed):
 )
 def test_groups_are_connected_images_numbered_by_their_first(pairs, groups):
     assert connected(5, np.array(pairs, int).reshape(-1, 2)).tolist() == groups
+
+
+def seed_equations(whole, overlaps, band):
+    """The seed system's rows, solved by plain least squares: rows weighted by N, soft anchors."""
+    moments, sizes = overlaps.moments(), overlaps.size
+    count = len(whole.names)
+    rows, targets = [], []
+    for pair, (i, j) in enumerate(overlaps.pairs):
+        mean, std = moments.mean[:, band, pair] + overlaps.center[band], moments.std[:, band, pair]
+        for entries in (
+            {2 * i: mean[0], 2 * i + 1: 1, 2 * j: -mean[1], 2 * j + 1: -1},
+            {2 * i: std[0], 2 * j: -std[1]},
+        ):
+            row = np.zeros(2 * count)
+            row[list(entries)] = list(entries.values())
+            rows.append(row * sizes[pair])
+            targets.append(0.0)
+    pull = sizes.sum() / (2 * count)
+    for i in range(count):
+        for entries, target in (
+            ({2 * i: whole.mean[i, band], 2 * i + 1: 1}, whole.mean[i, band]),
+            ({2 * i: whole.std[i, band]}, whole.std[i, band]),
+        ):
+            row = np.zeros(2 * count)
+            row[list(entries)] = list(entries.values())
+            rows.append(row * pull)
+            targets.append(target * pull)
+    return np.linalg.lstsq(np.array(rows), np.array(targets), rcond=None)[0].reshape(-1, 2)
+
+
+def test_soft_anchors_are_the_equations_of_the_seed_system(cut, scene, surveyed):
+    whole, overlaps = surveyed(tiles(cut, scene(2, 320, 420)))
+    rules = Rules(pair_power=1.0, soft_datum=True, robust=False)
+    solution = solve_gains(whole, overlaps, everyone(whole), rules)
+    for band in range(2):
+        expected = seed_equations(whole, overlaps, band)
+        np.testing.assert_allclose(solution.gains[:, band], expected[:, 0], rtol=1e-6)
+        # the ridge of 1e-9, far from 0
+        np.testing.assert_allclose(solution.offsets[:, band], expected[:, 1], atol=1e-3)
+
+
+def test_kept_images_set_the_level_and_stay_to_the_last_bit(cut, scene, surveyed):
+    whole, overlaps = surveyed(tiles(cut, scene(2, 320, 420)))
+    free = solve_gains(whole, overlaps, everyone(whole), Rules())
+    images = np.array([True, False, True])
+    kept = Kept(images, 1.1 * free.gains, 1.1 * free.offsets + 7)
+    for soft in (False, True):
+        rules = Rules(soft_datum=soft)
+        found = solve_gains(whole, overlaps, np.zeros(3, bool), rules, kept=kept)
+        assert (found.gains[images] == kept.gains[images]).all()
+        assert (found.offsets[images] == kept.offsets[images]).all()
+        np.testing.assert_allclose(found.gains[1], 1.1 * free.gains[1], rtol=1e-4)
+        np.testing.assert_allclose(found.offsets[1], 1.1 * free.offsets[1] + 7, atol=1)
+        assert found.unanchored == ()
+
+
+def test_a_group_without_kept_images_keeps_its_own_level(cut, scene, surveyed):
+    ground = scene(1, 100, 900)
+    boxes = {"a": (0, 0, 120, 100), "b": (60, 0, 120, 100), "c": (300, 0, 120, 100),
+             "d": (360, 0, 120, 100)}  # fmt: skip
+    gains = {"a": 1, "b": 0.8, "c": 1.3, "d": 0.9}
+    whole, overlaps = surveyed([cut(ground, n, box, gains[n]) for n, box in boxes.items()])
+    plain = solve_gains(whole, overlaps, everyone(whole), Rules())
+    kept = Kept(np.arange(4) == 0, np.array([[3.0], [1], [1], [1]]), np.zeros((4, 1)))
+    found = solve_gains(whole, overlaps, everyone(whole), Rules(align=True), kept=kept)
+    assert found.gains[0, 0] == 3 and found.gains[1, 0] == pytest.approx(3.75, rel=1e-3)
+    # align brings the second group to the model images, of which the first is kept threefold
+    share = whole.size / whole.size.sum()
+    aim = (share * np.array([3, 1, 1, 1]) * whole.mean[:, 0]).sum()
+    level = (found.gains[2:] * whole.mean[2:] + found.offsets[2:])[:, 0]
+    assert np.average(level, weights=whole.size[2:]) == pytest.approx(aim, rel=1e-9)
+    assert found.gains[2, 0] / found.gains[3, 0] == pytest.approx(
+        plain.gains[2, 0] / plain.gains[3, 0], rel=1e-9
+    )
+
+
+def test_one_group_is_aligned_already(cut, scene, surveyed):
+    whole, overlaps = surveyed(tiles(cut, scene(1, 320, 420)))
+    for model in (np.ones(3, bool), np.arange(3) == 1):
+        plain = solve_gains(whole, overlaps, model, Rules())
+        found = solve_gains(whole, overlaps, model, Rules(align=True))
+        assert found.aligned
+        assert (found.gains == plain.gains).all() and (found.offsets == plain.offsets).all()

@@ -64,3 +64,36 @@ def test_chosen_pixels_must_be_valid_too():
     chosen = Selection((LeftHalf(),)).chosen(0, WINDOW)
     mask = used_pixels(Pixels(np.ones((1, 3, 4), np.uint8), valid), chosen)
     assert mask.sum() == 2
+
+
+@dataclass(frozen=True)
+class TopRow:
+    """A raster that marks the first row."""
+
+    def marked(self, window):
+        rows = np.arange(window.row, window.bottom)[:, None]
+        return np.broadcast_to(rows == 0, window.shape)
+
+
+def test_masks_and_polygons_must_both_agree():
+    both = Selection((LeftHalf(),), masks=(TopRow(),)).chosen(0, WINDOW)
+    assert both.sum() == 2 and both[0, :2].all()
+    assert Selection(masks=(TopRow(),)).chosen(0, WINDOW).sum() == 4
+    assert Selection(masks=(None,)).chosen(0, WINDOW) is None
+    outside = Selection((LeftHalf(),), masks=(TopRow(),)).chosen(0, Window(2, 0, 2, 3))
+    assert not outside.any()
+
+
+def test_saturated_pixels_are_used_when_asked_for():
+    values = np.full((1, 3, 4), 255, "uint8")
+    pixels = Pixels(values, constant(True, (3, 4)))
+    assert not Selection().used(0, WINDOW, pixels).any()
+    assert Selection(saturated=True).used(0, WINDOW, pixels) is None
+    assert used_pixels(pixels, saturated=True) is None
+
+
+@pytest.mark.parametrize(("dtype", "first"), [("uint8", 255), ("uint16", 65280)])
+def test_saturated_and_wrapped_values_are_at_the_top_of_the_range(dtype, first):
+    values = np.array([[[0, first - 1, first, np.iinfo(dtype).max]]], dtype)
+    found = used_pixels(Pixels(values, constant(True, (1, 4))))
+    assert found.tolist() == [[True, True, False, False]]

@@ -1,0 +1,329 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Apply saved gains, offsets, curves and block maps, also to images they were not made from."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+
+from ..alike import file_name
+from ..errors import InvalidOption
+from ..image import Image
+from ..options import Kind, option, redefault
+from ..progress import SILENT, Progress, Recorder
+from ..provenance import recorded
+from ..radiometry import comparable
+from ..radiometry.adjustments import Adjustments, ImageAdjustment, load_adjustments, unchanged
+from ..radiometry.blockmaps import METHODS
+from ..radiometry.remarks import listed
+from ..raster import RasterImage, open_listed
+from ..report.html import Report, Table, Verdict, numbers_of
+from ..report.levels import joined
+from ..write import write_all
+from . import localblockadjustment
+from .correcting import (
+    CorrectedResult,
+    Reporting,
+    common_numbers,
+    corrected,
+    destinations,
+    write_reported,
+)
+from .knownmaps import Mapping, loaded_maps, mapped, maps_for
+
+NEEDS = (("all methods", ()),)
+
+
+@dataclass(frozen=True)
+class Request(Reporting):
+    """Options of the run."""
+
+    name_pattern: str = redefault(Reporting, "name_pattern", "$_Adjusted")
+    model: str | None = option(
+        Kind.FILE,
+        "Model",
+        None,
+        help="Gains, offsets or curves (JSON) saved by a tool of this group or by the seed system.",
+    )
+    reference_map: str | None = option(
+        Kind.RASTER,
+        "Reference map",
+        None,
+        help="A block map that images are brought to, saved by local block adjustment or by the "
+        "seed system. It follows the model when both are given.",
+    )
+    local_maps: tuple[str, ...] = option(
+        Kind.RASTERS,
+        "Local maps",
+        (),
+        help="Block maps of the images: a path with $ for the image's name, a folder or files.",
+    )
+    correction_method: str = option(
+        Kind.CHOICE,
+        "Correction by block maps",
+        "automatic",
+        choices=("automatic", *METHODS),
+        help="How block maps correct; automatic: as they say, else linear.",
+    )
+    image_names: tuple[str, ...] = option(
+        Kind.PAIRS,
+        "Entries by image",
+        (),
+        columns=("Image", "Name in the model"),
+        advanced=True,
+        help="Which entry of the model (and which local map) serves an image that has another "
+        "name; pairs image;name, separated by commas.",
+    )
+    unknown_images: str = option(
+        Kind.CHOICE,
+        "Images without entry",
+        "refuse",
+        choices=("refuse", "single", "reference", "copy"),
+        advanced=True,
+        help="refuse: stop and name the image; single: use the only entry or local map; reference: "
+        "look at the image and bring it to the reference map; copy: write it unchanged",
+    )
+    band_entries: tuple[str, ...] = option(
+        Kind.PAIRS,
+        "Entries by band",
+        (),
+        columns=("Band", "Number in the model"),
+        advanced=True,
+        help="Which band_0, band_1 … of the model serves which band of the images; pairs "
+        "band;number, bands from 1, numbers of the model from 0. Bands not listed keep their own.",
+    )
+
+    alpha: float = redefault(
+        localblockadjustment.Request,
+        "alpha",
+        1.0,
+        label="Strength of the block maps",
+        help="0 leaves what the model gives as it is, 1 applies the block maps completely.",
+    )
+    max_change: float = redefault(localblockadjustment.Request, "max_change", 4.0)
+
+    def __post_init__(self) -> None:
+        """Check the options."""
+        super().__post_init__()
+        if self.local_maps and not self.reference_map:
+            raise InvalidOption("LOCAL_MAPS need the map they are brought to in REFERENCE_MAP.")
+        if self.unknown_images == "reference" and not self.reference_map:
+            raise InvalidOption("UNKNOWN_IMAGES=reference needs a block map in REFERENCE_MAP.")
+
+
+@dataclass(frozen=True)
+class Result(CorrectedResult):
+    """What the run gives."""
+
+
+@dataclass(frozen=True)
+class Applied:
+    """An image with what is applied to it; without entry and map it is copied."""
+
+    image: RasterImage
+    view: Image
+    entry: ImageAdjustment | None
+    mapped: bool
+
+    @property
+    def copied(self) -> bool:
+        """True when nothing is applied."""
+        return self.entry is None and not self.mapped
+
+
+@recorded
+def run(request: Request, progress: Progress = SILENT) -> Result:
+    """Read the models, correct the images and write them."""
+    if not request.model and not request.reference_map:
+        raise InvalidOption("Give a model in MODEL, a block map in REFERENCE_MAP, or both.")
+    heard = Recorder(progress)
+    images, skipped = open_listed(request, heard)
+    comparable.refuse_uncorrectable(images)
+    comparable.refuse_type(images, request.output_type)
+    # what is not read cannot be counted: holes are expected
+    comparable.refuse_holes(images, [0] * len(images), request.output_type)
+    files = (request.model, request.reference_map, *request.local_maps)
+    paths = destinations(images, request, [path for path in files if path and "$" not in path])
+    found = applied(images, request, heard)
+    progress.phase("Writing the corrected images")
+    views = [one.view for one in found]
+    written = write_all(views, paths, request, progress.part(0.3, 0.98))
+    idle = sum(one.copied for one in found)
+    outcome = Result(**common_numbers(request, written, len(images) + skipped, skipped + idle))
+    report = _report(outcome, found, heard.warnings)
+    write_reported("applyadjustments", request, report, outcome, {})
+    progress.info(report.verdict.sentence)
+    progress.advance(1.0)
+    return outcome
+
+
+def applied(
+    images: Sequence[RasterImage], request: Request, progress: Progress = SILENT
+) -> list[Applied]:
+    """Return all images with model and maps as stacked views, rounded once.
+
+    Raises InvalidOption for images without entry or map that may not be copied, and for bands the
+    model does not have.
+    """
+    called = _called(images, request)
+    entries: list[ImageAdjustment | None] = [None] * len(images)
+    if request.model:
+        entries = entries_of(called, request)
+    last = "same" if request.reference_map else request.output_type
+    views = [
+        corrected(image, mine or unchanged(image.name, image.bands), last)
+        for image, mine in zip(called, entries)
+    ]
+    if request.reference_map:
+        mapping = _mapping(images, request)
+        loaded = loaded_maps(called, mapping, progress)
+        maps = maps_for(views, loaded, mapping, progress.part(0.0, 0.3))
+        mapped_views = [mapped(view, maps, mapping, request.output_type) for view in views]
+    else:
+        mapped_views = [None] * len(views)
+    found = [
+        Applied(image, _typed(view, block, request), mine, block is not None)
+        for image, view, block, mine in zip(images, views, mapped_views, entries)
+    ]
+    copied = [file_name(one.image) for one in found if one.copied]
+    if copied:
+        progress.warn(f"There is no entry or map for {listed(copied)}; copied unchanged.")
+    return found
+
+
+def _typed(view: Image, block: Image | None, request: Request) -> Image:
+    """The image with its map; without one the model's correction in the type asked for."""
+    if block is not None:
+        return block
+    return replace(view, output_type=request.output_type)  # type: ignore[type-var]
+
+
+def _called(images: Sequence[RasterImage], request: Request) -> list[RasterImage]:
+    """The images under the names they have in model and maps."""
+    pairs = [pair.split(";") for pair in request.image_names]
+    wanted = comparable.named_images(images, [image for image, _ in pairs], "IMAGE_NAMES")
+    names = {at: name.strip() for at, (_, name) in zip(wanted, pairs)}
+    return [replace(image, name=names.get(at, image.name)) for at, image in enumerate(images)]
+
+
+def _mapping(images: Sequence[RasterImage], request: Request) -> Mapping:
+    method = request.correction_method
+    how = localblockadjustment.Request(
+        images=request.images,
+        output_folder=request.output_folder,
+        correction_method="linear" if method == "automatic" else method,
+        alpha=request.alpha,
+        max_change=request.max_change,
+        threads=request.threads,
+    )
+    return Mapping(
+        str(request.reference_map),
+        request.local_maps,
+        how,
+        method == "automatic",
+        request.unknown_images,
+        tuple(_order(images[0], request)),
+    )
+
+
+def entries_of(images: Sequence[RasterImage], request: Request) -> list[ImageAdjustment | None]:
+    """Return the model's entry for each image, bands in the image's order; None without one."""
+    model = load_adjustments(str(request.model))
+    found: list[ImageAdjustment | None] = []
+    for image in images:
+        mine = _entry(image, model, request)
+        found.append(mine and _with_bands(mine, image, request))
+    return found
+
+
+def _entry(image: Image, model: Adjustments, request: Request) -> ImageAdjustment | None:
+    mine, name = model.find(image.name), image.name
+    if mine is not None or request.unknown_images in ("copy", "reference"):
+        return mine
+    title = os.path.basename(str(request.model))
+    if request.unknown_images == "single":
+        if len(model.images) == 1:
+            return model.images[0]
+        raise InvalidOption(
+            f"{title} has {len(model.images)} entries, so that none is the only one. Say in "
+            f"IMAGE_NAMES which serves {file_name(image)}."
+        )
+    near = get_close_matches(name, model.names, 3, 0.4)
+    hint = f" Nearest: {', '.join(near)}." if near else ""
+    wanted = f' called "{name}"' if name != os.path.splitext(file_name(image))[0] else ""
+    raise InvalidOption(
+        f"{title} has no entry{wanted} for {file_name(image)}.{hint} Use IMAGE_NAMES or "
+        "UNKNOWN_IMAGES."
+    )
+
+
+def _order(image: Image, request: Request) -> list[int]:
+    """The number in the model of each band of the images."""
+    order = list(range(image.bands))
+    for band, number in band_numbers(request):
+        if not 1 <= band <= image.bands:
+            raise InvalidOption(
+                f"Entries by band: {file_name(image)} has no band {band}; its bands are 1 to "
+                f"{image.bands}."
+            )
+        order[band - 1] = number
+    return order
+
+
+def _with_bands(mine: ImageAdjustment, image: Image, request: Request) -> ImageAdjustment:
+    """The entry with its bands in the order of the image's."""
+    order = _order(image, request)
+    missing = [number for number in order if not 0 <= number < len(mine.gains)]
+    if missing:
+        raise InvalidOption(
+            f"{os.path.basename(str(request.model))}: {mine.name} has no band_{missing[0]}, which "
+            f"{file_name(image)} with {image.bands} bands needs. Use BAND_ENTRIES."
+        )
+    lookups = tuple(mine.lookups[at] for at in order) if mine.lookups else ()
+    gains, offsets = (tuple(v[at] for at in order) for v in (mine.gains, mine.offsets))
+    return replace(mine, gains=gains, offsets=offsets, lookups=lookups)
+
+
+def band_numbers(request: Request) -> list[tuple[int, int]]:
+    """Return (band, number in the model) of the bands that are served by another number.
+
+    Raises InvalidOption for what is no whole number.
+    """
+    found = []
+    for pair in request.band_entries:
+        band, number = pair.split(";")
+        if not (band.strip().isdecimal() and number.strip().isdecimal()):
+            raise InvalidOption(f"Entries by band: {pair!r} are not two whole numbers.")
+        found.append((int(band), int(number)))
+    return found
+
+
+def _report(outcome: Result, found: Sequence[Applied], warnings: Sequence[str]) -> Report:
+    used = int(outcome.images_used or 0)
+    rows = tuple(
+        (
+            one.image.name,
+            one.entry.name if one.entry else None,
+            joined(one.entry.gains if one.entry else ()),
+            joined(one.entry.offsets if one.entry else ()),
+            bool(one.entry and one.entry.lookups),
+            one.mapped,
+        )
+        for one in found
+        if not one.copied
+    )
+    titles = ("Image", "Entry", "Gains", "Offsets", "Curve", "Block map")
+    return Report(
+        title="Applied adjustments",
+        verdict=Verdict(
+            "good" if used else "failed", f"{used} of {len(found)} images were corrected."
+        ),
+        numbers=numbers_of(outcome),
+        tables=(Table("Corrections", titles, rows),),
+        skipped=tuple(
+            (one.image.name, "no entry or map, copied unchanged") for one in found if one.copied
+        ),
+        warnings=tuple(warnings),
+    )

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What all runs that correct images end with: views, files, counts, report."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from ..image import Image
+from ..options import Kind, option, result
+from ..progress import Progress
+from ..provenance import repetition, write_json
+from ..radiometry.adjusted import Adjusted
+from ..radiometry.adjustments import Adjustments, ImageAdjustment
+from ..radiometry.lookup import Curve, LookedUp
+from ..raster import RasterImage, output_paths, refuse_overwriting
+from ..report.html import Report, write_report
+from ..requests import CorrectedOutputs, Images, ManyOutputs, Writing
+from ..stage import write_text
+from ..vector import files_of
+from ..write import Written, write_all
+
+
+@dataclass(frozen=True)
+class Reporting(Writing, ManyOutputs, Images):
+    """Options of runs that write an image for each one, and a report."""
+
+    build_overviews: bool = False
+    report: str | None = option(
+        Kind.HTML_OUT, "Report", None, created=True, help="What was done and how good it is."
+    )
+
+
+@dataclass(frozen=True)
+class Correcting(CorrectedOutputs, Reporting):
+    """Options of runs that write a corrected image for each one, or only what they estimated."""
+
+
+@dataclass(frozen=True)
+class Modeling(Correcting):
+    """Options of runs that also save gains and offsets."""
+
+    output_model: str | None = option(
+        Kind.JSON_OUT,
+        "Model",
+        None,
+        help="Gains, offsets and statistics of all images, to read, edit and apply again.",
+    )
+
+
+@dataclass(frozen=True)
+class CorrectedResult:
+    """What every such run gives."""
+
+    output_layers: tuple[str, ...] = result(Kind.RASTERS, "Corrected images")
+    report: str | None = result(Kind.HTML_OUT, "Report")
+    images_used: int | None = result(Kind.INTEGER, "Images used")
+    images_skipped: int | None = result(Kind.INTEGER, "Images skipped")
+    clipped_fraction: float | None = result(Kind.NUMBER, "Fraction of values cut to the type")
+    moved_from_nodata: int | None = result(Kind.INTEGER, "Values moved away from nodata")
+
+
+@dataclass(frozen=True)
+class ModeledResult(CorrectedResult):
+    """What runs that estimate gains and offsets give."""
+
+    output_model: str | None = result(Kind.JSON_OUT, "Model")
+    gain_min: float | None = result(Kind.NUMBER, "Smallest gain")
+    gain_max: float | None = result(Kind.NUMBER, "Largest gain")
+
+
+def destinations(
+    images: Sequence[RasterImage], request: Reporting, inputs: Iterable[str | None] = ()
+) -> tuple[str, ...]:
+    """Return the path of each corrected image; every output is checked against all inputs.
+
+    `inputs` are files read besides the images.
+    """
+    paths = output_paths(images, request.output_folder, request.name_pattern)
+    mask = getattr(request, "vector_mask", None)
+    read = [*(image.path for image in images), *files_of(mask), *filter(None, inputs)]
+    for path in filter(None, (getattr(request, "output_model", None), request.report)):
+        refuse_overwriting(path, read)
+    return paths
+
+
+def corrected(image: Image, mine: ImageAdjustment, output_type: str = "same") -> Image:
+    """Return the image with its gains and offsets, or its curves, as a view."""
+    if not mine.lookups:
+        return Adjusted(image, mine.gains, mine.offsets, output_type)
+    curves = tuple(Curve(one.x, one.y, gain) for one, gain in zip(mine.lookups, mine.gains))
+    return LookedUp(image, curves, output_type)
+
+
+def written_images(
+    views: Sequence[Image], paths: Sequence[str], request: Correcting, progress: Progress
+) -> list[Written]:
+    """Write the corrected images, unless only the model is wanted."""
+    if not request.write_images:
+        progress.info("Only the model is saved; no image is written.")
+        return []
+    progress.phase("Writing the corrected images")
+    return write_all(views, paths, request, progress)
+
+
+def common_numbers(
+    request: Reporting, written: Sequence[Written], images: int, skipped: int
+) -> dict[str, Any]:
+    """Return the fields of CorrectedResult; `skipped` of `images` were not corrected."""
+    samples = sum(one.valid_pixels * len(one.sample) for one in written)
+    return {
+        "output_layers": tuple(one.path for one in written),
+        "report": request.report and os.path.abspath(request.report),
+        "images_used": images - skipped,
+        "images_skipped": skipped,
+        "clipped_fraction": sum(one.clipped for one in written) / max(1, samples),
+        "moved_from_nodata": sum(one.moved_from_nodata for one in written),
+    }
+
+
+def model_numbers(request: Modeling, model: Adjustments, names: Sequence[str]) -> dict[str, Any]:
+    """Write the model, and return the fields that ModeledResult adds; `names` are the images."""
+    if request.output_model:
+        write_text(request.output_model, model.text() + "\n")
+    gains = [gain for name in names for gain in model.of(name).gains]
+    return {
+        "output_model": request.output_model and os.path.abspath(request.output_model),
+        "gain_min": min(gains),
+        "gain_max": max(gains),
+    }
+
+
+def write_reported(
+    algorithm: str, request: Reporting, report: Report, outcome: Any, more: dict[str, Any]
+) -> None:
+    """Write the report with how to repeat the run, and its numbers as JSON beside it."""
+    if not request.report:
+        return
+    path = write_report(request.report, replace(report, repeat=repetition(algorithm, request)))
+    write_json(path + ".json", {**asdict(outcome), **more})

@@ -1,0 +1,252 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Give images the histogram, mean and spread, or range of a reference image or of their set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..alike import file_name
+from ..errors import InvalidOption
+from ..options import Kind, option, redefault, result
+from ..placement import refuse_other_crs
+from ..progress import SILENT, Progress, Recorder
+from ..provenance import recorded
+from ..radiometry import comparable
+from ..radiometry.adjustments import Adjustments, unchanged
+from ..radiometry.matched import Levels, Matching, average, matched, shares_of
+from ..raster import RasterImage, open_image, open_listed
+from ..report.html import Report, numbers_of
+from ..report.levels import READING, curve_figure, level_table, level_verdict
+from ..requests import UsedPixels
+from .correcting import (
+    ModeledResult,
+    Modeling,
+    common_numbers,
+    corrected,
+    destinations,
+    model_numbers,
+    write_reported,
+    written_images,
+)
+from .distributions import Look, look_at, look_at_overlap
+from .leveling import (
+    Leveled,
+    curves,
+    difference_of,
+    distributions,
+    levels,
+    numbers,
+    skipped_images,
+    warn_of_flat,
+    with_statistics,
+)
+from .selecting import mask_files
+
+NEEDS = (("all methods", ()), ("report figures", ("matplotlib",)))
+
+
+@dataclass(frozen=True)
+class Request(UsedPixels, Modeling):
+    """Options of the run."""
+
+    name_pattern: str = redefault(Modeling, "name_pattern", "$_Histogram")
+    reference: str | None = option(
+        Kind.RASTER,
+        "Reference image",
+        None,
+        help="The image whose levels the others get; empty: the average of the set.",
+    )
+    method: str = option(
+        Kind.CHOICE,
+        "Method",
+        "histogram",
+        choices=("histogram", "mean_std", "min_max"),
+        help="histogram: the whole distribution, by a curve; mean_std and min_max: gain and "
+        "offset that make these two equal",
+    )
+    pixels: str = option(
+        Kind.CHOICE,
+        "Pixels",
+        "whole",
+        choices=("whole", "overlap"),
+        help="whole: all pixels of both images; overlap: only where image and reference are both "
+        "valid",
+    )
+    strength: float = option(
+        Kind.NUMBER,
+        "Strength",
+        1.0,
+        help="Part of the correction that is applied; 0 leaves the images unchanged.",
+        minimum=0,
+        maximum=1,
+        advanced=True,
+    )
+    quantiles: int = option(
+        Kind.INTEGER,
+        "Quantiles",
+        1024,
+        minimum=16,
+        maximum=4096,
+        advanced=True,
+        help="Points of the curve from values to corrected values.",
+    )
+    trim: float = option(
+        Kind.NUMBER,
+        "Tails left out",
+        0.1,
+        unit="%",
+        minimum=0,
+        maximum=10,
+        advanced=True,
+        help="Part of the pixels, at either end, that do not shape the curve; min_max takes the "
+        "values there as smallest and largest.",
+    )
+    set_weight: str = option(
+        Kind.CHOICE,
+        "Weight of an image in the set",
+        "equal",
+        choices=("equal", "pixels"),
+        advanced=True,
+        help="Without reference, images count the same or by their pixels.",
+    )
+    max_slope: float = option(
+        Kind.NUMBER,
+        "Steepest slope",
+        8.0,
+        minimum=1,
+        advanced=True,
+        help="Steepest part of a curve, as a multiple of the mean_std gain: no posterization, no "
+        "blown-up noise.",
+    )
+
+    def __post_init__(self) -> None:
+        """Check the options."""
+        super().__post_init__()
+        if self.pixels == "overlap" and not self.reference:
+            raise InvalidOption("PIXELS=overlap needs a reference image in REFERENCE.")
+
+
+@dataclass(frozen=True)
+class Result(ModeledResult):
+    """What the run gives."""
+
+    difference_before: float | None = result(Kind.NUMBER, "Difference of levels before, %")
+    difference_after: float | None = result(Kind.NUMBER, "Difference of levels after, %")
+
+
+@recorded
+def run(request: Request, progress: Progress = SILENT) -> Result:
+    """Look at the levels of all images, match them and write the corrected images."""
+    heard = Recorder(progress)
+    images, skipped = open_listed(request, heard)
+    reference = open_image(request.reference, request.nodata) if request.reference else None
+    check(images, reference, request)
+    paths = destinations(images, request, (request.reference, *mask_files(images, request)))
+    progress.phase("Looking at the levels")
+    leveled = estimate(images, reference, request, heard.part(0.0, 0.4))
+    counts = [one.valid for one in leveled]
+    comparable.refuse_holes(images, counts, request.output_type)
+    model = Adjustments(tuple(one.adjustment for one in leveled), "histogrammatch")
+    views = [
+        corrected(image, one.adjustment, request.output_type) for image, one in zip(images, leveled)
+    ]
+    written = written_images(views, paths, request, progress.part(0.42, 0.98))
+    idle = sum(not one.compared for one in leveled)
+    outcome = Result(
+        **common_numbers(request, written, len(images) + skipped, skipped + idle),
+        **model_numbers(request, model, [image.name for image in images]),
+        difference_before=difference_of(leveled, after=False),
+        difference_after=difference_of(leveled, after=True),
+    )
+    report = _report(outcome, leveled, images[0].band_names, heard.warnings)
+    write_reported("histogrammatch", request, report, outcome, {"images": numbers(leveled)})
+    progress.info(report.verdict.sentence)
+    progress.advance(1.0)
+    return outcome
+
+
+def check(images: Sequence[RasterImage], reference: RasterImage | None, request: Request) -> None:
+    """Raise IncompatibleImages or InvalidOption when levels cannot be compared."""
+    comparable.refuse_uncorrectable(images)
+    comparable.refuse_type(images, request.output_type)
+    if reference is not None:
+        comparable.refuse_other_reference(images[0], reference)
+        if request.pixels == "overlap":
+            refuse_other_crs([*images, reference])
+            comparable.refuse_unplaced([*images, reference])
+
+
+def estimate(
+    images: Sequence[RasterImage],
+    reference: RasterImage | None,
+    request: Request,
+    progress: Progress = SILENT,
+) -> list[Leveled]:
+    """Look at every image once, and return what brings each to the reference or to the set.
+
+    Images without used pixels, or without ground in common with the reference where that is
+    asked for, stay as they are, with a warning.
+    """
+    how = Matching(request.method, request.strength, request.max_slope)
+    seen = _seen(images, reference, request, progress)
+    # sums of decimal numbers depend on their order, which must not be that of the images
+    named = sorted(zip(images, seen), key=lambda item: item[0].name)
+    owns = [own for _, (_, own, _) in named if own is not None]
+    common = average(owns, by_pixels=request.set_weight == "pixels") if owns else None
+    if reference is None and len(owns) == 1:
+        progress.warn("Only one image has valid pixels; there is nothing to compare it with.")
+    found = []
+    for image, (look, own, aim) in zip(images, seen):
+        aim = aim if reference is not None else common
+        adjustment = unchanged(image.name, image.bands)
+        if own is not None and aim is not None:
+            adjustment = matched(image.name, own, aim, how)
+            warn_of_flat(image, own, aim, progress)
+        elif look.own.used:
+            progress.warn(f"{image.name} shares no pixel with the reference; kept unchanged.")
+        found.append(Leveled(with_statistics(adjustment, look), look.own.valid, own, aim))
+    return found
+
+
+def _seen(
+    images: Sequence[RasterImage],
+    reference: RasterImage | None,
+    request: Request,
+    progress: Progress,
+) -> list[tuple[Look, Levels | None, Levels | None]]:
+    """What was seen of each image: its levels, and those of the reference it is compared with."""
+    shares, overlap = shares_of(request.quantiles, request.trim / 100), request.pixels == "overlap"
+    parts = list(progress.split(len(images) + 1))
+    aim = None
+    if reference is not None and not overlap:
+        look = look_at(reference, request, request.threads, parts[-1], masked=False)
+        (aim,) = levels(look, shares)
+        if aim is None:
+            raise InvalidOption(f"{file_name(reference)} has no valid pixels to aim at.")
+    found = []
+    for image, part in zip(images, parts):
+        if reference is not None and overlap:
+            look = look_at_overlap(image, reference, request, request.threads, part)
+            own, theirs = levels(look, shares)
+            found.append((look.forgotten(), own, theirs))
+        else:
+            look = look_at(image, request, request.threads, part)
+            (own,) = levels(look, shares)
+            found.append((look.forgotten(), own, aim))
+    return found
+
+
+def _report(
+    outcome: Result, leveled: Sequence[Leveled], bands: Sequence[str], warnings: Sequence[str]
+) -> Report:
+    return Report(
+        title="Histogram matching",
+        verdict=level_verdict(outcome.difference_before, outcome.difference_after),
+        numbers=numbers_of(outcome),
+        figures=(distributions(leveled, bands), curve_figure(curves(leveled), bands)),
+        tables=(level_table([one.row for one in leveled]),),
+        skipped=skipped_images(leveled),
+        reading=READING,
+        warnings=tuple(warnings),
+    )
