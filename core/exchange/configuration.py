@@ -11,10 +11,11 @@ from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass, 
 from difflib import get_close_matches
 from typing import Any
 
+from ..deps import available
 from ..errors import ImageIOError, InvalidOption
 from ..progress import SILENT, Progress
 from ..provenance import write_json
-from ..report.plot_options import PlotOptions
+from ..report.plot_options import PlotOptions, unknown_colormaps
 
 NAME = "processing_configuration.json"
 """Name of the copy in a result folder."""
@@ -198,6 +199,9 @@ def read_configuration(path: str, progress: Progress = SILENT) -> Configuration:
     except json.JSONDecodeError as error:
         raise InvalidOption(f"{title} is no JSON: {error.msg} in line {error.lineno}.") from error
     made: Configuration = _filled(Configuration, found, _Place(title, progress))
+    if available("matplotlib"):
+        for name in unknown_colormaps(made.plots):
+            progress.warn(f"{title}: no colors are called {name!r}; the default ones are drawn.")
     return made
 
 

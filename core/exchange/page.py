@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -102,7 +103,9 @@ def _chips(job: Job, found: Analysis) -> Iterator[Chip]:
     order = np.argsort(np.nan_to_num(points.zncc_score, nan=np.inf), kind="stable")
     points = points.chosen(order[:MOST_CHIPS])
     for index, pair in enumerate(read_chips(points, source)):
-        moving, reference = pair.pictures()
+        # each with a stretch of its own: sensors may differ in everything
+        reference = replace(pair, moving=pair.reference).pictures()[1]
+        moving = replace(pair, reference=pair.moving).pictures()[0]
         yield Chip(
             pair.x0,
             pair.y0,

@@ -148,9 +148,7 @@ def test_other_kernels_are_noticed_once(read, kernel):
 
 def test_several_tiles_are_noticed(read):
     (notice,) = read(matching(tile_size=1000, maxCorners=500))[0].notices(1001, 10)
-    assert notice == (
-        "maxCorners (500) holds for the whole image, not for each tile of 1000 px."
-    )
+    assert notice == ("maxCorners (500) holds for the whole image, not for each tile of 1000 px.")
 
 
 def test_an_unknown_key_is_warned_about_with_the_nearest(read):
@@ -214,3 +212,9 @@ def test_options_that_win_stand_in_the_copy(read):
     found = read(KARIOS)[0].as_used(used, {}).processing.matching
     assert (found.max_points, found.global_outliers, found.inverted) == (50, True, True)
     assert found.quality_level == pytest.approx(0.5)
+
+
+def test_colors_that_do_not_exist_are_told(read):
+    pytest.importorskip("matplotlib", reason="colors are Matplotlib's")
+    _, heard = read({"plot_configuration": {"ce": {"ce_scatter_colormap": "jett"}}})
+    assert heard.warnings == ["c.json: no colors are called 'jett'; the default ones are drawn."]

@@ -74,14 +74,14 @@ def test_what_was_applied_is_added_as_its_mean(seen):
 
 @pytest.mark.parametrize("noise", [0.1, 0.5, 1.0])
 def test_sigma_is_honest_whatever_the_noise(seen, noise):
-    ratios, errors = [], []
+    ratios = []
     for seed in range(4):
         pair = seen(0, 0, noise, seed)
         count = subpixel.correlation_count([pair])
         found = subpixel.measure(pair, *lattice(48), support=8, correlation=count)
-        error = np.hypot(found.dx, found.dy)
-        ratios.append(error / found.sigma)
-        errors.append(error)
+        known = np.isfinite(found.dx)
+        assert known.mean() > 0.85
+        ratios.append((np.hypot(found.dx, found.dy) / found.sigma)[known])
     ratios = np.concatenate(ratios)
     # 0.833 when errors are normal; about 100 windows that do not overlap tell it to 10 %
     assert 0.6 < np.median(ratios) < 1.1

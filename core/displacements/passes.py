@@ -1,0 +1,305 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Passes over all pixels of a level, window by window: features, candidates, points."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..executor import each, processors
+from ..image import Array, Mask, uniform
+from ..matching import bandpass, capture, corners, phase, subpixel
+from ..matching.corners import Candidates
+from ..matching.smoothing import box_mean
+from ..matching.subpixel import Compared
+from ..progress import SILENT, Progress
+from ..transform.planes import Column
+from ..windows import Window, swaths
+from . import frame
+from .crossing import Displacement, route
+from .frame import Frame
+from .front import ALIGNMENT, Level, added, compared, sight
+from .staged import Plane
+
+Index = NDArray[np.int64]
+
+COUNTED = 64
+"""Side of the blocks in which valid pixels are counted, px."""
+
+FOLLOWED = 640
+"""Side of the blocks in which points are followed. It does not follow WINDOW_SIZE: tracking ends
+by a threshold, so that the last digits of a position in its array would change the result."""
+
+CAPTURE = 64
+"""Pixels round a window that tracking may look at."""
+
+BYTES = 128
+"""Memory that a window takes for each of its pixels, with what the allocator leaves unused."""
+
+STRAIGHT = 3e-3
+"""Slope of a displacement that needs no correction."""
+
+MEBIBYTE = 1 << 20
+SWATH = 8192
+SMALLEST, LARGEST = 256, 2048
+METHODS = ("key_points", "phase_correlation")
+
+
+@dataclass(frozen=True)
+class Run:
+    """How windows are worked on; never changes a result."""
+
+    threads: int = 0
+    memory: int = 256
+    window_size: int = 0
+    progress: Progress = SILENT
+
+    def part(self, start: float, stop: float) -> Run:
+        """Return the same with a part of the progress."""
+        return Run(self.threads, self.memory, self.window_size, self.progress.part(start, stop))
+
+    def windows(self, level: Level) -> list[Window]:
+        """Return the windows of a level, of multiples of 64 px."""
+        side = self.window_size or self._fitting(level.margin + ALIGNMENT)
+        side = max(COUNTED, side // COUNTED * COUNTED)
+        return list(swaths(level.window, max(SWATH, side), side, side))
+
+    def _fitting(self, margin: int) -> int:
+        pixels = self.memory * MEBIBYTE / processors(self.threads) / BYTES
+        return int(min(LARGEST, max(SMALLEST, pixels**0.5 - 2 * margin)))
+
+
+@dataclass(frozen=True)
+class Tracking:
+    """What is tried at a level: corners, capture, measuring window."""
+
+    threshold: float = 0.0
+    box: int = 15
+    window: int = 25
+    support: float = subpixel.FIRST_SUPPORT
+    correlation: float = 1.0
+    method: str = "key_points"
+    first_column: int = 0
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A level, the planes that keep its features, and what is tried in it."""
+
+    level: Level
+    planes: tuple[Plane, Plane]
+    tracking: Tracking
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Features of a level, the candidates in it and its valid pixels in blocks of 64 px."""
+
+    candidates: Candidates
+    counts: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Tracks:
+    """Points measured: total displacements, standard deviations; and where capture found them.
+
+    `caught_x, caught_y` are NaN where capture did not trust a point or was not asked for.
+    """
+
+    dx: Column
+    dy: Column
+    residual: Column
+    sigma_x: Column
+    sigma_y: Column
+    caught_x: Column
+    caught_y: Column
+
+    @classmethod
+    def unknown(cls, count: int) -> Tracks:
+        """Return columns of NaN."""
+        return cls(*(np.full(count, np.nan) for _ in range(7)))
+
+    def put(self, which: Index, found: Tracks) -> None:
+        """Replace some points."""
+        for name in self.__dataclass_fields__:
+            getattr(self, name)[which] = getattr(found, name)
+
+
+def stage(scene: Scene, displacement: Displacement, run: Run) -> Stage:
+    """Compute the features of both images once, keep them, and return the candidates in them."""
+    level, tracking = scene.level, scene.tracking
+    windows = run.windows(level)
+    area = level.window.padded(-corners.EDGE)
+    shift = max(0, tracking.first_column - area.col)
+    area = Window(area.col + shift, area.row, area.width - shift, area.height)
+    reach = max(corners.margin(tracking.box), 1)
+    margin = max(level.margin + reach, 3 * round(tracking.support))
+
+    def work(window: Window) -> tuple[Candidates, NDArray[np.int64]]:
+        outer = level.outer(window, margin)
+        part = compared(level, sight(level, displacement, outer))
+        here = window.within(outer)
+        for plane, f in zip(scene.planes, (part.reference, part.moving)):
+            plane.write(window, f[here], part.valid[here])
+        found = _candidates(part, outer, area.clipped(window), tracking)
+        return found, _counted(part.valid[here])
+
+    counts = np.zeros([-(-size // COUNTED) for size in level.window.shape], np.int64)
+    lists = []
+    outcomes = each(work, windows, threads=run.threads, progress=run.progress, total=len(windows))
+    for window, (found, count) in zip(windows, outcomes):
+        row, col = window.row // COUNTED, window.col // COUNTED
+        counts[row : row + count.shape[0], col : col + count.shape[1]] = count
+        lists.append(found)
+    return Stage(Candidates.joined(lists), counts)
+
+
+def _candidates(part: Compared, outer: Window, area: Window, tracking: Tracking) -> Candidates:
+    if area.empty:
+        return Candidates.joined([])
+    near = area.padded(corners.margin(tracking.box)).clipped(outer)
+    here = near.within(outer)
+    strength = corners.strength(part.reference[here], part.valid[here], tracking.box)
+    share = None
+    if not part.valid.all():
+        weight = part.valid.astype(np.float32)
+        share = box_mean(weight, None, tracking.support)[here]
+        share[~part.valid[here]] = 0
+    return corners.candidates(strength, share, tracking.threshold, window=near, area=area)
+
+
+def _counted(valid: Mask) -> NDArray[np.int64]:
+    """Return the valid pixels of each block of 64 px."""
+    height, width = valid.shape
+    shape = (-(-height // COUNTED), -(-width // COUNTED))
+    if uniform(valid) is True or bool(valid.all()):
+        tall, wide = (
+            np.minimum(COUNTED, s - COUNTED * np.arange(n)) for s, n in zip(valid.shape, shape)
+        )
+        return np.asarray(tall[:, None] * wide, np.int64)
+    rows = np.add.reduceat(valid.astype(np.int64), np.arange(shape[0]) * COUNTED, axis=0)
+    return np.asarray(np.add.reduceat(rows, np.arange(shape[1]) * COUNTED, axis=1))
+
+
+def restage(scene: Scene, displacement: Displacement, windows: Sequence[Window], run: Run) -> None:
+    """Compute the moving image's feature anew in some windows."""
+
+    level = scene.level
+
+    def work(window: Window) -> None:
+        outer = level.outer(window, level.margin)
+        part = compared(level, sight(level, displacement, outer), ("moving",))
+        here = window.within(outer)
+        scene.planes[1].write(window, part.moving[here], part.valid[here])
+
+    for _ in each(work, windows, threads=run.threads, progress=run.progress, total=len(windows)):
+        pass
+
+
+def follow(
+    scene: Scene,
+    displacement: Displacement,
+    points: tuple[Index, Index],
+    run: Run,
+    *,
+    capturing: bool,
+) -> Tracks:
+    """Measure points (x, y) in the features that are kept; the first time, capture them too."""
+    level, support = scene.level, scene.tracking.support
+    blocks = list(swaths(level.window, SWATH, FOLLOWED, FOLLOWED))
+    jobs = [(block, which) for block in blocks if len(which := _inside(points, block))]
+    reach = max(subpixel.margin(support), CAPTURE)
+
+    def work(job: tuple[Window, Index]) -> Tracks:
+        block, which = job
+        here = points[0][which], points[1][which]
+        outer = level.outer(block, reach)
+        return _followed(scene, displacement, here, outer, capturing)
+
+    found = Tracks.unknown(len(points[0]))
+    outcomes = each(work, jobs, threads=run.threads, progress=run.progress, total=len(jobs))
+    for (_, which), tracks in zip(jobs, outcomes):
+        found.put(which, tracks)
+    return found
+
+
+def _inside(points: tuple[Index, Index], window: Window) -> Index:
+    x, y = points
+    inside = (x >= window.col) & (x < window.right) & (y >= window.row) & (y < window.bottom)
+    return np.flatnonzero(inside)
+
+
+def _unbent(
+    off: tuple[Array, Array], displacement: Displacement, window: Window
+) -> tuple[Array, Array]:
+    """Return offsets of moving positions as they look through the field, block by block."""
+    blocks = window.aligned(COUNTED, COUNTED)
+    cols = np.arange(blocks.col, blocks.right, COUNTED) + COUNTED // 2
+    rows = np.arange(blocks.row, blocks.bottom, COUNTED) + COUNTED // 2
+    x, y = (v.ravel() for v in np.meshgrid(cols, rows))
+    slopes = frame.slopes(displacement, x, y)
+    if np.abs(slopes - np.eye(2)[:, :, None]).max() < STRAIGHT:
+        return off
+    back = np.linalg.inv(slopes.transpose(2, 0, 1)).astype(np.float32)
+    row = (np.arange(window.row, window.bottom) - blocks.row) // COUNTED
+    col = (np.arange(window.col, window.right) - blocks.col) // COUNTED
+
+    def spread(part: Array) -> Array:
+        return np.asarray(part.reshape(len(rows), len(cols))[row][:, col])
+
+    a, b, c, d = (spread(back[:, one, other]) for one in (0, 1) for other in (0, 1))
+    return a * off[0] + b * off[1], c * off[0] + d * off[1]
+
+
+def _followed(
+    scene: Scene,
+    displacement: Displacement,
+    points: tuple[Index, Index],
+    outer: Window,
+    capturing: bool,
+) -> Tracks:
+    level, tracking = scene.level, scene.tracking
+    (reference, good), (moving, seen) = (plane.read(outer) for plane in scene.planes)
+    way = route(level.crossing, displacement, outer)
+    rounding = _unbent(added(level, way), displacement, outer)
+    x, y = points[0] - outer.col, points[1] - outer.row
+    at = points[0].astype(np.float64), points[1].astype(np.float64)
+    found = subpixel.measure(
+        Compared(reference, moving, good & seen, rounding, (outer.col, outer.row)),
+        at[0] - float(outer.col),
+        at[1] - float(outer.row),
+        support=tracking.support,
+        correlation=tracking.correlation,
+    )
+    seen_through = Frame.of(displacement, at[0], at[1], tracking.support)
+    caught = (np.full(len(x), np.nan), np.full(len(x), np.nan))
+    if capturing:
+        dx, dy, kept = CAPTURES[tracking.method](reference, moving, x, y, tracking.window)
+        ends = seen_through.total(dx + rounding[0][y, x], dy + rounding[1][y, x])
+        caught = (np.where(kept, ends[0], np.nan), np.where(kept, ends[1], np.nan))
+    totals = seen_through.total(found.dx, found.dy)
+    return Tracks(*totals, found.residual, found.sigma_x, found.sigma_y, *caught)
+
+
+Caught = tuple[Column, Column, Mask]
+
+
+def _tracked(reference: Array, moving: Array, x: Index, y: Index, window: int) -> Caught:
+    ends = bandpass.eight_bit(reference), bandpass.eight_bit(moving)
+    return capture.track(*ends, x.astype(float), y.astype(float), window=window)
+
+
+def _correlated(reference: Array, moving: Array, x: Index, y: Index, window: int) -> Caught:
+    half = phase.WINDOW // 2
+    padded = np.pad(reference, half), np.pad(moving, half)
+    return phase.capture(*padded, x + half, y + half)
+
+
+CAPTURES: dict[str, Callable[[Array, Array, Index, Index, int], Caught]] = {
+    "key_points": _tracked,
+    "phase_correlation": _correlated,
+}
+"""How points are found again: by tracking, or without OpenCV by phase correlation."""

@@ -1,0 +1,454 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Align two images in memory: coarse search, windows and their consensus, pixels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import NoSolution
+from ..transform.models import Linear, fit
+from .consensus import Consensus, Points, Search, cell_of, consensus, linear_kind, simpler
+from .correlation import masked_correlation
+from .information import INFORMATION
+from .patches import Coarser, Patch, Seeing, coarser, finer, overlaid, patch_of
+from .refinement import CORRELATION, Ground, Refined, grounds, refine, weight_image
+from .windowed import Matches, Windows, matched, windows_over
+
+Column = NDArray[np.float64]
+Floats = NDArray[np.float32]
+
+COARSE = 512
+"""Longest side at which all shifts are searched, px."""
+
+PEAKS = 5
+FIRST_RADIUS = 6
+"""Search radius of the windows that vote for a candidate, px of the coarse level."""
+
+LARGEST_RADIUS = 12
+
+WINDOW, WINDOWS = 64, 150
+"""Side of match windows, px; most of them for a global model."""
+
+LOCAL_WINDOWS = 2500
+SHARES = (1.0, 0.5)
+"""Sizes of the windows that vote for a candidate: smaller ones see between clouds."""
+
+SURE = 0.5
+"""Share of the usable windows from which a candidate is taken at once."""
+
+CERTAIN = 1e-9
+"""Agreements by chance from which a candidate is taken although few windows agree."""
+
+CORNER_STEP = 1.5
+"""Motion of a corner between two rotations that are tried, px of the coarse level."""
+
+ALIKE, AGREEING = 0.95, 0.8
+"""Median raw correlation and share of inliers from which mutual information adds nothing."""
+
+RAW = 60
+"""Windows whose raw values are compared."""
+
+HALF_POINT = 0.25
+"""Disagreement of two halves of the inliers that halves the reliability, px."""
+
+
+@dataclass(frozen=True)
+class Aligning:
+    """Options of an alignment, px of the lattice; 0 = automatic where a size.
+
+    `metric`: auto, ncc, mutual_information; `radius`: search of the windows where no coarser level
+    tells it.
+    """
+
+    metric: str = "auto"
+    edges: bool = True
+    max_shift: float = 0.0
+    max_rotation: float = 2.0
+    window_size: int = 0
+    spacing: int = 0
+    max_points: int = 0
+    min_reliability: float = 30.0
+    filter_level: int = 3
+    tolerance: float = 0.0
+
+    @property
+    def seeing(self) -> Seeing:
+        """How features are made."""
+        return Seeing(self.edges)
+
+    def reach(self, shape: tuple[int, ...]) -> float:
+        """Return how far shifts are searched: 40 px or 4 %, at most a third of the short side."""
+        wanted = self.max_shift or max(40.0, 0.04 * max(shape))
+        return min(wanted, min(shape) / 3)
+
+    def windows(self, shape: tuple[int, ...], kind: str, share: float = 1.0) -> Windows:
+        """Return the match windows of a level; `share`: of their usual size."""
+        size = max(16, int(share * (self.window_size or min(WINDOW, min(shape) // 3))))
+        limit = self.max_points or (LOCAL_WINDOWS if kind == "local" else int(WINDOWS / share**2))
+        return windows_over(shape, size, self.spacing, limit)
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What the windows agree on.
+
+    `points`, `matches`: one entry for each of the windows, whole displacements and not those left
+    by the model they were measured under; `radius`: search radius, px.
+    """
+
+    found: Consensus
+    points: Points
+    matches: Matches
+    windows: Windows
+    radius: int
+
+    @property
+    def used(self) -> int:
+        """Number of windows that were matched and are not for checking."""
+        return int(np.count_nonzero(np.isfinite(self.matches.dx) & ~self.matches.check))
+
+    @property
+    def sure(self) -> bool:
+        """True when no other start needs to be tried."""
+        return self.share >= SURE or self.found.chance <= CERTAIN
+
+    @property
+    def share(self) -> float:
+        """Share of the windows that agree."""
+        return float(self.found.inliers.sum()) / max(1, self.used)
+
+
+@dataclass(frozen=True)
+class Quality:
+    """How far a model is to be believed.
+
+    `coverage`: cells with an inlier over cells with a window; `agreement`: RMS difference over the
+    overlap of models of both checkerboard halves of the inliers, px; `reliability`: 0 to 100.
+    """
+
+    points: int
+    inliers: int
+    coverage: float
+    agreement: float
+    reliability: float
+
+
+@dataclass(frozen=True)
+class Aligned:
+    """A model from lattice positions to where the stored mapping has to be asked, and how sure.
+
+    `kind`: what the support allows, "local" included, whose linear part is `model`; `metric`: the
+    one that had the last word.
+    """
+
+    model: Linear
+    kind: str
+    metric: str
+    settled: Settled
+    quality: Quality
+    refined: Refined
+    tried: tuple[str, ...]
+
+
+def align(patch: Patch, kind: str, options: Aligning = Aligning()) -> Aligned:  # noqa: B008 - frozen
+    """Align a whole level of at most some megapixels; `kind` is an upper limit, "local" included.
+
+    Raises NoSolution with a sentence when no model has support.
+    """
+    start, tried = search(patch, kind, options)
+    settled = start
+    if coarse_factor(patch.reference.shape) > 1 or kind == "local":
+        shape, radius = patch.reference.shape, radius_after(start)
+        windows = [options.windows(shape, kind, share) for share in SHARES]
+        settled = settled_best([patch], start.found.model, kind, windows, options, radius)
+    model, refined, metric = refined_on([patch], settled, options)
+    return Aligned(model, settled.found.kind, metric, settled, quality(settled), refined, tried)
+
+
+def coarse_factor(shape: tuple[int, ...]) -> int:
+    """Return by how much the level is coarser at which all shifts are searched."""
+    return max(1, math.ceil(max(shape) / COARSE))
+
+
+def radius_after(start: Settled) -> int:
+    """Return the search radius after a coarser start: three deviations and a pixel."""
+    return min(LARGEST_RADIUS, math.ceil(3 * start.found.scale) + 1)
+
+
+def search(patch: Patch, kind: str, options: Aligning) -> tuple[Settled, tuple[str, ...]]:
+    """Search the best start among all shifts, and rotations if need be, at the coarse level.
+
+    The windows' votes choose among the highest correlations. Positions and models are those of the
+    patch. Raises NoSolution when no candidate has support.
+    """
+    factor = coarse_factor(patch.reference.shape)
+    level = _coarse(patch, factor)
+    reach = options.reach(patch.reference.shape) / factor
+    windows = [options.windows(level.reference.shape, kind, share) for share in SHARES]
+    best: Settled | None = None
+    tried: list[str] = []
+    problem: NoSolution | None = None
+    for start in _candidates(level, options, reach, kind):
+        dx, dy = start.shift
+        name = f"({dx * factor:g}, {dy * factor:g}) px, {start.rotation:.2g} deg"
+        try:
+            found = settled_best([level], start, kind, windows, options, FIRST_RADIUS)
+        except NoSolution as error:
+            problem = problem or error
+            tried.append(f"{name}: none")
+            continue
+        tried.append(f"{name}: {found.share:.0%}")
+        if best is None or found.share > best.share:
+            best = found
+        if best.sure:
+            break
+    if best is None:
+        raise problem or NoSolution("The images share no pixels in which to search for a shift.")
+    return _finer(best, factor), tuple(tried)
+
+
+def _coarse(patch: Patch, factor: int) -> Patch:
+    if factor == 1:
+        return patch
+    reference = coarser(patch.reference, patch.valid, factor)
+    moving = coarser(patch.moving, patch.moving_valid, factor)
+    return patch_of(*reference, *moving, Coarser(patch.mapping, factor).at)
+
+
+def _finer(settled: Settled, factor: int) -> Settled:
+    """Return the same in pixels of the patch."""
+    if factor == 1:
+        return settled
+    found = settled.found
+    found = replace(found, model=finer(found.model, factor), scale=found.scale * factor)
+    windows = settled.windows
+    return replace(
+        settled,
+        found=found,
+        points=settled.points.finer(factor),
+        matches=settled.matches.finer(factor),
+        windows=Windows(
+            windows.col * factor, windows.row * factor, windows.size * factor, windows.check
+        ),
+    )
+
+
+def _candidates(level: Patch, options: Aligning, reach: float, kind: str) -> Iterator[Linear]:
+    """Yield starts: shifts without rotation first, then the best of all rotations."""
+    shape = level.reference.shape
+    center = (shape[1] - 1) / 2, (shape[0] - 1) / 2
+    found = _peaks(level, _turned(0.0, center), options, reach, PEAKS)
+    yield from (start for _, start in found)
+    if kind == "translation" or not options.max_rotation > 0:
+        return
+    step = math.degrees(CORNER_STEP / math.hypot(*center))
+    count = int(options.max_rotation / step)
+    turned = []
+    for turn in range(1, count + 1):
+        for angle in (turn * step, -turn * step):
+            turned += _peaks(level, _turned(angle, center), options, reach, 1)
+    turned.sort(key=lambda one: -one[0])
+    yield from (start for _, start in turned[:PEAKS])
+
+
+def _turned(angle: float, center: tuple[float, float]) -> Linear:
+    """Return a rotation by degrees, clockwise as seen."""
+    cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
+    return Linear("rigid", ((cos, -sin), (sin, cos)), (0.0, 0.0), center)
+
+
+def _peaks(
+    level: Patch, start: Linear, options: Aligning, reach: float, count: int
+) -> list[tuple[float, Linear]]:
+    """Return the highest correlations of all shifts after a start, and the starts they make."""
+    overlay = overlaid(level, start, options.seeing).normalized(together=False)
+    ends = (overlay.reference, overlay.moving)
+    surface = masked_correlation(
+        ends[0].values,
+        ends[1].values,
+        (ends[0].valid, ends[1].valid),
+        (max(1, round(reach)), max(1, round(reach))),
+    )
+    found = surface.peaks(count)
+    return [
+        (
+            height,
+            start.after(Linear("translation", shift=(float(dx), float(dy)), center=start.center)),
+        )
+        for dx, dy, height in found
+    ]
+
+
+def settled_best(
+    patches: Sequence[Patch],
+    model: Linear,
+    kind: str,
+    windows: Sequence[Windows],
+    options: Aligning,
+    radius: int,
+) -> Settled:
+    """Settle with windows of several sizes until half of them agree; return the best agreement.
+
+    Raises NoSolution when none has support.
+    """
+    best: Settled | None = None
+    problem: NoSolution | None = None
+    for some in windows:
+        try:
+            found = settle(patches, model, kind, some, options, radius)
+        except NoSolution as error:
+            problem = problem or error
+            continue
+        if best is None or quality(found).reliability > quality(best).reliability:
+            best = found
+        if best.share >= SURE:
+            break
+    if best is None:
+        raise problem or NoSolution("There is no window to match.")
+    return best
+
+
+def settle(
+    patches: Sequence[Patch],
+    model: Linear,
+    kind: str,
+    windows: Windows,
+    options: Aligning,
+    radius: int,
+) -> Settled:
+    """Match windows under a model and return what they agree on. Raises NoSolution without.
+
+    Each window must lie inside exactly one patch.
+    """
+    matches = measured(patches, model, windows, options, radius)
+    good = matches.good(level=options.filter_level, min_reliability=options.min_reliability)
+    weight = np.where(good & ~matches.check, np.nan_to_num(matches.score) ** 2, 0.0)
+    dx, dy = np.nan_to_num(matches.dx), np.nan_to_num(matches.dy)
+    points = Points(matches.x, matches.y, dx, dy, weight)
+    where = Search(
+        _box(windows), radius, options.tolerance, float(windows.size), _independent(windows)
+    )
+    return Settled(consensus(kind, points, where), points, matches, windows, radius)
+
+
+def measured(
+    patches: Sequence[Patch], model: Linear, windows: Windows, options: Aligning, radius: int
+) -> Matches:
+    """Return the whole displacements of windows, measured under a model."""
+    parts = []
+    for patch in patches:
+        inside = windows.inside(patch.origin, patch.reference.shape)
+        if inside.any():
+            overlay = overlaid(patch, model, options.seeing).normalized()
+            parts.append(
+                matched(overlay, windows.chosen(inside), radius, either_sign=not options.edges)
+            )
+    found = Matches.joined(parts)
+    x, y = model.at(found.x + found.dx, found.y + found.dy)
+    return replace(found, dx=x - found.x, dy=y - found.y)
+
+
+def _box(windows: Windows) -> tuple[float, float, float, float]:
+    """Return the box that the windows cover."""
+    if not len(windows):
+        return (0.0, 0.0, 1.0, 1.0)
+    return (
+        float(windows.col.min()),
+        float(windows.row.min()),
+        float(windows.col.max() + windows.size),
+        float(windows.row.max() + windows.size),
+    )
+
+
+def _independent(windows: Windows) -> float:
+    """Return the area that windows cover over the sum of theirs."""
+    left, top, right, bottom = _box(windows)
+    own = max(1, len(windows)) * windows.size**2
+    return min(1.0, (right - left) * (bottom - top) / own)
+
+
+def refined_on(
+    patches: Sequence[Patch], settled: Settled, options: Aligning
+) -> tuple[Linear, Refined, str]:
+    """Refine the linear part of what windows agree on, on the pixels of those that agree.
+
+    Returns the model, the last refinement and the metric it used.
+    """
+    kind = linear_kind(settled.found.kind)
+    refined, name = Refined(settled.found.model, 0, math.inf), CORRELATION.name
+    weights = settled.found.weights
+    if options.metric != INFORMATION.name:
+        ground = _ground(patches, settled, weights, options)
+        refined = refine(ground, refined.model, kind, CORRELATION)
+    if options.metric != CORRELATION.name and (
+        options.metric != "auto" or _unlike(patches, settled, refined.model)
+    ):
+        # the density of pairs finds out by itself which pixels belong together
+        ground = _ground(patches, settled, np.ones_like(weights), options)
+        refined, name = refine(ground, refined.model, kind, INFORMATION), INFORMATION.name
+    return refined.model, refined, name
+
+
+def _ground(
+    patches: Sequence[Patch], settled: Settled, weights: Column, options: Aligning
+) -> list[Ground]:
+    """Choose the pixels to refine on by the weights of windows."""
+    images = [weight_image(patch, settled.windows, weights) for patch in patches]
+    return grounds(patches, images, options.seeing)
+
+
+def _unlike(patches: Sequence[Patch], settled: Settled, model: Linear) -> bool:
+    """Return whether raw values differ so much that mutual information may know more."""
+    if settled.share < AGREEING:
+        return True
+    windows = settled.windows.chosen(np.flatnonzero(settled.found.inliers)[:: _every(settled)])
+    found = []
+    for patch in patches:
+        inside = windows.chosen(windows.inside(patch.origin, patch.reference.shape))
+        for col, row in zip(inside.col - patch.origin[0], inside.row - patch.origin[1]):
+            found.append(patch.part(int(col), int(row), inside.size).correlation(model))
+    return not np.median(np.abs(found)) >= ALIKE if found else True
+
+
+def _every(settled: Settled) -> int:
+    """Return the step that leaves at most RAW inliers."""
+    return max(1, math.ceil(int(settled.found.inliers.sum()) / RAW))
+
+
+def quality(settled: Settled) -> Quality:
+    """Return how far the agreement of windows is to be believed, before anything is warped."""
+    matches, found = settled.matches, settled.found
+    seen = np.isfinite(matches.dx) & ~matches.check
+    points = settled.points
+    cells = cell_of(points, _box(settled.windows))
+    coverage = len(np.unique(cells[found.inliers])) / max(1, len(np.unique(cells[seen])))
+    agreement = _agreement(settled)
+    used, inliers = int(seen.sum()), int(found.inliers.sum())
+    share = min(1.0, 2 * inliers / max(1, used))
+    reliability = 100 * share * coverage / (1 + (agreement / HALF_POINT) ** 2)
+    return Quality(used, inliers, coverage, agreement, reliability)
+
+
+def _agreement(settled: Settled) -> float:
+    """Return the RMS difference of models of both halves of the inliers, px."""
+    windows, points, weights = settled.windows, settled.points, settled.found.weights
+    ranks = [np.unique(axis, return_inverse=True)[1] for axis in (windows.col, windows.row)]
+    even = (ranks[0] + ranks[1]) % 2 == 0
+    for kind in simpler(linear_kind(settled.found.kind)):
+        try:
+            halves = [
+                fit(kind, points.x, points.y, points.dx, points.dy, weights * half)
+                for half in (even, ~even)
+            ]
+        except NoSolution:
+            continue
+        left, top, right, bottom = _box(windows)
+        x, y = np.meshgrid(np.linspace(left, right, 9), np.linspace(top, bottom, 9))
+        (ax, ay), (bx, by) = (half.predict(x, y) for half in halves)
+        return float(np.sqrt(np.mean((ax - bx) ** 2 + (ay - by) ** 2)))
+    return math.inf

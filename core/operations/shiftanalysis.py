@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Measure how an image is displaced from a reference, and judge how accurate it is."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from time import monotonic
+
+from ..displacements.analysis import Limits, analyzed
+from ..displacements.inputs import open_inputs
+from ..displacements.numbers import Numbers, numbers_of
+from ..displacements.options import Analyzing
+from ..exchange.configuration import Configuration, read_configuration
+from ..exchange.folder import refuse_inputs
+from ..exchange.job import Job
+from ..exchange.measuring import measured_or_resumed
+from ..exchange.results import write_results
+from ..matching.verdict import Verdict
+from ..options import Kind, option, options_of, result
+from ..progress import SILENT, Progress, Recorder
+from ..provenance import recorded
+
+NEEDS = (
+    ("phase correlation", ()),
+    ("key points", ("cv2",)),
+    ("figures", ("matplotlib",)),
+)
+
+
+@dataclass(frozen=True)
+class Request(Analyzing):
+    """Options of the run."""
+
+    moving: str = option(
+        Kind.RASTER, "Moving image", help="The image under test; KARIOS calls it monitored."
+    )
+    reference: str = option(Kind.RASTER, "Reference", help="The image that is taken as truth.")
+    output_folder: str = option(
+        Kind.FOLDER_OUT,
+        "Output folder",
+        aliases=("out",),
+        help="Results go to a folder in it, named <moving>_<reference>; files of the same names "
+        "are replaced.",
+    )
+    key_points: str | None = option(
+        Kind.VECTOR_OUT,
+        "Key points",
+        None,
+        created=True,
+        help="Layer of arrows; without a name it is key_points.gpkg in the result folder.",
+    )
+    report: str | None = option(
+        Kind.HTML_OUT,
+        "Report",
+        None,
+        created=True,
+        help="Verdict, numbers and figures; the result folder has a copy.",
+    )
+
+
+@dataclass(frozen=True)
+class Result(Numbers):
+    """What the run gives."""
+
+    output_folder: str = result(Kind.FOLDER_OUT, "Result folder")
+    key_points: str | None = result(Kind.VECTOR_OUT, "Key points")
+    report: str | None = result(Kind.HTML_OUT, "Report")
+    statistics: str | None = result(Kind.FILE, "Statistics")
+
+
+@recorded
+def run(request: Request, progress: Progress = SILENT) -> Result:
+    """Measure a pair, judge it, and write everything into its result folder."""
+    return analyze(request, "", progress)[0]
+
+
+def analyze(request: Request, name: str, progress: Progress = SILENT) -> tuple[Result, Verdict]:
+    """Do what `run` does; the result folder has this name, or that of the pair."""
+    heard = Recorder(progress)
+    job = prepared(request, name, heard)
+    measured = measured_or_resumed(job, heard.part(0.0, 0.7))
+    found = analyzed(job.inputs, measured, job.how, _limits(job), heard.part(0.7, 0.85))
+    written = write_results(job, found, heard, heard.part(0.85, 1.0))
+    progress.info(found.verdict.text)
+    progress.info(f"The results are in {job.folder}.")
+    progress.advance(1.0)
+    outcome = Result(
+        **numbers_of(found),
+        output_folder=job.folder,
+        key_points=written.key_points,
+        report=written.report,
+        statistics=written.statistics,
+    )
+    return outcome, found.verdict
+
+
+def prepared(request: Request, name: str, progress: Progress = SILENT) -> Job:
+    """Read the configuration, open the files, and say what is going to be done with them.
+
+    Raises what `open_inputs` and `read_configuration` raise.
+    """
+    started, configuration = monotonic(), Configuration()
+    if request.configuration:
+        configuration = read_configuration(request.configuration, progress)
+    how = settled(request, configuration)
+    inputs = open_inputs(how.moving, how.reference, how, progress)
+    for notice in configuration.notices(inputs.grid.width, inputs.grid.height):
+        progress.info(notice)
+    refuse_inputs((how.key_points, how.report), inputs.paths)
+    name = name or f"{inputs.moving.name}_{inputs.reference.name}"
+    folder = os.path.join(os.path.abspath(how.output_folder), name)
+    return Job(request, how, configuration, inputs, folder, how.key_points, how.report, started)
+
+
+def settled(request: Request, configuration: Configuration) -> Request:
+    """Return the request with the values of a configuration where it has its defaults."""
+    given = {
+        name: value
+        for name, value in configuration.values.items()
+        if getattr(request, name) == options_of(request)[name].default
+    }
+    return replace(request, **given)
+
+
+def _limits(job: Job) -> Limits:
+    configuration = job.configuration
+    return Limits(
+        configuration.processing.shifting.large_shift,
+        configuration.plots.dem.histo_mean_bin_size,
+    )
