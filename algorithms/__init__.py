@@ -3,17 +3,39 @@
 
 from __future__ import annotations
 
+from .alignrasters import AlignRasters
+from .applyadjustments import ApplyAdjustments
+from .applytransform import ApplyTransform
 from .base import OperationAlgorithm
 from .checkinstallation import CheckInstallation
+from .coregister import Coregister
 from .footprints import Footprints
 from .globalregression import GlobalRegression
+from .histogrammatch import HistogramMatch
+from .lirrn import Lirrn
+from .localblockadjustment import LocalBlockAdjustment
 from .mergerasters import MergeRasters
 from .mosaicpipeline import MosaicPipeline
 from .sampledata import SampleData
+from .shiftanalysis import ShiftAnalysis
+from .shiftfield import ShiftField
+from .shiftseries import ShiftSeries
+from .trimedges import TrimEdges
 from .voronoiseamlines import VoronoiSeamlines
 
 ALGORITHMS: tuple[type[OperationAlgorithm], ...] = (
+    ShiftAnalysis,
+    ShiftSeries,
+    ShiftField,
+    Coregister,
+    ApplyTransform,
+    AlignRasters,
     GlobalRegression,
+    LocalBlockAdjustment,
+    HistogramMatch,
+    Lirrn,
+    ApplyAdjustments,
+    TrimEdges,
     Footprints,
     VoronoiSeamlines,
     MergeRasters,

@@ -25,7 +25,7 @@ from .feedback import FeedbackProgress
 from .loading import announce, open_styled
 from .parameters import output, parameter
 from .texts import GROUPS, first_sentence, paragraphs, tr
-from .values import crs_text, flattened, is_null, plain
+from .values import crs_text, flattened, is_features, is_null, plain
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = "https://github.com/orthoweave/orthoweave/blob/main/docs/algorithms"
@@ -174,7 +174,7 @@ class OperationAlgorithm(QgsProcessingAlgorithm):
         found: dict[str, Any] = {}
         for name in given:
             kind = self.options()[name].kind
-            if kind is Kind.VECTOR:
+            if is_features(kind, given[name]):
                 found[name] = self._file(parameters, name.upper(), context, feedback) or given[name]
             elif kind is Kind.EXTENT:
                 target = _output_crs(given)

@@ -17,6 +17,9 @@ class GlobalRegression(OperationAlgorithm):
     <b>Who sets the level.</b> Without model images the level of the whole set is kept. With them,
     the other images are brought to the level of the model images.
 
+    <b>Adding images later.</b> Give the saved model in <i>Known adjustments</i>: only pixels of new
+    images and of their overlaps are read, and earlier images keep their numbers if asked to.
+
     <b>What comes out.</b> One corrected image for each input, with the same valid pixels and one
     common style; optionally a JSON model with gains, offsets and statistics, and a report.
 
@@ -30,13 +33,13 @@ class GlobalRegression(OperationAlgorithm):
     title = "Global regression"
     group_id = "radiometry"
     keywords = (
-        "normalization",
-        "radiometry",
-        "color balance",
-        "colour balance",
-        "color match",
         "gain",
         "offset",
         "regression",
+        "normalization",
+        "radiometry",
+        "color match",
+        "color balance",
+        "colour balance",
         "mosaic",
     )

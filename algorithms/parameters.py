@@ -19,6 +19,7 @@ from qgis.core import (
     QgsProcessingOutputRasterLayer,
     QgsProcessingOutputString,
     QgsProcessingOutputVectorLayer,
+    QgsProcessingParameterBand,
     QgsProcessingParameterBoolean,
     QgsProcessingParameterCrs,
     QgsProcessingParameterDefinition,
@@ -28,6 +29,8 @@ from qgis.core import (
     QgsProcessingParameterFile,
     QgsProcessingParameterFileDestination,
     QgsProcessingParameterFolderDestination,
+    QgsProcessingParameterMapLayer,
+    QgsProcessingParameterMatrix,
     QgsProcessingParameterMultipleLayers,
     QgsProcessingParameterNumber,
     QgsProcessingParameterRasterDestination,
@@ -92,6 +95,17 @@ class VectorParameter(_Unopened, QgsProcessingParameterVectorLayer):
     """A vector layer or file."""
 
 
+class LayerParameter(_Unopened, QgsProcessingParameterMapLayer):
+    """A raster layer, a layer of polygons or a file of either."""
+
+
+class BandParameter(QgsProcessingParameterBand):
+    """A band, which QGIS alone among its parameters refuses when it is left to its default."""
+
+    def checkValueIsAcceptable(self, value: Any, context: Any = None) -> bool:
+        return is_null(value) or super().checkValueIsAcceptable(value, context)
+
+
 def _label(option: Option) -> str:
     """Return the label with what can be typed: the unit, the words."""
     if option.kind is Kind.CHOICE_OR_NUMBER:
@@ -109,6 +123,27 @@ def _rasters(name: str, label: str, _: Option) -> Parameter:
 
 def _vector(name: str, label: str, _: Option) -> Parameter:
     return VectorParameter(name, label, [Source.TypeVectorPolygon])
+
+
+def _points(name: str, label: str, _: Option) -> Parameter:
+    return VectorParameter(name, label, [Source.TypeVectorPoint])
+
+
+def _layer(name: str, label: str, _: Option) -> Parameter:
+    made = LayerParameter(name, label)
+    made.setDataTypes([Source.TypeRaster, Source.TypeVectorPolygon])
+    return made
+
+
+def _file(name: str, label: str, option: Option) -> Parameter:
+    behavior = QgsProcessingParameterFile.Behavior.File
+    return QgsProcessingParameterFile(name, label, behavior, defaultValue=_default(option))
+
+
+def _band(name: str, label: str, option: Option) -> Parameter:
+    return BandParameter(
+        name, label, option.default, parentLayerParameterName=option.parent.upper()
+    )
 
 
 def _field(name: str, label: str, option: Option) -> Parameter:
@@ -145,6 +180,11 @@ def _text(name: str, label: str, option: Option) -> Parameter:
     listed = ",".join(default) if isinstance(default, tuple) else default
     text = None if listed is None else str(listed)
     return QgsProcessingParameterString(name, label, text, multiLine=option.kind is Kind.JSON)
+
+
+def _pairs(name: str, label: str, option: Option) -> Parameter:
+    headers = [tr(title) for title in option.columns]
+    return QgsProcessingParameterMatrix(name, label, 1, False, headers, list(option.default))
 
 
 def _creation(name: str, label: str, option: Option) -> Parameter:
@@ -203,14 +243,20 @@ PARAMETERS: dict[Kind, Callable[[str, str, Option], Parameter]] = {
     Kind.RASTER: _raster,
     Kind.RASTERS: _rasters,
     Kind.VECTOR: _vector,
+    Kind.POINTS: _points,
+    Kind.LAYER: _layer,
+    Kind.FILE: _file,
+    Kind.BAND: _band,
     Kind.FIELD: _field,
     Kind.CHOICE: _choice,
     Kind.CHOICE_OR_NUMBER: _text,
     Kind.NUMBER: _number,
     Kind.INTEGER: _number,
+    Kind.NUMBERS: _text,
     Kind.FLAG: _flag,
     Kind.TEXT: _text,
     Kind.NAMES: _text,
+    Kind.PAIRS: _pairs,
     Kind.EXTENT: _extent,
     Kind.CRS: _crs,
     Kind.JSON: _text,
@@ -226,6 +272,7 @@ OUTPUTS: dict[Kind, type[QgsProcessingOutputDefinition]] = {
     Kind.RASTER: QgsProcessingOutputRasterLayer,
     Kind.RASTERS: QgsProcessingOutputMultipleLayers,
     Kind.VECTOR: QgsProcessingOutputVectorLayer,
+    Kind.FILE: QgsProcessingOutputFile,
     Kind.NUMBER: QgsProcessingOutputNumber,
     Kind.INTEGER: QgsProcessingOutputNumber,
     Kind.FLAG: QgsProcessingOutputBoolean,

@@ -15,6 +15,7 @@ from qgis.core import (
     QgsProcessingOutputLayerDefinition,
     QgsProcessingUtils,
     QgsProperty,
+    QgsVectorLayer,
 )
 from qgis.PyQt.QtCore import QVariant
 
@@ -46,8 +47,10 @@ def plain(kind: Kind, value: Any, context: QgsProcessingContext) -> Any:
         return [raster_source(item, context) for item in flattened(value)] or None
     if kind is Kind.RASTER:
         return raster_source(value, context)
-    if kind is Kind.VECTOR:
+    if kind in (Kind.VECTOR, Kind.POINTS):
         return vector_source(value)
+    if kind is Kind.LAYER:
+        return layer_source(value, context)
     if kind.destination:
         return destination(kind, value)
     if isinstance(value, (list, tuple)):
@@ -85,6 +88,26 @@ def vector_source(value: Any) -> str:
     if isinstance(value, QgsProcessingFeatureSourceDefinition):
         value = value.source.staticValue()
     return str(value.source() if isinstance(value, QgsMapLayer) else value)
+
+
+def layer_source(value: Any, context: QgsProcessingContext) -> str:
+    """Return what is read for a raster layer or a layer of polygons."""
+    layer = value
+    if not isinstance(value, QgsMapLayer):
+        layer = QgsProcessingUtils.mapLayerFromString(str(value), context, False)
+    if isinstance(layer, QgsVectorLayer):
+        return vector_source(layer)
+    return raster_source(value, context)
+
+
+def is_features(kind: Kind, source: str) -> bool:
+    """Return True for a layer of features, which QGIS hands on as a file.
+
+    Tables of points and rasters are read by the core itself.
+    """
+    if kind is Kind.LAYER:
+        return QgsVectorLayer(source, "mask", "ogr").isValid() if source else False
+    return kind is Kind.VECTOR or (kind is Kind.POINTS and not source.lower().endswith(".csv"))
 
 
 def destination(kind: Kind, value: Any) -> str | None:

@@ -84,7 +84,9 @@ def main() -> None:
     if chosen.sets:
         folder = chosen.folder / f"normalization_{chosen.size}"
         make(folder, chosen.size)
-        sys.stdout.write("\n".join(rows(folder, chosen.sets)) + "\n")
+        for line in rows(folder, chosen.sets):
+            sys.stdout.write(line + "\n")
+            sys.stdout.flush()
 
 
 def make(folder: Path, size: int) -> None:
@@ -192,7 +194,7 @@ def difference(tiles: list[Tile], level: Any) -> float:
             both = valid & known
             total += np.abs(values - moved)[:, both].sum(1, dtype=np.float64)
             count += int(both.sum())
-    return float((100 * total / max(1, count) / level).mean())
+    return float(100 * (total / max(1, count)).mean() / level.mean())
 
 
 def rmse(tiles: list[Tile], truths: list[Any]) -> float:

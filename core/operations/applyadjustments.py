@@ -11,6 +11,16 @@ from difflib import get_close_matches
 from ..alike import file_name
 from ..errors import InvalidOption
 from ..image import Image
+from ..normalizing.blockoptions import Blocking
+from ..normalizing.correcting import (
+    CorrectedResult,
+    Reporting,
+    common_numbers,
+    corrected,
+    destinations,
+    write_reported,
+)
+from ..normalizing.knownmaps import Mapping, loaded_maps, mapped, maps_for
 from ..options import Kind, option, redefault
 from ..progress import SILENT, Progress, Recorder
 from ..provenance import recorded
@@ -22,16 +32,6 @@ from ..raster import RasterImage, open_listed
 from ..report.html import Report, Table, Verdict, numbers_of
 from ..report.levels import joined
 from ..write import write_all
-from . import localblockadjustment
-from .correcting import (
-    CorrectedResult,
-    Reporting,
-    common_numbers,
-    corrected,
-    destinations,
-    write_reported,
-)
-from .knownmaps import Mapping, loaded_maps, mapped, maps_for
 
 NEEDS = (("all methods", ()),)
 
@@ -96,13 +96,13 @@ class Request(Reporting):
     )
 
     alpha: float = redefault(
-        localblockadjustment.Request,
+        Blocking,
         "alpha",
         1.0,
         label="Strength of the block maps",
         help="0 leaves what the model gives as it is, 1 applies the block maps completely.",
     )
-    max_change: float = redefault(localblockadjustment.Request, "max_change", 4.0)
+    max_change: float = redefault(Blocking, "max_change", 4.0)
 
     def __post_init__(self) -> None:
         """Check the options."""
@@ -210,13 +210,10 @@ def _called(images: Sequence[RasterImage], request: Request) -> list[RasterImage
 
 def _mapping(images: Sequence[RasterImage], request: Request) -> Mapping:
     method = request.correction_method
-    how = localblockadjustment.Request(
-        images=request.images,
-        output_folder=request.output_folder,
+    how = Blocking(
         correction_method="linear" if method == "automatic" else method,
         alpha=request.alpha,
         max_change=request.max_change,
-        threads=request.threads,
     )
     return Mapping(
         str(request.reference_map),
@@ -225,6 +222,7 @@ def _mapping(images: Sequence[RasterImage], request: Request) -> Mapping:
         method == "automatic",
         request.unknown_images,
         tuple(_order(images[0], request)),
+        request.threads,
     )
 
 

@@ -9,8 +9,22 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from ..errors import InvalidOption
-from ..grid import Grid
 from ..image import Array, Image
+from ..normalizing.correcting import (
+    ModeledResult,
+    Modeling,
+    common_numbers,
+    corrected,
+    destinations,
+    model_numbers,
+    write_reported,
+    written_images,
+)
+from ..normalizing.counting import Collectors, collectors
+from ..normalizing.globaloptions import Estimating as Estimating
+from ..normalizing.globaloptions import models_among, rules_of
+from ..normalizing.knowing import Known, known_of, missing_of
+from ..normalizing.selecting import mask_files, refuse_empty_masks
 from ..options import Kind, option, redefault, result
 from ..placement import common_canvas, refuse_other_crs
 from ..progress import SILENT, Progress, Recorder
@@ -22,26 +36,11 @@ from ..radiometry.agreement import Agreement, agreement
 from ..radiometry.moments import overlap_statistics, whole_statistics
 from ..radiometry.regression import solve_gains
 from ..radiometry.remarks import pixel_remarks, range_remarks, remarks
-from ..radiometry.statistics import JointSums, OwnSums, fixed_center, summed_exactly
 from ..raster import open_listed
 from ..report.figures import adjustment_chart, overlap_chart
 from ..report.html import Figure, Report, Table, numbers_of
 from ..report.overlaps import READING, adjustment_table, overlap_verdict, pair_table
 from ..survey import survey, survey_missing
-from .correcting import (
-    ModeledResult,
-    Modeling,
-    common_numbers,
-    corrected,
-    destinations,
-    model_numbers,
-    write_reported,
-    written_images,
-)
-from .globaloptions import Estimating as Estimating
-from .globaloptions import models_among, rules_of
-from .knowing import Known, known_of, missing_of
-from .selecting import canvas_selection, mask_files, own_selection, refuse_empty_masks
 
 NEEDS = (("all methods", ()), ("report figures", ("matplotlib",)))
 
@@ -84,14 +83,6 @@ class Result(ModeledResult):
     group_count: int | None = result(Kind.INTEGER, "Groups of connected images")
     mean_difference_before: float | None = result(Kind.NUMBER, "Overlap difference before, %")
     mean_difference_after: float | None = result(Kind.NUMBER, "Overlap difference after, %")
-
-
-@dataclass(frozen=True)
-class Collectors:
-    """What is counted while the images pass once: `own` and `joint` sums for the survey."""
-
-    own: OwnSums
-    joint: JointSums
 
 
 @dataclass(frozen=True)
@@ -145,27 +136,6 @@ def check(images: Sequence[Image], how: Estimating, known: Known | None = None) 
     refuse_other_crs(images)
     comparable.refuse_different(images)
     models_among(images, how, known.others if known else ())
-
-
-def collectors(
-    images: Sequence[Image],
-    canvas: Grid,
-    how: Estimating,
-    progress: Progress = SILENT,
-    blocks: Grid | None = None,
-) -> Collectors:
-    """Return what the survey must count so that `estimate` can work.
-
-    Sums over overlaps are kept per cell of the `blocks`, about a hundred for each image by default.
-    """
-    own = own_selection(images, how, progress)
-    joint = canvas_selection(images, canvas, how, progress)
-    center = fixed_center(images)
-    grids = tuple(image.grid for image in images)
-    exact = summed_exactly(images)
-    return Collectors(
-        OwnSums(images, center, own), JointSums(canvas, grids, exact, center, joint, blocks)
-    )
 
 
 def _counted(

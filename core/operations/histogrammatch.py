@@ -8,6 +8,29 @@ from dataclasses import dataclass
 
 from ..alike import file_name
 from ..errors import InvalidOption
+from ..normalizing.correcting import (
+    ModeledResult,
+    Modeling,
+    common_numbers,
+    corrected,
+    destinations,
+    model_numbers,
+    write_reported,
+    written_images,
+)
+from ..normalizing.distributions import Look, look_at, look_at_overlap
+from ..normalizing.leveling import (
+    Leveled,
+    curves,
+    difference_of,
+    distributions,
+    levels,
+    numbers,
+    skipped_images,
+    warn_of_flat,
+    with_statistics,
+)
+from ..normalizing.selecting import mask_files
 from ..options import Kind, option, redefault, result
 from ..placement import refuse_other_crs
 from ..progress import SILENT, Progress, Recorder
@@ -19,29 +42,6 @@ from ..raster import RasterImage, open_image, open_listed
 from ..report.html import Report, numbers_of
 from ..report.levels import READING, curve_figure, level_table, level_verdict
 from ..requests import UsedPixels
-from .correcting import (
-    ModeledResult,
-    Modeling,
-    common_numbers,
-    corrected,
-    destinations,
-    model_numbers,
-    write_reported,
-    written_images,
-)
-from .distributions import Look, look_at, look_at_overlap
-from .leveling import (
-    Leveled,
-    curves,
-    difference_of,
-    distributions,
-    levels,
-    numbers,
-    skipped_images,
-    warn_of_flat,
-    with_statistics,
-)
-from .selecting import mask_files
 
 NEEDS = (("all methods", ()), ("report figures", ("matplotlib",)))
 

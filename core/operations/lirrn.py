@@ -11,6 +11,27 @@ import numpy as np
 from ..alike import file_name
 from ..errors import InvalidOption
 from ..image import Array
+from ..normalizing.correcting import (
+    ModeledResult,
+    Modeling,
+    common_numbers,
+    corrected,
+    destinations,
+    model_numbers,
+    write_reported,
+    written_images,
+)
+from ..normalizing.distributions import Look, look_at
+from ..normalizing.leveling import (
+    Leveled,
+    difference_of,
+    distributions,
+    levels,
+    numbers,
+    skipped_images,
+    with_statistics,
+)
+from ..normalizing.selecting import mask_files
 from ..options import Kind, option, redefault, result
 from ..progress import SILENT, Progress, Recorder
 from ..provenance import recorded
@@ -24,27 +45,6 @@ from ..raster import RasterImage, open_image, open_listed
 from ..report.html import Report, numbers_of
 from ..report.levels import READING, level_table, level_verdict, sample_figure
 from ..requests import UsedPixels
-from .correcting import (
-    ModeledResult,
-    Modeling,
-    common_numbers,
-    corrected,
-    destinations,
-    model_numbers,
-    write_reported,
-    written_images,
-)
-from .distributions import Look, look_at
-from .leveling import (
-    Leveled,
-    difference_of,
-    distributions,
-    levels,
-    numbers,
-    skipped_images,
-    with_statistics,
-)
-from .selecting import mask_files
 
 NEEDS = (("all methods", ()), ("report figures", ("matplotlib",)))
 

@@ -4,46 +4,40 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 
 from ..alike import refuse_equal_names
 from ..clock import Clock
 from ..deps import require
 from ..errors import InvalidOption
+from ..exchange.blockmaps import local_path, save_maps
 from ..grid import Grid
 from ..image import Image
+from ..normalizing.blocking import BlockCollectors, Blocking, block_collectors, estimate_blocks
+from ..normalizing.counting import collectors
 from ..options import Kind, option, redefault, result
 from ..placement import common_canvas, onto
 from ..progress import SILENT, Progress, Recorder
 from ..provenance import peak_memory_mb, recorded, repetition, write_json
 from ..raster import RasterImage, open_listed, refuse_overwriting, same_crs
 from ..raster.style import shown_bands
-from ..report.html import Figure, Report, Table, numbers_of, write_report
-from ..report.mosaic import (
-    Coverage,
-    before_and_after,
-    cells_figure,
-    coverage_numbers,
-    images_table,
-    mosaic_verdict,
-    steps_table,
-)
+from ..report.html import Report, numbers_of, write_report
+from ..report.mosaic import Coverage, coverage_numbers, mosaic_verdict, steps_table
 from ..report.overlaps import READING
 from ..report.thumbnail import Thumbnail, small_grid
 from ..requests import ImageField, Images
-from ..seams.cells import Partition
 from ..seams.holes import Holes
 from ..seams.mosaic import Mosaic, Seams
 from ..seams.voronoi import partition
 from ..stage import write_text
-from ..survey import OwnCollector, survey
-from ..vector import Burned, Footprint, FootprintTrace, files_of, write_layers
-from ..vector.rings import points_of, rings_of
+from ..survey import JointCollector, OwnCollector, survey
+from ..vector import Burned, FootprintTrace, files_of, write_layers
 from ..write import write
-from . import globalregression, mergerasters
+from . import globalregression, localblockadjustment, mergerasters
 from .footprints import footprint_layer, warn_of_empty
-from .voronoiseamlines import Cutting, reasons, rule_for, seam_layers
+from .mosaicparts import Models, figures, overlap_numbers, pictures, tables, without_cell
+from .voronoiseamlines import Cutting, rule_for, seam_layers
 
 NEEDS = (
     ("without seams", ()),
@@ -51,7 +45,8 @@ NEEDS = (
     ("report figures", ("matplotlib",)),
 )
 
-KEPT = ("regression.json", "footprints.gpkg", "seamlines.gpkg", "report.json")
+REFERENCE, LOCAL = "block_maps/reference.tif", "block_maps/$_local.tif"
+KEPT = ("regression.json", REFERENCE, "footprints.gpkg", "seamlines.gpkg", "report.json")
 """Models and numbers in the work folder."""
 
 
@@ -62,9 +57,10 @@ class Request(ImageField, mergerasters.Merging, Images):
     radiometry: str = option(
         Kind.CHOICE,
         "Color matching",
-        "global",
-        choices=("none", "global"),
-        help="global: one gain and offset per image and band, from the overlaps.",
+        "globallocal",
+        choices=("none", "global", "globallocal"),
+        help="global: one gain and offset per image and band, from the overlaps; globallocal: then "
+        "differences inside images too, such as vignetting and haze, by block maps",
     )
     seams: str = option(
         Kind.CHOICE,
@@ -158,15 +154,6 @@ class Files:
         return os.path.join(self.folder, name)
 
 
-@dataclass(frozen=True)
-class Models:
-    """What was found out about the images before anything is written."""
-
-    regression: globalregression.Estimate | None = None
-    footprints: tuple[Footprint, ...] = ()
-    partition: Partition | None = None
-
-
 @recorded
 def run(request: Request, progress: Progress = SILENT) -> Result:
     """Read every image once to estimate the models and once to write the mosaic."""
@@ -178,7 +165,7 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
     before = _thumbnail(grid, aligned)
     with clock.step("Comparing the images"):
         models = estimate(aligned, grid, request, (before,), heard.part(0.0, 0.45))
-    for clause, _ in _without_cell(models, images):
+    for clause, _ in without_cell(models, images):
         heard.warn(f"No seam cell: {clause}.")
     seamlines = keep(models, images, grid.crs, files, request)
     merged = apply(aligned, grid, models, request, heard)
@@ -186,7 +173,7 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
     with clock.step("Writing the mosaic"):
         written = write(merged, files.output, request, heard.part(0.45, 0.98), (holes, after))
     coverage = Coverage(grid.window.pixels, written.valid_pixels, holes.found)
-    agreement = models.regression.agreement if models.regression else None
+    differences = models.differences
     outcome = Result(
         files.output,
         seamlines,
@@ -197,8 +184,8 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
         covered=coverage.fraction,
         hole_pixels=coverage.holes,
         seam_length=models.partition.seam_length if models.partition else None,
-        mean_difference_before=agreement.before if agreement else None,
-        mean_difference_after=agreement.after if agreement else None,
+        mean_difference_before=differences[0],
+        mean_difference_after=differences[1],
         read_bytes=sum(step.read_bytes for step in clock.steps),
         written_bytes=written.bytes,
     )
@@ -208,9 +195,9 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
             outcome.mean_difference_before, outcome.mean_difference_after, coverage
         ),
         numbers=(*numbers_of(outcome), *coverage_numbers(coverage)),
-        figures=(*_pictures(before, after), *_figures(models, images)),
-        tables=(*_tables(models), steps_table(clock.steps, peak_memory_mb())),
-        skipped=_without_cell(models, images),
+        figures=(*pictures(before, after), *figures(models, images)),
+        tables=(*tables(models), steps_table(clock.steps, peak_memory_mb())),
+        skipped=without_cell(models, images),
         reading=READING if models.regression else (),
         warnings=tuple(heard.warnings),
         repeat=repetition("mosaicpipeline", request),
@@ -235,7 +222,7 @@ def align(
         image if same_crs(image.grid.crs, grid.crs) else onto(image, grid, request.resampling)
         for image in images
     )
-    if request.radiometry == "global":
+    if request.radiometry != "none":
         globalregression.check(aligned, estimating(request))
     return grid, aligned
 
@@ -251,6 +238,15 @@ def estimating(request: Request) -> globalregression.Estimating:
     )
 
 
+def blocking(request: Request) -> Blocking:
+    """Return the options of the block maps."""
+    return Blocking(
+        vector_mask=request.statistics_mask,
+        mask_mode=request.statistics_mask_mode,
+        mask_field=request.statistics_mask_field,
+    )
+
+
 def estimate(
     images: Sequence[Image],
     grid: Grid,
@@ -259,30 +255,53 @@ def estimate(
     progress: Progress = SILENT,
 ) -> Models:
     """Estimate all models from one survey of the images."""
-    matching, cutting = request.radiometry == "global", request.seams == "voronoi"
-    if not matching and not cutting:
+    cutting, matching = request.seams == "voronoi", request.radiometry != "none"
+    if not cutting and not matching:
         return Models()
-    canvas, how = common_canvas(images), estimating(request)
-    sums = globalregression.collectors(images, canvas, how, progress) if matching else None
+    canvas = common_canvas(images)
+    blocks = _block_collectors(images, canvas, request, progress)
+    sums = blocks.globals if blocks else None
+    if matching and sums is None:
+        sums = collectors(images, canvas, estimating(request), progress)
+    own = [*watching, *([sums.own] if sums else []), *([blocks.sums] if blocks else [])]
+    joint: list[JointCollector] = [
+        *([sums.joint] if sums else []),
+        *([blocks.shared] if blocks else []),
+    ]
     with FootprintTrace(images) as trace:
         survey(
             images,
-            own=(*watching, *([trace] if cutting else []), *([sums.own] if sums else [])),
-            joint=[sums.joint] if sums and len(images) > 1 else [],
+            own=[*own, *([trace] if cutting else [])],
+            joint=joint if len(images) > 1 else [],
             canvas=canvas,
             threads=request.threads,
             progress=progress.part(0.0, 0.8),
         )
         tracing = progress.part(0.8, 0.85)
         footprints = trace.footprints(grid.crs, progress=tracing) if cutting else ()
-    regression = globalregression.estimate(images, sums, how, progress) if sums else None
-    cells = None
+    models = Models(footprints=footprints)
+    if sums:
+        matched = globalregression.estimate(images, sums, estimating(request), progress)
+        models = replace(models, regression=matched)
+        if blocks:
+            how, model = blocking(request), matched.adjustments
+            found = estimate_blocks(images, blocks, how, model, progress)
+            models = replace(models, blocks=found)
     if cutting:
         warn_of_empty(footprints, progress)
         rule = rule_for(images, grid.crs, Cutting())
         outlines = [footprint.geometry for footprint in footprints]
         cells = partition(outlines, rule, progress=progress.part(0.85, 1.0))
-    return Models(regression, footprints, cells)
+        models = replace(models, partition=cells)
+    return models
+
+
+def _block_collectors(
+    images: Sequence[Image], canvas: Grid, request: Request, progress: Progress
+) -> BlockCollectors | None:
+    if request.radiometry != "globallocal":
+        return None
+    return block_collectors(images, canvas, blocking(request), estimating(request), progress)
 
 
 def apply(
@@ -304,6 +323,9 @@ def apply(
     if models.regression:
         model, kind = models.regression.adjustments, request.output_type
         images = [globalregression.apply(image, model, kind) for image in images]
+    if models.blocks:
+        maps, how = models.blocks.maps, blocking(request)
+        images = [localblockadjustment.apply(i, maps, how, request.output_type) for i in images]
     return mergerasters.assemble(
         images, grid, request, seams=seams, nodata=request.nodata, progress=progress
     )
@@ -315,6 +337,9 @@ def keep(
     """Write the models into the work folder; return the file of the seam cells."""
     if models.regression:
         write_text(files.inside("regression.json"), models.regression.adjustments.text() + "\n")
+    if models.blocks:
+        places = (files.inside(REFERENCE), files.inside(LOCAL))
+        save_maps(models.blocks.maps, *places, images, blocking(request).correction_method)
     if not models.partition:
         return request.seamlines
     name = request.image_field_name
@@ -331,7 +356,8 @@ def _files(request: Request, images: Sequence[RasterImage]) -> Files:
     output = refuse_overwriting(request.output, inputs)
     folder = os.path.abspath(request.work_folder or os.path.splitext(output)[0] + "_work")
     report = os.path.abspath(request.report or os.path.join(folder, "report.html"))
-    for path in (report, *(os.path.join(folder, name) for name in KEPT)):
+    local = [local_path(LOCAL, image.name) for image in images]
+    for path in (report, *(os.path.join(folder, name) for name in (*KEPT, *local))):
         refuse_overwriting(path, inputs)
     return Files(output, folder, report)
 
@@ -344,47 +370,14 @@ def _thumbnail(grid: Grid, images: Sequence[Image]) -> Thumbnail:
     return Thumbnail(small_grid(grid), [image.grid for image in images], bands)
 
 
-def _pictures(before: Thumbnail, after: Thumbnail) -> tuple[Figure, ...]:
-    """Return the pictures; there is none of the images when nothing was surveyed."""
-    return (before_and_after(before, after),) if before.valid.any() else ()
-
-
-def _figures(models: Models, images: Sequence[RasterImage]) -> Iterator[Figure]:
-    if models.partition:
-        shapes = {
-            images[number].name: [ring for polygon in rings_of(wkb) for ring in polygon]
-            for number, wkb in sorted(models.partition.cells.items())
-        }
-        yield cells_figure(shapes, [points_of(cut.geometry) for cut in models.partition.cuts])
-    if models.regression:
-        yield from globalregression.figures(models.regression)
-
-
-def _tables(models: Models) -> Iterator[Table]:
-    if models.partition:
-        areas = models.partition.areas
-        yield images_table(
-            [
-                (one.name, one.valid_pixels, one.pixels, areas.get(number, 0.0))
-                for number, one in enumerate(models.footprints)
-            ]
-        )
-    if models.regression:
-        yield from globalregression.tables(models.regression)
-
-
-def _without_cell(models: Models, images: Sequence[RasterImage]) -> tuple[tuple[str, str], ...]:
-    cells = models.partition
-    return tuple((clause, "no seam cell") for clause in reasons(cells, images)) if cells else ()
-
-
 def _write_report(files: Files, report: Report, outcome: Result, models: Models) -> None:
     """Write the report, and its numbers as JSON into the work folder."""
     write_report(files.report, report)
-    pairs = models.regression.agreement.pairs if models.regression else ()
     numbers = {
         **asdict(outcome),
         "coverage": {number.label: number.value for number in report.numbers},
-        "overlaps": [asdict(pair) for pair in pairs],
+        "overlaps": overlap_numbers(models),
     }
+    if models.blocks:
+        numbers["shading"] = localblockadjustment.numbers(models.blocks)["shading"]
     write_json(files.inside("report.json"), numbers)

@@ -15,7 +15,8 @@ from ..placement import refuse_other_crs
 from ..progress import SILENT, Progress
 from ..radiometry.blockmaps import BlockMaps, LocalMap
 from ..raster import RasterImage
-from . import localblockadjustment
+from .blocking import block_corrected
+from .blockoptions import Blocking
 from .loadedblocks import estimate_loaded
 
 
@@ -25,10 +26,11 @@ class Mapping:
 
     reference: str
     local: tuple[str, ...]
-    how: localblockadjustment.Request
+    how: Blocking
     automatic: bool
     unknown: str
     order: tuple[int, ...]
+    threads: int
 
 
 def loaded_maps(
@@ -74,7 +76,7 @@ def maps_for(
     if not wanted:
         methods = loaded.methods(how.correction_method, images[0].bands)
         return BlockMaps(loaded.grid, loaded.reference, (), methods)  # type: ignore[arg-type]
-    found, _ = estimate_loaded(wanted, loaded, how, threads=how.threads, progress=progress)
+    found, _ = estimate_loaded(wanted, loaded, how, threads=mapping.threads, progress=progress)
     return found.maps
 
 
@@ -82,7 +84,7 @@ def mapped(image: Image, maps: BlockMaps, mapping: Mapping, output_type: str) ->
     """Return the image corrected by its map, as a view; None when it has none."""
     if image.name not in {local.name for local in maps.local}:
         return None
-    return localblockadjustment.apply(image, maps, mapping.how, output_type)
+    return block_corrected(image, maps, mapping.how, output_type)
 
 
 def _in_order(loaded: Loaded, order: tuple[int, ...]) -> Loaded:

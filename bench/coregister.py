@@ -1,0 +1,241 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""How well co-registration puts images in place, and what it costs, beside coregix.
+
+Every pair has a known truth; what counts is the image that was written, measured against the one
+rebuilt from the truth. Each run is a process of its own through the command line with default
+options and one thread, without a report. With --peer coregix 0.3.0 is installed from PyPI into a
+virtual environment of its own and corrects the same files in the same run.
+
+    .venv/bin/python bench/coregister.py                       # the made pairs
+    .venv/bin/python bench/coregister.py --peer                # and coregix beside them
+    .venv/bin/python bench/coregister.py --large 6000 --peer   # the large pair too
+    .venv/bin/python bench/coregister.py --unrelated 100       # pairs that must be refused
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from osgeo import gdal
+from scipy import ndimage
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = ROOT.parent / "shared"
+sys.path.insert(0, str(Path(__file__).parent))
+
+import pairs  # noqa: E402
+import registration_pairs as known  # noqa: E402
+from measure import Cost, cost_of, orthoweave  # noqa: E402
+from registration_pairs import Known, Left, Made  # noqa: E402
+
+PEER = "coregix==0.3.0"
+PEER_HOME = ROOT / "build" / "peer-coregix"
+ONE_THREAD = ("OMP_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS", "OPENBLAS_NUM_THREADS")
+GREEN = "l8_greenland_30m/LC80030172015001LGN00_B4.tiff"
+PLACES = (GREEN, "naip_nd/m_4709963_se_14_1_20190904_west.tif", "s2_timeseries/S2_20150711.tif")
+
+
+@dataclass(frozen=True)
+class Done:
+    """A run: what is left, what it cost, and what it says about itself."""
+
+    left: Left | None
+    cost: Cost | None
+    note: str = ""
+
+
+def main() -> None:
+    """Make the pairs, correct them, print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--folder", type=Path, default=ROOT / "build" / "bench" / "coregister")
+    parser.add_argument("--only", default="", help="text that must occur in the pair's name")
+    parser.add_argument("--peer", action="store_true", help="run coregix beside")
+    parser.add_argument("--large", type=int, default=0, help="side of the large pair, 0 = none")
+    parser.add_argument("--unrelated", type=int, default=0, help="number of unrelated pairs")
+    chosen = parser.parse_args()
+    if not SHARED.is_dir():
+        raise SystemExit(f"{SHARED} is not there: the benchmark needs its imagery.")
+    for name in ONE_THREAD:
+        os.environ[name] = "1"
+    peer = installed() if chosen.peer else None
+    head = "| pair | left px | to reach | best peer of the specification | exact px | reported | windows | "
+    head += "valid | values | CPU s | MiB |"
+    head += " coregix: left px | CPU s | MiB | CPU ours / theirs |" if peer else ""
+    sys.stdout.write(f"{head}\n|{'---|' * (head.count('|') - 1)}\n")
+    for number, one in enumerate(known.KNOWN):
+        if chosen.only in one.name:
+            folder = chosen.folder / str(number)
+            show(one, known.make(one, SHARED, folder), folder, peer)
+    if chosen.large:
+        large = Known(
+            f"{chosen.large}² rotation 0.02° + (3.4, -2.2)",
+            "large",
+            known.turned(0.02, 3.4, -2.2),
+            0.010,
+            0.019,
+        )
+        folder = chosen.folder / f"large{chosen.large}"
+        show(large, made_large(large, chosen.large, folder), folder, peer)
+    if chosen.unrelated:
+        refused(chosen.unrelated, chosen.folder / "unrelated")
+
+
+def show(one: Known, made: Made, folder: Path, peer: Path | None) -> None:
+    """Correct a pair and print its row."""
+    mine = ours(one, made, folder)
+    exact = f"{mine.left.exact:.4f}" if mine.left else ""
+    cells = [one.name, digits(mine.left), f"{one.bound:g}", f"{one.peers:g}", exact, mine.note]
+    if mine.left and mine.cost:
+        cells += [
+            str(mine.left.windows),
+            f"{mine.left.valid:.3f}",
+            f"{mine.left.values:.3f}",
+            f"{mine.cost.cpu:.2f}",
+            f"{mine.cost.peak:.0f}",
+        ]
+    if peer:
+        theirs = coregix(one, made, folder, peer)
+        cells.append(digits(theirs.left) if theirs.left else theirs.note)
+        if theirs.cost and mine.cost:
+            ratio = mine.cost.cpu / theirs.cost.cpu
+            cells += [f"{theirs.cost.cpu:.2f}", f"{theirs.cost.peak:.0f}", f"{ratio:.3f}"]
+    sys.stdout.write(f"| {' | '.join(cells)} |\n")
+    sys.stdout.flush()
+
+
+def digits(left: Left | None) -> str:
+    """Return what is left as text."""
+    return "refused" if left is None else f"{left.rmse:.4f}"
+
+
+def ours(one: Known, made: Made, folder: Path) -> Done:
+    """Correct a pair with Orthoweave and measure the file."""
+    output, transform = folder / "ours.tif", folder / "ours.json"
+    files = ["--moving", str(made.moving), "--reference", str(made.reference)]
+    files += ["--output", str(output), "--transform", str(transform), "--threads", "1"]
+    output.unlink(missing_ok=True)
+    try:
+        cost = cost_of(orthoweave("coregister", *files, *one.options))
+    except RuntimeError as error:
+        return Done(None, None, str(error).strip().splitlines()[-1])
+    quality = json.loads(transform.read_text(encoding="utf-8"))["quality"]
+    return Done(known.left(output, made), cost, f"{quality['rmse_after']:.3f}")
+
+
+def installed() -> Path:
+    """Install coregix into an environment of its own; return its Python."""
+    python = PEER_HOME / "bin" / "python"
+    if not python.exists():
+        subprocess.run([sys.executable, "-m", "venv", str(PEER_HOME)], check=True)
+        subprocess.run([str(python), "-m", "pip", "install", "-q", PEER], check=True)
+    return python
+
+
+def coregix(one: Known, made: Made, folder: Path, python: Path) -> Done:
+    """Correct a pair with coregix and measure the file."""
+    output = folder / "coregix.tif"
+    output.unlink(missing_ok=True)
+    command = [str(python.parent / "coregix"), "align-image-pair"]
+    command += ["--moving-image", str(made.moving), "--fixed-image", str(made.reference)]
+    command += ["--output-image", str(output), *one.peer_options]
+    if "reference" not in one.options:
+        command.append("--output-on-moving-grid")
+    try:
+        cost = cost_of(command)
+    except RuntimeError as error:
+        return Done(None, None, str(error).strip().splitlines()[-1][:60])
+    return Done(known.left(output, made), cost)
+
+
+def made_large(one: Known, side: int, folder: Path) -> Made:
+    """Write the large pair by strips, out of a quilt of real imagery; keep the ideal image."""
+    margin, step = 48, 500
+    made = Made(
+        folder / "reference.tif",
+        folder / "moving.tif",
+        np.empty((0, 0)),
+        margin,
+        (side, side),
+        one.truth(side, side),
+    )
+    ideal = folder / "ideal.npy"
+    if not ideal.exists():
+        scene = _quilt(folder, side + 2 * margin).astype(np.float64)
+        truth, spread = one.truth(side, side), float(scene.std())
+        rng = np.random.default_rng(1)
+        spline = ndimage.spline_filter(scene, 5)
+        targets = [pairs.create(path, side, side) for path in (made.reference, made.moving)]
+        for row in range(0, side, step):
+            rows = min(step, side - row)
+            y, x = np.mgrid[row : row + rows, 0:side].astype(np.float64)
+            px, py = truth.back(x, y)
+            shown = ndimage.map_coordinates(
+                spline, [py + margin, px + margin], order=5, prefilter=False
+            )
+            fixed = scene[row + margin : row + margin + rows, margin : margin + side]
+            ends = (fixed, known.GAIN * shown + known.OFFSET)
+            for target, values in zip(targets, ends):
+                noisy = values + known.NOISE * spread * rng.standard_normal(values.shape)
+                whole = np.clip(np.rint(noisy), 1, 65535).astype(np.uint16)
+                target.GetRasterBand(1).WriteArray(whole, 0, row)
+        np.save(ideal, (known.GAIN * scene + known.OFFSET).astype(np.float32))
+    return replace(made, ideal=np.load(ideal).astype(np.float64))
+
+
+def _quilt(folder: Path, side: int) -> np.ndarray:
+    """Return a large image put together from real imagery."""
+    sys.path.insert(0, str(SHARED / "tools"))
+    import make_cases
+
+    folder.mkdir(parents=True, exist_ok=True)
+    source = folder / "source.tif"
+    scene = SHARED / "data" / "s2_timeseries" / "S2_20150711.tif"
+    make_cases.scaleup([str(scene)], str(source), size=side, bands=[3], holes=False, slant=0.0)
+    values = gdal.Open(str(source)).GetRasterBand(1).ReadAsArray()
+    source.unlink()
+    return values
+
+
+def refused(count: int, folder: Path) -> None:
+    """Try to register crops of different places; every one must be refused."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(3)
+    scenes = [
+        gdal.Open(str(SHARED / "data" / name)).GetRasterBand(1).ReadAsArray() for name in PLACES
+    ]
+    accepted = []
+    for number in range(count):
+        paths = []
+        places = rng.choice(len(scenes), 2, replace=number % 2 == 0)
+        corners: list[tuple[int, int]] = []
+        for role, place in zip(("reference", "moving"), places):
+            scene = scenes[place]
+            while True:
+                top, left = (int(rng.integers(0, max(1, size - 300))) for size in scene.shape)
+                apart = [abs(top - a) + abs(left - b) > 200 for a, b in corners]
+                if places[0] != places[1] or all(apart):
+                    break
+            corners.append((top, left))
+            crop = scene[top : top + 300, left : left + 300]
+            paths.append(folder / f"{role}.tif")
+            pairs.write(paths[-1], np.clip(crop, 1, 65535).astype(np.uint16))
+        transform = folder / "t.json"
+        files = ["--moving", str(paths[1]), "--reference", str(paths[0])]
+        command = orthoweave("coregister", *files, "--transform", str(transform))
+        status = subprocess.run(command, capture_output=True, text=True).returncode
+        if status == 0:
+            accepted.append((number, json.loads(transform.read_text())["reason"]))
+    sys.stdout.write(f"\n{count} unrelated pairs: {len(accepted)} accepted\n")
+    for number, reason in accepted:
+        sys.stdout.write(f"- pair {number}: {reason}\n")
+
+
+if __name__ == "__main__":
+    main()

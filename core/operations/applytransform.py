@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Apply a saved correction to an image, a mask or another resolution of the same scene."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..alike import file_name
+from ..errors import IncompatibleImages, InvalidOption
+from ..exchange.transform import SavedTransform, Side, read_transform, refuse_refused
+from ..grid import Grid
+from ..image import Array, Image
+from ..options import Kind, option, result
+from ..progress import SILENT, Progress
+from ..provenance import recorded
+from ..raster import RasterImage, open_image, refuse_overwriting
+from ..raster.crs import crs_title, is_geographic
+from ..registration.corrected import (
+    MovedWriting,
+    Placing,
+    chosen_resampling,
+    corrected,
+    declared,
+    moved_grid,
+    outline,
+    reference_grid,
+)
+from ..registration.placed import write_placed
+from ..write import write
+
+NEEDS = ()
+
+
+@dataclass(frozen=True)
+class Request(MovedWriting):
+    """Options of the run."""
+
+    image: str = option(
+        Kind.RASTER,
+        "Image",
+        help="Any raster placed as the moving image was: other bands, a mask, another resolution.",
+    )
+    transform: str = option(
+        Kind.FILE, "Transform", help="The JSON file that a co-registration has saved."
+    )
+    output_grid: str = option(
+        Kind.CHOICE,
+        "Output grid",
+        "image",
+        choices=("image", "reference", "template"),
+        help="image: the pixels of IMAGE. reference: those of the image it is moved onto, at the "
+        "pixel size of IMAGE. template: those of TEMPLATE",
+    )
+    template: str | None = option(
+        Kind.RASTER, "Template", None, help="Raster whose grid is used with OUTPUT_GRID=template."
+    )
+    direction: str = option(
+        Kind.CHOICE,
+        "Direction",
+        "forward",
+        choices=("forward", "inverse"),
+        advanced=True,
+        help="inverse moves a raster that lies on the reference onto the uncorrected image",
+    )
+    strength: float = option(
+        Kind.NUMBER,
+        "Strength",
+        1.0,
+        advanced=True,
+        help="Multiplies all displacements.",
+    )
+    allow_refused: bool = option(
+        Kind.FLAG,
+        "Allow a refused transform",
+        False,
+        advanced=True,
+        help="Apply a transform that was refused when it was made.",
+    )
+    nodata: float | None = option(
+        Kind.NUMBER,
+        "Nodata value",
+        None,
+        advanced=True,
+        help="Replaces the declared nodata value of IMAGE; empty keeps it.",
+    )
+    output: str = option(Kind.RASTER_OUT, "Corrected image", help="GeoTIFF.")
+
+    def __post_init__(self) -> None:
+        """Check the options."""
+        super().__post_init__()
+        if (self.output_grid == "template") != bool(self.template):
+            raise InvalidOption(
+                "OUTPUT_GRID=template and a raster in TEMPLATE belong together; give both or none."
+            )
+        if self.correction == "geotransform":
+            _refuse_changes(self)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What the run gives."""
+
+    output: str = result(Kind.RASTER_OUT, "Corrected image")
+    moved_from_nodata: int | None = result(Kind.INTEGER, "Values moved away from nodata")
+
+
+@recorded
+def run(request: Request, progress: Progress = SILENT) -> Result:
+    """Read the transform, see the image through it, and write it."""
+    saved = read_transform(request.transform)
+    refuse_refused(saved, request.transform, allowed=request.allow_refused)
+    image = open_image(request.image, request.nodata)
+    refuse_unplaced("IMAGE", image)
+    read = [request.image, request.transform, *filter(None, [request.template])]
+    output = refuse_overwriting(request.output, read)
+    placing = _placing(saved, request)
+    _tell(saved, image, request, progress)
+    if request.correction == "geotransform":
+        placed = moved_grid(image, placing)
+        write_placed(image, output, placed.transform, request, progress)
+        return Result(output, 0)
+    resampling = chosen_resampling(image, request.resampling, progress)
+    target = _target(saved, image, placing, request)
+    view = corrected(
+        declared(image, request, _onto(saved, request).nodata),
+        placing,
+        target,
+        resampling=resampling,
+        valid_weight=request.valid_weight,
+    )
+    progress.check()
+    progress.phase("Writing the corrected image")
+    written = write(view, output, request, progress.part(0.02, 1.0))
+    moved = written.moved_from_nodata
+    if moved and resampling != "nearest":
+        progress.warn(
+            f"{moved} values of valid pixels would have been the output's nodata value "
+            f"({view.nodata:g}); they were moved to the value beside it."
+        )
+    return Result(output, moved)
+
+
+def refuse_unplaced(role: str, image: RasterImage) -> None:
+    """Raise IncompatibleImages for an image that does not say where it lies."""
+    if not image.grid.crs:
+        raise IncompatibleImages(
+            f"{role} {file_name(image)} has no coordinate reference system. Assign one (Raster ▸ "
+            "Projections) and run again."
+        )
+
+
+def _refuse_changes(request: Request) -> None:
+    """Raise InvalidOption for options that would change pixels, which a geotransform leaves."""
+    changes: tuple[tuple[str, Callable[[Request], bool]], ...] = (
+        ("OUTPUT_GRID", lambda one: one.output_grid != "image"),
+        ("OUTPUT_TYPE", lambda one: one.output_type != "same"),
+        ("OUTPUT_NODATA", lambda one: one.output_nodata is not None),
+        ("NODATA", lambda one: one.nodata is not None),
+    )
+    for name, changed in changes:
+        if changed(request):
+            raise InvalidOption(
+                f"{name}: CORRECTION=geotransform leaves all pixels as they are. Use "
+                "CORRECTION=resample."
+            )
+
+
+def _placing(saved: SavedTransform, request: Request) -> Placing:
+    correction = saved.correction.scaled(request.strength)
+    if request.strength != 1:
+        least, x, y = correction.least_determinant()
+        if not least > 0:
+            raise InvalidOption(
+                f"Strength: with {request.strength:g} the local field folds over near ({x:.9g}, "
+                f"{y:.9g}). Lower it."
+            )
+    return correction.inverse() if request.direction == "inverse" else correction
+
+
+def _onto(saved: SavedTransform, request: Request) -> Side:
+    """The image whose place the result takes."""
+    return saved.moving if request.direction == "inverse" else saved.reference
+
+
+def _target(saved: SavedTransform, image: Image, placing: Placing, request: Request) -> Grid:
+    if request.output_grid == "reference":
+        return reference_grid(image, placing, _onto(saved, request).grid)
+    if request.template is None:
+        return image.grid
+    template = open_image(request.template)
+    refuse_unplaced("TEMPLATE", template)
+    return template.grid
+
+
+def _tell(saved: SavedTransform, image: RasterImage, request: Request, progress: Progress) -> None:
+    """Say what is applied, and warn when the image lies beside the area it was made for."""
+    forward = saved.correction
+    back = request.direction == "inverse"
+    made_for, onto = (saved.reference, saved.moving) if back else (saved.moving, saved.reference)
+    progress.info(
+        f"Transform of {made_for.name} onto {onto.name} ({saved.model_used}, "
+        f"{crs_title(forward.crs)}), strength {request.strength:g}."
+    )
+    away = _distance(outline(image.grid, forward.crs), outline(made_for.grid, forward.crs))
+    if away > 0:
+        unit = "°" if is_geographic(forward.crs) else "m"
+        progress.warn(
+            f"IMAGE {file_name(image)} lies {away:.6g} {unit} from the area of the transform; the "
+            "correction is extrapolated."
+        )
+
+
+def _distance(a: tuple[Array, Array], b: tuple[Array, Array]) -> float:
+    """Distance of the boxes round two outlines, 0 when they touch."""
+    gaps = [max(0.0, p.min() - q.max(), q.min() - p.max()) for p, q in zip(a, b)]
+    return float(np.hypot(*gaps))

@@ -1,0 +1,277 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Even out differences inside images, such as vignetting and haze: block maps from the overlaps."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from ..alike import file_name
+from ..exchange.blockmaps import Loaded, load_maps, local_path, save_maps
+from ..image import Image
+from ..normalizing.blocking import (
+    BlockEstimate,
+    Blocking,
+    block_collectors,
+    block_corrected,
+    estimate_blocks,
+    estimating_of,
+)
+from ..normalizing.correcting import (
+    CorrectedResult,
+    Correcting,
+    common_numbers,
+    destinations,
+    write_reported,
+    written_images,
+)
+from ..normalizing.loadedblocks import estimate_loaded
+from ..normalizing.selecting import mask_files, refuse_empty_masks
+from ..options import Kind, option, redefault, result
+from ..placement import common_canvas, refuse_other_crs
+from ..progress import SILENT, Progress, Recorder
+from ..provenance import recorded
+from ..radiometry import comparable
+from ..radiometry.blockagreement import Differences
+from ..radiometry.blockmaps import BlockMaps, correction_of
+from ..radiometry.interpolation import outside_share
+from ..radiometry.remarks import pixel_remarks
+from ..radiometry.statistics import OwnSums
+from ..raster import RasterImage, open_listed, refuse_overwriting
+from ..report.figures import overlap_chart
+from ..report.html import Figure, Report, Table, numbers_of
+from ..report.localblocks import (
+    PICTURES,
+    READING,
+    corrections_figure,
+    difference_table,
+    shading_figure,
+    shading_table,
+)
+from ..report.overlaps import overlap_verdict
+from ..survey import survey
+
+NEEDS = (("all methods", ()), ("report figures", ("matplotlib",)))
+
+TOLD_OUTSIDE = 0.005
+"""Part of an image outside a map that is worth a sentence."""
+
+
+@dataclass(frozen=True)
+class Request(Blocking, Correcting):
+    """Options of the run."""
+
+    name_pattern: str = redefault(Correcting, "name_pattern", "$_Local")
+    save_reference_map: str | None = option(
+        Kind.RASTER_OUT,
+        "Reference map",
+        None,
+        help="What images should show in each block: a raster with one pixel per block, to bring "
+        "other images to the same level later.",
+    )
+    save_local_maps: str | None = option(
+        Kind.TEXT,
+        "Local maps to save",
+        None,
+        advanced=True,
+        help="What each image shows in each block, one raster for each: a path with $ for the "
+        "image's name, inside the output folder unless it is absolute.",
+    )
+    load_reference_map: str | None = option(
+        Kind.RASTER,
+        "Known reference map",
+        None,
+        advanced=True,
+        help="Images are brought to this map, which is not changed.",
+    )
+    load_local_maps: tuple[str, ...] = option(
+        Kind.RASTERS,
+        "Known local maps",
+        (),
+        advanced=True,
+        help="A path with $ for the image's name, a folder or files. Images without a map get one "
+        "computed.",
+    )
+
+
+@dataclass(frozen=True)
+class Result(CorrectedResult):
+    """What the run gives."""
+
+    reference_map: str | None = result(Kind.RASTER, "Reference map")
+    block_count_rows: int | None = result(Kind.INTEGER, "Rows of blocks")
+    block_count_columns: int | None = result(Kind.INTEGER, "Columns of blocks")
+    blocks_used: int | None = result(Kind.INTEGER, "Blocks used")
+    shading_explained: float | None = result(Kind.NUMBER, "Part explained by shading")
+    mean_difference_before: float | None = result(Kind.NUMBER, "Overlap difference before, %")
+    mean_difference_after: float | None = result(Kind.NUMBER, "Overlap difference after, %")
+
+
+@recorded
+def run(request: Request, progress: Progress = SILENT) -> Result:
+    """Estimate block maps from the overlaps, or take known ones, and write corrected images."""
+    heard = Recorder(progress)
+    images, skipped = open_listed(request, heard)
+    check(images, request)
+    maps = (request.load_reference_map, *(p for p in request.load_local_maps if "$" not in p))
+    paths = destinations(images, request, (*maps, *mask_files(images, request)))
+    saved = _saved(request, images)
+    loaded = load_maps(request.load_reference_map, request.load_local_maps, images, heard)
+    found, empty = _estimated(images, loaded, request, heard)
+    views = [apply(image, found.maps, request, request.output_type) for image in images]
+    warn_of_outside(images, found, heard)
+    written = written_images(views, paths, request, progress.part(0.42, 0.98))
+    save_maps(found.maps, *saved, images, request.correction_method)
+    outcome = Result(
+        **common_numbers(request, written, len(images) + skipped, skipped + len(empty)),
+        reference_map=saved[0],
+        block_count_rows=found.maps.grid.height,
+        block_count_columns=found.maps.grid.width,
+        blocks_used=found.blocks_used,
+        shading_explained=found.shading.explained,
+        mean_difference_before=found.differences[0].pooled,
+        mean_difference_after=found.differences[-1].pooled,
+    )
+    report = _report(outcome, found, request, heard.warnings)
+    write_reported("localblockadjustment", request, report, outcome, numbers(found))
+    progress.info(report.verdict.sentence)
+    progress.advance(1.0)
+    return outcome
+
+
+def check(images: Sequence[Image], request: Request) -> None:
+    """Raise IncompatibleImages or InvalidOption when the images cannot be compared."""
+    refuse_other_crs(images)
+    comparable.refuse_different(images)
+    comparable.refuse_type(images, request.output_type)
+
+
+def apply(image: Image, maps: BlockMaps, how: Blocking, output_type: str = "same") -> Image:
+    """Return the image corrected by its block map, as a view: nothing is computed yet."""
+    return block_corrected(image, maps, how, output_type)
+
+
+def warn_of_outside(
+    images: Sequence[Image], found: BlockEstimate, progress: Progress = SILENT
+) -> None:
+    """Say which images lie outside the map, and how many blocks were limited."""
+    for image in images:
+        share = outside_share(image.grid, found.maps.grid)
+        if share >= TOLD_OUTSIDE:
+            progress.warn(
+                f"{file_name(image)} lies {100 * share:.0f} % outside the reference map; there it "
+                "stays unchanged."
+            )
+    if found.limited:
+        progress.warn(
+            f"{found.limited} block corrections were larger than MAX_CHANGE and were limited."
+        )
+
+
+def numbers(found: BlockEstimate) -> dict[str, object]:
+    """Return what the JSON beside a report says about the blocks."""
+    trials = [{"group": group, **asdict(trial)} for group, trial in found.shading.trials]
+    pairs = [
+        {"first": found.names[a], "second": found.names[b], "pixels": size, "before": before,
+         "after_global": gains, "after": after}
+        for (a, b), size, before, gains, after in zip(
+            found.pairs, found.pixels, *(one.pairs for one in found.differences)
+        )
+    ]  # fmt: skip
+    return {"shading": trials, "overlaps": pairs, "blocks_limited": found.limited}
+
+
+def _estimated(
+    images: Sequence[RasterImage], loaded: Loaded | None, request: Request, progress: Progress
+) -> tuple[BlockEstimate, list[str]]:
+    """Maps from one survey, or known ones; and the names of images without valid pixels."""
+    progress.phase("Comparing the overlaps")
+    if loaded is not None:
+        found, own = estimate_loaded(
+            images,
+            loaded,
+            request,
+            threads=request.threads,
+            reading=request.output_type != "same",
+            progress=progress,
+        )
+        return found, _empty(images, own, request, progress) if own else []
+    canvas = common_canvas(images)
+    counted = block_collectors(images, canvas, request, estimating_of(request), progress)
+    joint = (counted.globals.joint, counted.shared)
+    survey(
+        images,
+        own=counted.own,
+        joint=joint if len(images) > 1 else (),
+        canvas=canvas,
+        threads=request.threads,
+        progress=progress.part(0.0, 0.4),
+    )
+    empty = _empty(images, counted.globals.own, request, progress)
+    if len(images) > 1 and not counted.globals.joint.pairs:
+        progress.warn(f"None of the {len(images)} images share valid pixels; nothing to solve.")
+    return estimate_blocks(images, counted, request, None, progress), empty
+
+
+def _empty(
+    images: Sequence[RasterImage], own: OwnSums, request: Request, progress: Progress
+) -> list[str]:
+    refuse_empty_masks(images, own.images, request)
+    comparable.refuse_holes(images, [one.valid for one in own.images], request.output_type)
+    for sentence in pixel_remarks(images, own.images):
+        progress.warn(sentence)
+    return [image.name for image, one in zip(images, own.images) if one.valid == 0]
+
+
+def _saved(request: Request, images: Sequence[RasterImage]) -> tuple[str | None, str | None]:
+    """Return where maps are saved, checked against everything that is read."""
+    pattern = request.save_local_maps
+    pattern = os.path.join(os.path.abspath(request.output_folder), pattern) if pattern else None
+    inputs = [image.path for image in images]
+    local = [local_path(pattern, image.name) for image in images] if pattern else []
+    for path in (*local, *([request.save_reference_map] if request.save_reference_map else [])):
+        refuse_overwriting(path, inputs)
+    return request.save_reference_map, pattern
+
+
+def _report(
+    outcome: Result, found: BlockEstimate, request: Request, warnings: Sequence[str]
+) -> Report:
+    before, _, after = found.differences
+    return Report(
+        title="Local block adjustment",
+        verdict=overlap_verdict(before.pooled, after.pooled),
+        numbers=numbers_of(outcome),
+        figures=(
+            overlap_chart(found.titles, before.pairs, after.pairs),
+            *figures(found, request),
+        ),
+        tables=tables(found, ("Before", "After"), (before, after)),
+        reading=READING,
+        warnings=tuple(warnings),
+    )
+
+
+def figures(found: BlockEstimate, how: Blocking) -> tuple[Figure, ...]:
+    """Return the figures of a report: shading and corrections of the blocks."""
+    changes = []
+    for local in found.maps.local[:PICTURES]:
+        correction = correction_of(found.maps, local, how.max_change)
+        changes.append((local.name, correction.relative(local.values).mean(0)))
+    return (
+        shading_figure(found.shading.fields, found.names, found.band_names),
+        corrections_figure(changes, len(found.maps.local)),
+    )
+
+
+def tables(
+    found: BlockEstimate, titles: Sequence[str], steps: Sequence[Differences]
+) -> tuple[Table, ...]:
+    """Return the tables of a report: overlaps after each step, and the fields tried."""
+    columns = [(title, step.pairs) for title, step in zip(titles, steps)]
+    trials = [(at, one.kind, one.explained, one.accepted) for at, one in found.shading.trials]
+    return (
+        difference_table(found.names, found.pairs, found.pixels, columns),
+        *([shading_table(trials)] if trials else []),
+    )
