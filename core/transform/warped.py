@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,9 +11,35 @@ from typing import Any
 import numpy as np
 
 from ..grid import Grid, Transform
-from ..image import Array, Details, Mask, Pixels, View, calculation_type, constant, settled
+from ..image import (
+    Array,
+    Details,
+    Pixels,
+    View,
+    beyond,
+    calculation_type,
+    constant,
+    read_padded,
+    representable,
+    settle,
+    settled,
+)
 from ..windows import Window
+from .fractions import WEIGHTS
+from .interpolation import ROUNDING, Source, interpolated, reach
 from .kernels import Floats, Integers, taps
+from .sums import (
+    FAR,
+    blanked,
+    finite_only,
+    nearest,
+    renormalized,
+    scattered_sums,
+    separable_sums,
+    touched,
+    valid_at,
+    wholly_valid,
+)
 
 Mapping = Callable[[Any, Any], tuple[Any, Any]]
 """Map positions (x, y) of the target to those of the source."""
@@ -20,8 +47,8 @@ Mapping = Callable[[Any, Any], tuple[Any, Any]]
 PIECE = 1 << 22
 """Source pixels of a window that are held at once; larger ones are done in parts."""
 
-FAR = -1e9
-"""Position of a pixel that has no place in the source."""
+COARSER = 1.5
+"""With `valid_weight`, areas are averaged where a target pixel spans so many source pixels."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +76,9 @@ class Warped(View):
     A pixel is valid when its center lies in a valid source pixel; weights are renormalized over
     valid pixels. `strict`: only when every source pixel that counts is valid (for statistics).
     `step` is the spacing of the lattice on which `mapping` is exact; between, it is bilinear.
+    With `valid_weight`, a pixel is valid when valid pixels have this share of the bilinear weights
+    round it; kernels are used where all pixels they look at are valid, and bilinear weights of the
+    valid ones elsewhere; what is cut to the type or moved away from nodata is counted.
     """
 
     target: Grid
@@ -56,6 +86,7 @@ class Warped(View):
     mapping: Mapping | None = None
     step: int = 1
     strict: bool = False
+    valid_weight: float | None = None
 
     @property
     def grid(self) -> Grid:
@@ -65,8 +96,8 @@ class Warped(View):
     @property
     def details(self) -> Details:
         """Those of the image below; where it does not reach, pixels are not valid."""
-        below = self.source.details
-        return replace(below, validity="mask") if below.validity == "all" else below
+        found = self.source.details
+        return replace(found, validity="mask") if found.validity == "all" else found
 
     def read(
         self, window: Window, bands: Sequence[int] | None = None, rounded: bool = True
@@ -75,39 +106,106 @@ class Warped(View):
         exact = rounded and self.resampling == "nearest"
         dtype = self.source.dtype if exact else calculation_type(self.source.dtype)
         found = self._resampled(window, bands, dtype)
-        if rounded and not exact:
-            return found.with_values(settled(found.values, self.dtype, self.nodata))
-        return found
+        if exact or not rounded:
+            return found
+        if self.valid_weight is not None:
+            return _counted(found, self.dtype, self.nodata)
+        return found.with_values(settled(found.values, self.dtype, self.nodata))
 
     def _resampled(
         self, window: Window, bands: Sequence[int] | None, dtype: np.dtype[Any]
     ) -> Pixels:
         cols, rows, scale = self._positions(window)
-        x = taps(cols, self.resampling, scale[0])
-        y = taps(rows, self.resampling, scale[1])
-        needed = _needed(x, y).clipped(self.source.grid.window)
+        method = self._method(scale)
+        if self.valid_weight is not None and method in WEIGHTS:
+            return self._between(window, bands, dtype, (cols, rows))
+        x, y = taps(cols, method, scale[0]), taps(rows, method, scale[1])
+        needed = touched(x, y).clipped(self.source.grid.window)
         if needed.empty:
-            count = self.bands if bands is None else len(bands)
-            nothing = np.zeros((count, *window.shape), dtype)
-            return Pixels(nothing, constant(False, window.shape))
+            return self._nothing(window, bands, dtype)
         if needed.pixels > PIECE and window.pixels > 1:
             return self._in_parts(window, bands, dtype)
         pixels = self.source.read(needed, bands, rounded=dtype == self.source.dtype)
-        center = _at(pixels.valid, cols, rows, needed)
-        iy, ix = _nearest(cols, rows, needed)
-        if self.resampling == "nearest":
-            return _blanked(pixels.values[:, iy, ix], center)
-        resample = _separable if self._parallel else _general
-        finite = _finite(pixels)
+        center = valid_at(pixels.valid, cols, rows, needed)
+        iy, ix = nearest(cols, rows, needed)
+        if method == "nearest":
+            found = blanked(pixels.values[:, iy, ix], center)
+            return replace(found, alpha=self._alpha(pixels, iy, ix))
+        resample = separable_sums if self._parallel else scattered_sums
+        finite = finite_only(pixels)
         values, share = resample(finite, x, y, needed)
+        if self.valid_weight is not None:
+            return self._weighed(values, share, self._alpha(pixels, iy, ix), dtype)
         if share is not None:
-            values = _renormalized(values, share, pixels.values, iy, ix)
+            values = renormalized(values, share, pixels.values, iy, ix)
         if finite is not pixels:
             own = pixels.values[:, iy, ix]
             values = np.where(np.isfinite(own), values, own)
         if self.strict:
-            center = center & _whole(pixels.valid, x, y, needed)
-        return _blanked(values.astype(dtype, copy=False), center)
+            center = center & wholly_valid(pixels.valid, x, y, needed)
+        return blanked(values.astype(dtype, copy=False), center)
+
+    def _method(self, scale: tuple[float, float]) -> str:
+        coarse = self.valid_weight is not None and max(scale) >= COARSER
+        return "average" if coarse and self.resampling != "nearest" else self.resampling
+
+    def _between(
+        self,
+        window: Window,
+        bands: Sequence[int] | None,
+        dtype: np.dtype[Any],
+        at: tuple[Floats, Floats],
+    ) -> Pixels:
+        """Interpolate at positions (cols, rows) of the source."""
+        area = _looked_at(*at, reach(self.resampling))
+        needed = area.clipped(self.source.grid.window.padded(reach(self.resampling) + 1))
+        if needed.clipped(self.source.grid.window).empty:
+            return self._nothing(window, bands, dtype)
+        if needed.pixels > PIECE and window.pixels > 1:
+            return self._in_parts(window, bands, dtype)
+        found = read_padded(self.source, needed, bands, rounded=dtype == self.source.dtype)
+        x, y = at[0] - needed.col, at[1] - needed.row
+        lost = None
+        if needed != area or min(at[0].min(), at[1].min()) <= FAR / 2:
+            lost = (at[0] <= FAR / 2) | (at[1] <= FAR / 2)
+            ring = reach(self.resampling)
+            x = np.clip(x, ring - 1, needed.width - 1 - ring)
+            y = np.clip(y, ring - 1, needed.height - 1 - ring)
+        source = Source.of(found.values, found.valid, dtype)
+        values, share = interpolated(source, x, y, self.resampling, parallel=self._parallel)
+        if lost is not None:
+            share[lost] = 0
+        alpha = None
+        if found.alpha is not None:
+            iy, ix = (np.floor(p + 0.5).astype(np.intp) for p in (y, x))
+            alpha = self._alpha(found, iy, ix)
+        return self._weighed(values, share, alpha, dtype)
+
+    def _weighed(
+        self, values: Array, share: Array | None, alpha: Array | None, dtype: np.dtype[Any]
+    ) -> Pixels:
+        """Decide what is valid by the share of valid pixels; sums of areas are divided by it."""
+        if share is None:
+            everywhere = constant(True, (values.shape[1], values.shape[2]))
+            return Pixels(values.astype(dtype, copy=False), everywhere, alpha)
+        if share.ndim == 3:
+            share = np.where(np.abs(share[0] - 1) < ROUNDING, 1, share[0])
+            values = values / np.where(share > 0, share, 1)
+        limit = max(self.valid_weight or 0.0, 2 * ROUNDING)
+        found = blanked(values.astype(dtype, copy=False), share >= limit - ROUNDING)
+        if alpha is not None:
+            top = 1 if alpha.dtype.kind == "f" else np.iinfo(alpha.dtype).max
+            alpha = np.where(found.valid & (alpha == 0), alpha.dtype.type(top), alpha)
+        return replace(found, alpha=alpha)
+
+    def _alpha(self, pixels: Pixels, iy: Integers, ix: Integers) -> Array | None:
+        """Opacity of the nearest pixels, where it is kept."""
+        kept = self.valid_weight is not None and pixels.alpha is not None
+        return pixels.alpha[iy, ix] if kept and pixels.alpha is not None else None
+
+    def _nothing(self, window: Window, bands: Sequence[int] | None, dtype: np.dtype[Any]) -> Pixels:
+        count = self.bands if bands is None else len(bands)
+        return Pixels(np.zeros((count, *window.shape), dtype), constant(False, window.shape))
 
     def _in_parts(
         self, window: Window, bands: Sequence[int] | None, dtype: np.dtype[Any]
@@ -126,6 +224,7 @@ class Warped(View):
         return Pixels(
             np.concatenate([a.values, b.values], axis + 1),
             np.concatenate([a.valid, b.valid], axis),
+            _opacity((a, b), axis),
         )
 
     @property
@@ -147,18 +246,26 @@ class Warped(View):
             if self._parallel:
                 return c0 + a * col - 0.5, r0 + e * row - 0.5, scale
             return c0 + a * col + b * row - 0.5, r0 + d * col + e * row - 0.5, scale
-        cols, rows = self._on_lattice(window)
+        cols, rows = self._exactly(col, row) if self.step == 1 else self._on_lattice(window)
         return cols, rows, self._scale()
 
     def _exactly(self, col: Array, row: Array) -> tuple[Floats, Floats]:
-        """Source positions of target pixel indices through the mapping."""
+        """Source positions of target pixel indices through the mapping.
+
+        Indices may be one row of columns and one column of rows; where the map runs along them,
+        its positions are as well.
+        """
         x, y = self.target.to_map(col + 0.5, row + 0.5)
+        if not self.target.rotated and len(col) == 1 and row.shape[1] == 1:
+            x, y = x[:1], y[:, :1]
         if self.mapping is not None:
             x, y = self.mapping(x, y)
         with np.errstate(invalid="ignore"):
             cols, rows = self.source.grid.to_pixel(x, y)
-        lost = ~(np.isfinite(cols) & np.isfinite(rows))
-        return np.where(lost, FAR, cols - 0.5), np.where(lost, FAR, rows - 0.5)
+        known = np.isfinite(cols) & np.isfinite(rows)
+        if known.all() and cols.shape == known.shape == rows.shape:
+            return cols - 0.5, rows - 0.5
+        return np.where(known, cols - 0.5, FAR), np.where(known, rows - 0.5, FAR)
 
     def _on_lattice(self, window: Window) -> tuple[Floats, Floats]:
         """Positions by bilinear interpolation between exact nodes at multiples of the step.
@@ -169,7 +276,7 @@ class Warped(View):
         outer = window.aligned(step, step)
         node_cols = np.arange(outer.col, outer.right + step, step, dtype=np.float64)
         node_rows = np.arange(outer.row, outer.bottom + step, step, dtype=np.float64)
-        nodes = self._exactly(*np.meshgrid(node_cols, node_rows))
+        nodes = self._exactly(node_cols[None, :], node_rows[:, None])
         fx = (np.arange(window.col, window.right) - outer.col) / step
         fy = (np.arange(window.row, window.bottom) - outer.row) / step
         return _bilinear(nodes[0], fx, fy), _bilinear(nodes[1], fx, fy)
@@ -185,10 +292,10 @@ class Warped(View):
         return (float(np.abs(steps[0]).max()), float(np.abs(steps[1]).max()))
 
 
-def lattice_step(view: Warped, tolerance: float = 0.005) -> int:
+def lattice_step(view: Warped, tolerance: float = 0.005, steps: Sequence[int] = (32, 8, 2)) -> int:
     """Return the widest lattice spacing whose positions are wrong by at most tolerance px."""
     width, height = view.target.width, view.target.height
-    for step in (32, 8, 2):
+    for step in steps:
         cols = np.linspace(0, max(0, width - 1 - step), 9)[None, :] + np.zeros((9, 1))
         rows = np.linspace(0, max(0, height - 1 - step), 9)[:, None] + np.zeros((1, 9))
         ends = [view._exactly(cols + dx, rows + dy) for dx in (0, step) for dy in (0, step)]
@@ -218,129 +325,29 @@ def _bilinear(nodes: Floats, fx: Floats, fy: Floats) -> Floats:
     return np.asarray(rows[:, ix] * (1 - wx) + rows[:, ix + 1] * wx)
 
 
-Taps = tuple[Integers, Floats]
+def _opacity(parts: Sequence[Pixels], axis: int) -> Array | None:
+    """Join the opacity of parts; one without is not valid anywhere."""
+    kinds = [part.alpha.dtype for part in parts if part.alpha is not None]
+    if not kinds:
+        return None
+    known = [np.zeros(p.valid.shape, kinds[0]) if p.alpha is None else p.alpha for p in parts]
+    return np.asarray(np.concatenate(known, axis))
 
 
-def _needed(x: Taps, y: Taps) -> Window:
-    """Source window that the taps touch."""
-    far = int(FAR / 2)
-    cols, rows = x[0], y[0]
-    cols, rows = cols[cols > far], rows[rows > far]
+def _looked_at(cols: Floats, rows: Floats, ring: int) -> Window:
+    """Source window round all positions that have a place, with `ring` pixels round them."""
+    cols, rows = cols[cols > FAR / 2], rows[rows > FAR / 2]
     if not cols.size or not rows.size:
         return Window(0, 0, 0, 0)
-    col, row = int(cols.min()), int(rows.min())
-    right, bottom = int(cols.max()) + len(x[1]), int(rows.max()) + len(y[1])
+    col, row = math.floor(cols.min()) - ring, math.floor(rows.min()) - ring
+    right, bottom = math.floor(cols.max()) + ring + 2, math.floor(rows.max()) + ring + 2
     return Window(col, row, right - col, bottom - row)
 
 
-def _clipped(index: Integers, start: int, size: int) -> tuple[Integers, Mask]:
-    """Indices inside an array that starts at `start`, and where they really lie in it."""
-    index = index - start
-    inside = (index >= 0) & (index < size)
-    return np.clip(index, 0, size - 1), inside
-
-
-def _nearest(cols: Floats, rows: Floats, needed: Window) -> tuple[Integers, Integers]:
-    ix, _ = _clipped(np.floor(cols + 0.5).astype(np.int64), needed.col, needed.width)
-    iy, _ = _clipped(np.floor(rows + 0.5).astype(np.int64), needed.row, needed.height)
-    return iy, ix
-
-
-def _at(valid: Mask, cols: Floats, rows: Floats, needed: Window) -> Mask:
-    """Return whether the source pixel under each position is there and valid."""
-    ix, inside_x = _clipped(np.floor(cols + 0.5).astype(np.int64), needed.col, needed.width)
-    iy, inside_y = _clipped(np.floor(rows + 0.5).astype(np.int64), needed.row, needed.height)
-    return np.asarray(valid[iy, ix] & inside_x & inside_y)
-
-
-def _whole(valid: Mask, x: Taps, y: Taps, needed: Window) -> Mask:
-    """Return where every source pixel with a weight is there and valid."""
-    good: Mask = np.ones(np.broadcast(x[0], y[0]).shape, bool)
-    for ky, wy in enumerate(y[1]):
-        iy, inside_y = _clipped(y[0] + ky, needed.row, needed.height)
-        for kx, wx in enumerate(x[1]):
-            ix, inside_x = _clipped(x[0] + kx, needed.col, needed.width)
-            good &= (valid[iy, ix] & inside_x & inside_y) | (wx == 0) | (wy == 0)
-    return good
-
-
-def _blanked(values: Array, valid: Mask) -> Pixels:
-    """Pixels that are 0 where not valid: what lies there would depend on the window."""
-    if valid.all():
-        return Pixels(values, valid)
-    return Pixels(np.where(valid, values, values.dtype.type(0)), valid)
-
-
-def _finite(pixels: Pixels) -> Pixels:
-    """Keep infinite values from spreading; their own pixels keep them."""
-    if pixels.values.dtype.kind != "f" or np.isfinite(pixels.values).all():
-        return pixels
-    finite = np.isfinite(pixels.values)
-    valid = pixels.valid & finite.all(0)
-    return Pixels(np.where(finite, pixels.values, pixels.values.dtype.type(0)), valid)
-
-
-def _separable(pixels: Pixels, x: Taps, y: Taps, needed: Window) -> tuple[Array, Array | None]:
-    """Resample rows, then columns; invalid pixels take no part.
-
-    Returns sums and, where something is missing, the weight that they have; the same for a
-    pixel whatever else its window holds.
-    """
-    weight = (
-        _inside_weight(x, needed.col, needed.width),
-        _inside_weight(y, needed.row, needed.height),
-    )
-    everywhere = pixels.all_valid
-    if everywhere and all(inside for _, _, inside in weight):
-        return _two_passes(pixels.values, weight), None
-    values = pixels.values
-    values = values if everywhere else np.where(pixels.valid, values, values.dtype.type(0))
-    share = _two_passes(pixels.valid.astype(values.dtype)[None], weight)
-    return _two_passes(values, weight), share
-
-
-Inside = tuple[list[Integers], Floats, bool]
-"""Indices of each tap, weights that are 0 beyond the image, whether nothing lies beyond."""
-
-
-def _inside_weight(axis: Taps, start: int, size: int) -> Inside:
-    index, weights, whole = [], [], True
-    for k, weight in enumerate(axis[1]):
-        at, inside = _clipped(np.ravel(axis[0]) + k, start, size)
-        index.append(at)
-        weights.append(np.where(inside, np.ravel(weight), 0.0))
-        whole &= bool((inside | (np.ravel(weight) == 0)).all())
-    return index, np.array(weights), whole
-
-
-def _two_passes(values: Array, weight: tuple[Inside, Inside]) -> Array:
-    (cols, wx, _), (rows, wy, _) = weight
-    wx, wy = wx.astype(values.dtype), wy.astype(values.dtype)
-    first = sum(values[:, at] * w[:, None] for at, w in zip(rows, wy))
-    return np.asarray(sum(np.take(first, at, 2) * w for at, w in zip(cols, wx)))
-
-
-def _general(pixels: Pixels, x: Taps, y: Taps, needed: Window) -> tuple[Array, Array]:
-    """Resample at any positions, tap by tap; sums and their weight, as in `_separable`."""
-    values = np.where(pixels.valid, pixels.values, pixels.values.dtype.type(0))
-    found = np.zeros((len(values), *np.broadcast(x[0], y[0]).shape), values.dtype)
-    share = np.zeros((1, *found.shape[1:]), values.dtype)
-    for ky, wy in enumerate(y[1]):
-        iy, inside_y = _clipped(y[0] + ky, needed.row, needed.height)
-        for kx, wx in enumerate(x[1]):
-            ix, inside_x = _clipped(x[0] + kx, needed.col, needed.width)
-            weight = (wx * wy * (inside_x & inside_y)).astype(values.dtype)
-            found += values[:, iy, ix] * weight
-            share[0] += pixels.valid[iy, ix] * weight
-    return found, share
-
-
-def _renormalized(found: Array, share: Array, values: Array, iy: Integers, ix: Integers) -> Array:
-    """Divide by the weight of valid pixels; too little of it leaves the nearest pixel's value."""
-    # rounding of the weights must not show where nothing is missing
-    share = np.where(np.abs(share - 1) < 1e-5, share.dtype.type(1), share)
-    enough = share > 0.2
-    if enough.all():
-        return np.asarray(found / share)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(enough, found / share, values[:, iy, ix])
+def _counted(found: Pixels, dtype: np.dtype[Any], nodata: float | None) -> Pixels:
+    """Round, limit and keep away from nodata, and count both; pixels that are not valid are 0."""
+    clipped = beyond(found.values, dtype)
+    values, moved = settle(found.values, dtype, nodata)
+    if moved and representable(nodata, dtype) == 0:
+        moved -= int(np.count_nonzero(~found.valid)) * len(values)
+    return replace(found, values=values, clipped=clipped, moved=moved)

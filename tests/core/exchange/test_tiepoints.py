@@ -94,7 +94,13 @@ def test_key_points_go_through_the_map():
     dx, dy = np.array([1.0, -2.0, 0.5]), np.array([0.25, 3.0, -1.0])
     shown = CrsMapping(utm, degrees)(*reference.to_map(x0 + dx + 0.5, y0 + dy + 0.5))
     col, row = moving.to_pixel(*shown)
-    ties = TiePoints("r", "m", np.stack([x0, y0], 1), np.stack([col - 0.5, row - 0.5], 1), np.array([1.0, 0.0, 1.0]))
+    ties = TiePoints(
+        "r",
+        "m",
+        np.stack([x0, y0], 1),
+        np.stack([col - 0.5, row - 0.5], 1),
+        np.array([1.0, 0.0, 1.0]),
+    )
     found = key_points_of_ties(ties, reference, moving)
     for name, want in (("x0", x0), ("y0", y0), ("dx", dx), ("dy", dy)):
         np.testing.assert_allclose(getattr(found, name), want, atol=1e-6)

@@ -4,6 +4,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,6 +22,11 @@ from orthoweave.core.transform.bspline import BSplineField
 from orthoweave.core.transform.correction import Correction, Frame
 from orthoweave.core.transform.models import Linear
 
+
+def loaded(path):
+    return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
 KEYS = (
     *("type", "version", "crs", "moving", "reference", "model", "model_used", "metric_used"),
     *("origin", "axis_scale", "matrix", "field", "pixel_size", "quality", "accepted", "reason"),
@@ -32,7 +38,9 @@ KEYS = (
 def saved():
     crs = parse_crs("EPSG:32633")
     grid = Grid(300, 200, (5e5 + 1 / 3, 10.0, 0.0, 5e6, 0.0, -10.0), crs)
-    field = BSplineField((-10 / 3, 7.0), (32.1, -32.1), *np.random.default_rng(1).normal(0, 1, (2, 4, 5)))
+    field = BSplineField(
+        (-10 / 3, 7.0), (32.1, -32.1), *np.random.default_rng(1).normal(0, 1, (2, 4, 5))
+    )
     angle = math.radians(0.15)
     c, s = math.cos(angle), math.sin(angle)
     linear = Linear("rigid", ((c, -s), (s, c)), (math.pi, -math.e), y_up=True)
@@ -68,24 +76,23 @@ def test_what_is_written_is_read_back_without_loss(saved, tmp_path):
     for name in ("model", "model_used", "metric_used", "accepted", "reason", "request"):
         assert getattr(found, name) == getattr(saved, name)
     again = write_transform(str(tmp_path / "again.json"), found)
-    first, second = (open(file, encoding="utf-8").read() for file in (path, again))
-    assert first == second
+    assert Path(path).read_text(encoding="utf-8") == Path(again).read_text(encoding="utf-8")
 
 
 def test_the_file_has_the_members_of_the_specification(saved, tmp_path):
-    document = json.loads(open(write_transform(str(tmp_path / "t.json"), saved), encoding="utf-8").read())
+    document = loaded(write_transform(str(tmp_path / "t.json"), saved))
     assert tuple(document) == KEYS
     assert document["crs"].startswith("PROJCRS[")  # WKT 2
     assert document["matrix"][0][2] == math.pi and document["field"]["basis"] == "bspline3"
     assert (document["field"]["columns"], document["field"]["rows"]) == (5, 4)
     plain = replace(saved, correction=replace(saved.correction, field=None))
-    document = json.loads(open(write_transform(str(tmp_path / "p.json"), plain), encoding="utf-8").read())
+    document = loaded(write_transform(str(tmp_path / "p.json"), plain))
     assert document["field"] is None
 
 
 def test_the_mapping_is_that_of_the_formula(saved, tmp_path):
     path = write_transform(str(tmp_path / "t.json"), saved)
-    document = json.loads(open(path, encoding="utf-8").read())
+    document = loaded(path)
     x, y = 5e5 + 20.0, 5e6 - 30.0
     (a, b, tu), (c, d, tv) = document["matrix"]
     u, v = x - document["origin"][0], y - document["origin"][1]
@@ -112,7 +119,7 @@ def test_the_mapping_is_that_of_the_formula(saved, tmp_path):
 
 
 def changed(path, tmp_path, **members):
-    document = {**json.loads(open(path, encoding="utf-8").read()), **members}
+    document = {**loaded(path), **members}
     other = tmp_path / "changed.json"
     other.write_text(json.dumps(document), encoding="utf-8")
     return str(other)
@@ -129,7 +136,20 @@ def changed(path, tmp_path, **members):
         ({"matrix": [[1, 0, math.inf], [0, 1, 0]]}, r"contents are damaged"),
         ({"axis_scale": [0, 1]}, r"contents are damaged"),
         ({"field": {"basis": "other"}}, r"contents are damaged"),
-        ({"field": {"basis": "bspline3", "origin": [0, 0], "step": [1, 1], "rows": 2, "columns": 2, "dx": [[1]], "dy": [[1]]}}, "damaged"),
+        (
+            {
+                "field": {
+                    "basis": "bspline3",
+                    "origin": [0, 0],
+                    "step": [1, 1],
+                    "rows": 2,
+                    "columns": 2,
+                    "dx": [[1]],
+                    "dy": [[1]],
+                }
+            },
+            "damaged",
+        ),
         ({"moving": {}}, r"contents are damaged"),
     ],
 )

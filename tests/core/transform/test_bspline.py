@@ -71,7 +71,9 @@ def test_the_bend_bounds_the_error_of_bilinear_interpolation():
     found = field(seed=8)
     worst = 0.0
     for u, v in zip(*places(200, 9)):
-        ends = [np.array(found.at(np.array(u + i), np.array(v + j))) for i in (0, 6) for j in (0, 6)]
+        ends = [
+            np.array(found.at(np.array(u + i), np.array(v + j))) for i in (0, 6) for j in (0, 6)
+        ]
         middle = np.array(found.at(np.array(u + 3), np.array(v + 3)))
         worst = max(worst, np.abs(sum(ends) / 4 - middle).max())
     assert 0 < worst <= found.bend * 36 / 8

@@ -78,7 +78,9 @@ def test_a_model_in_pixels_means_the_same_on_the_map(name, kind):
 def test_a_rotation_has_one_sign_on_the_map_whatever_the_grid():
     for name in ("north-up", "turned by 30 degrees"):
         grid = GRIDS[name]
-        made = correction_of(Linear("rigid", turn(1.5), (1.0, 2.0), (9.0, 8.0)), grid, frame_of(grid))
+        made = correction_of(
+            Linear("rigid", turn(1.5), (1.0, 2.0), (9.0, 8.0)), grid, frame_of(grid)
+        )
         assert made.linear.rotation == pytest.approx(1.5) and made.linear.kind == "rigid"
     flipped = GRIDS["south-up"]
     made = correction_of(Linear("rigid", turn(1.5)), flipped, frame_of(flipped))
@@ -136,7 +138,12 @@ def test_ground_that_folds_over_is_found():
     frame = Frame((1000.0, 2000.0))
     dx = np.zeros((9, 9))
     dx[4, 4] = 100.0
-    gentle = Correction("", frame, Linear("translation", y_up=True), BSplineField((0.0, 0.0), (100.0, 100.0), dx, 0 * dx))
+    gentle = Correction(
+        "",
+        frame,
+        Linear("translation", y_up=True),
+        BSplineField((0.0, 0.0), (100.0, 100.0), dx, 0 * dx),
+    )
     least, x, y = gentle.least_determinant()
     # the slope of 2/3 B3 at half a node is -5/8 per step
     assert least == pytest.approx(1 - 0.625 * 2 / 3) and (x, y) == (1450.0, 2400.0)

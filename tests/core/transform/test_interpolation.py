@@ -95,7 +95,10 @@ def test_the_share_is_bilinear():
     valid = np.ones((20, 20), bool)
     valid[10, 10] = False
     _, share = interpolated(
-        source(np.ones((20, 20)), valid), np.array([[9.5, 10.0, 9.25]]), np.full((1, 3), 10.0), "cubic"
+        source(np.ones((20, 20)), valid),
+        np.array([[9.5, 10.0, 9.25]]),
+        np.full((1, 3), 10.0),
+        "cubic",
     )
     assert share.tolist() == [[0.5, 0.0, 0.75]]
 
@@ -115,7 +118,9 @@ def test_splines_are_used_where_the_prefilter_sees_no_hole():
     x, y = np.meshgrid(np.arange(20, 100) + 0.4, np.arange(20, 100) + 0.3)
     truth = np.sin(x * 0.9) * np.cos(y * 0.8)
     image = source(wave, valid)
-    spline, cubic = (np.abs(interpolated(image, x, y, name)[0][0] - truth) for name in ("bspline", "cubic"))
+    spline, cubic = (
+        np.abs(interpolated(image, x, y, name)[0][0] - truth) for name in ("bspline", "cubic")
+    )
     far = np.maximum(np.abs(x - 60), np.abs(y - 60)) > PREFILTER + 3
     near = np.maximum(np.abs(x - 60), np.abs(y - 60)) < PREFILTER - 3
     assert spline[far].max() < cubic[far].max() / 3
