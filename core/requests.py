@@ -294,3 +294,47 @@ class ImageField:
         advanced=True,
         help="Attribute of polygons that holds the name of their image.",
     )
+
+
+@dataclass(frozen=True)
+class EdgeTrim:
+    """Whether the rim round invalid pixels of a result is cut, and how."""
+
+    edge_trim: bool = option(
+        Kind.FLAG,
+        "Trim edges",
+        False,
+        advanced=True,
+        help="Cut the rim round invalid pixels of the result, as the tool of that name does.",
+    )
+    edge_trim_depth: int = option(
+        Kind.INTEGER,
+        "Depth of trimmed edges",
+        8,
+        unit="px",
+        minimum=0,
+        advanced=True,
+        help="Pixels so near to an invalid one, along rows and columns, become nodata.",
+    )
+    edge_trim_band: int = option(
+        Kind.INTEGER,
+        "Band for trimmed edges",
+        1,
+        minimum=0,
+        advanced=True,
+        help="Band in which invalid pixels are looked for; 0: in all.",
+    )
+    edge_trim_below: float | None = option(
+        Kind.NUMBER,
+        "Invalid up to",
+        None,
+        advanced=True,
+        help="With trimmed edges, values up to this one are invalid too; empty: none.",
+    )
+    edge_trim_above: float | None = option(
+        Kind.NUMBER,
+        "Invalid from",
+        None,
+        advanced=True,
+        help="With trimmed edges, values from this one on are invalid too; empty: none.",
+    )

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from ..errors import NoSolution
 from ..transform.models import Linear, fit
+from .candidates import candidates, coarse_patch
 from .consensus import Consensus, Points, Search, cell_of, consensus, linear_kind, simpler
-from .correlation import masked_correlation
 from .information import INFORMATION
-from .patches import Coarser, Patch, Seeing, coarser, finer, overlaid, patch_of
+from .patches import Patch, Seeing, finer, overlaid
 from .refinement import CORRELATION, Ground, Refined, grounds, refine, weight_image
 from .windowed import Matches, Windows, matched, windows_over
 
@@ -25,7 +25,6 @@ Floats = NDArray[np.float32]
 COARSE = 512
 """Longest side at which all shifts are searched, px."""
 
-PEAKS = 5
 FIRST_RADIUS = 6
 """Search radius of the windows that vote for a candidate, px of the coarse level."""
 
@@ -43,9 +42,6 @@ SURE = 0.5
 
 CERTAIN = 1e-9
 """Agreements by chance from which a candidate is taken although few windows agree."""
-
-CORNER_STEP = 1.5
-"""Motion of a corner between two rotations that are tried, px of the coarse level."""
 
 ALIKE, AGREEING = 0.95, 0.8
 """Median raw correlation and share of inliers from which mutual information adds nothing."""
@@ -187,13 +183,14 @@ def search(patch: Patch, kind: str, options: Aligning) -> tuple[Settled, tuple[s
     patch. Raises NoSolution when no candidate has support.
     """
     factor = coarse_factor(patch.reference.shape)
-    level = _coarse(patch, factor)
+    level = coarse_patch(patch, factor)
     reach = options.reach(patch.reference.shape) / factor
     windows = [options.windows(level.reference.shape, kind, share) for share in SHARES]
     best: Settled | None = None
     tried: list[str] = []
     problem: NoSolution | None = None
-    for start in _candidates(level, options, reach, kind):
+    turn = 0.0 if kind == "translation" else options.max_rotation
+    for start in candidates(level, options.seeing, reach=reach, max_rotation=turn):
         dx, dy = start.shift
         name = f"({dx * factor:g}, {dy * factor:g}) px, {start.rotation:.2g} deg"
         try:
@@ -212,14 +209,6 @@ def search(patch: Patch, kind: str, options: Aligning) -> tuple[Settled, tuple[s
     return _finer(best, factor), tuple(tried)
 
 
-def _coarse(patch: Patch, factor: int) -> Patch:
-    if factor == 1:
-        return patch
-    reference = coarser(patch.reference, patch.valid, factor)
-    moving = coarser(patch.moving, patch.moving_valid, factor)
-    return patch_of(*reference, *moving, Coarser(patch.mapping, factor).at)
-
-
 def _finer(settled: Settled, factor: int) -> Settled:
     """Return the same in pixels of the patch."""
     if factor == 1:
@@ -236,52 +225,6 @@ def _finer(settled: Settled, factor: int) -> Settled:
             windows.col * factor, windows.row * factor, windows.size * factor, windows.check
         ),
     )
-
-
-def _candidates(level: Patch, options: Aligning, reach: float, kind: str) -> Iterator[Linear]:
-    """Yield starts: shifts without rotation first, then the best of all rotations."""
-    shape = level.reference.shape
-    center = (shape[1] - 1) / 2, (shape[0] - 1) / 2
-    found = _peaks(level, _turned(0.0, center), options, reach, PEAKS)
-    yield from (start for _, start in found)
-    if kind == "translation" or not options.max_rotation > 0:
-        return
-    step = math.degrees(CORNER_STEP / math.hypot(*center))
-    count = int(options.max_rotation / step)
-    turned = []
-    for turn in range(1, count + 1):
-        for angle in (turn * step, -turn * step):
-            turned += _peaks(level, _turned(angle, center), options, reach, 1)
-    turned.sort(key=lambda one: -one[0])
-    yield from (start for _, start in turned[:PEAKS])
-
-
-def _turned(angle: float, center: tuple[float, float]) -> Linear:
-    """Return a rotation by degrees, clockwise as seen."""
-    cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
-    return Linear("rigid", ((cos, -sin), (sin, cos)), (0.0, 0.0), center)
-
-
-def _peaks(
-    level: Patch, start: Linear, options: Aligning, reach: float, count: int
-) -> list[tuple[float, Linear]]:
-    """Return the highest correlations of all shifts after a start, and the starts they make."""
-    overlay = overlaid(level, start, options.seeing).normalized(together=False)
-    ends = (overlay.reference, overlay.moving)
-    surface = masked_correlation(
-        ends[0].values,
-        ends[1].values,
-        (ends[0].valid, ends[1].valid),
-        (max(1, round(reach)), max(1, round(reach))),
-    )
-    found = surface.peaks(count)
-    return [
-        (
-            height,
-            start.after(Linear("translation", shift=(float(dx), float(dy)), center=start.center)),
-        )
-        for dx, dy, height in found
-    ]
 
 
 def settled_best(
@@ -383,41 +326,42 @@ def refined_on(
     refined, name = Refined(settled.found.model, 0, math.inf), CORRELATION.name
     weights = settled.found.weights
     if options.metric != INFORMATION.name:
-        ground = _ground(patches, settled, weights, options)
+        ground = _ground(patches, settled, weights, options.seeing, steepest=True)
         refined = refine(ground, refined.model, kind, CORRELATION)
     if options.metric != CORRELATION.name and (
         options.metric != "auto" or _unlike(patches, settled, refined.model)
     ):
         # the density of pairs finds out by itself which pixels belong together
-        ground = _ground(patches, settled, np.ones_like(weights), options)
+        ground = _ground(patches, settled, np.ones_like(weights), options.seeing, steepest=False)
         refined, name = refine(ground, refined.model, kind, INFORMATION), INFORMATION.name
     return refined.model, refined, name
 
 
 def _ground(
-    patches: Sequence[Patch], settled: Settled, weights: Column, options: Aligning
+    patches: Sequence[Patch],
+    settled: Settled,
+    weights: Column,
+    seeing: Seeing,
+    *,
+    steepest: bool,
 ) -> list[Ground]:
     """Choose the pixels to refine on by the weights of windows."""
     images = [weight_image(patch, settled.windows, weights) for patch in patches]
-    return grounds(patches, images, options.seeing)
+    return grounds(patches, images, seeing, steepest=steepest)
 
 
 def _unlike(patches: Sequence[Patch], settled: Settled, model: Linear) -> bool:
     """Return whether raw values differ so much that mutual information may know more."""
     if settled.share < AGREEING:
         return True
-    windows = settled.windows.chosen(np.flatnonzero(settled.found.inliers)[:: _every(settled)])
+    agreeing = np.flatnonzero(settled.found.inliers)
+    windows = settled.windows.chosen(agreeing[:: 1 + len(agreeing) // RAW])
     found = []
     for patch in patches:
         inside = windows.chosen(windows.inside(patch.origin, patch.reference.shape))
         for col, row in zip(inside.col - patch.origin[0], inside.row - patch.origin[1]):
             found.append(patch.part(int(col), int(row), inside.size).correlation(model))
     return not np.median(np.abs(found)) >= ALIKE if found else True
-
-
-def _every(settled: Settled) -> int:
-    """Return the step that leaves at most RAW inliers."""
-    return max(1, math.ceil(int(settled.found.inliers.sum()) / RAW))
 
 
 def quality(settled: Settled) -> Quality:

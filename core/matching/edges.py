@@ -31,6 +31,9 @@ LOCAL_SIGMA = 12.0
 FLOOR = 0.1
 """Share of the whole image's deviation that is added to the local one: flat ground stays quiet."""
 
+ROUNDING = 1e-6
+"""Deviation, as a share of the largest value, that rounding alone makes."""
+
 MEDIAN = 1 << 16
 """Pixels of which a median is taken, at even steps."""
 
@@ -89,7 +92,7 @@ def locally_normalized(feature: Feature, origin: Origin = (0, 0)) -> Floats:
         centered *= weight
     squares = centered * centered
     spread = np.float32(np.sqrt(squares.sum(dtype=np.float64) / max(1, count)))
-    if not spread > 0:
+    if not spread > ROUNDING * np.abs(feature.values).max(initial=0):
         return np.zeros_like(feature.values)
     share = reduced_weight(weight, valid.shape, origin)
     mean, square = (

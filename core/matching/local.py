@@ -7,47 +7,82 @@ there, and moves the field's nodes together, against their stiffness.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import NoSolution
 from ..transform.bspline import BSplineField
-from ..transform.elastic import Nodes, Normal, bending, normal_of_lattice
+from ..transform.elastic import Lattice, Nodes, Normal, Sparse, bending, holding
 from ..transform.models import Linear
-from .bandpass import band_pass_difference
-from .patches import Coarser, Patch, coarser, patch_of
-from .smoothing import (
-    PHASE,
-    box_mean,
-    enlarged,
-    gradient,
-    inner,
-    reduced,
-    reduced_weight,
-    weight_of,
-)
+from .agreement import agreement
+from .evidence import Level, Products, block_centers
+from .patches import Patch
+from .smoothing import PHASE, reduced
 
 Floats = NDArray[np.float32]
 Column = NDArray[np.float64]
 
 SPACING = 32.0
+"""Automatic distance of nodes, px."""
+
 MOST_NODES = 256
-LEVELS = ((4, 3), (2, 2), (1, 3))
-LOCAL = 24.0
-FLOOR = 1e-3
-LEAST = 0.2
-CORRELATED = 8.0
+"""Automatic nodes along the longer side."""
+
+COARSE, EACH = (4, 2), 2
+"""Factors by which pixels are coarser at first, and rounds with each."""
+
+ROUNDS = 5
+"""Most rounds with all pixels."""
+
+CHOOSING = 1
+"""Round at the finest level in which the stiffness is chosen."""
+
+SETTLED = 0.02
+"""RMS motion of nodes below which a level is done, px."""
+
 BEND = 1.0
-CUT = 4.685
+"""Second difference of neighboring nodes that is nothing unusual, px."""
+
+LOOSEST = 1e-3
+"""Least factor of stiffness."""
+
+STIFFER = (0.1, 1.0, 10.0, 100.0)
+"""Factors of stiffness among which the check pixels choose."""
+
+CHECK_SIDE, CHECK_PITCH = 64, 128
+"""Side and distance of the squares that choose the stiffness when no check pixels are given."""
+
+SUPPORTED = 0.1
+"""Trust from which a block supports the field."""
+
+HOLD = 1.0
+"""Stiffness of nodes that nothing supports against leaving the model, as of one that bends."""
+
+INSIDE = slice(6, -6)
+"""Half nodes between the second and the last but one node: beyond, a field only fades."""
+
+FOLDED = 0.2
+"""Share of its area below which ground is nearly folded."""
+
+TRIES, STEP = 3, 4.0
+"""How often, and by how much, the field gets stiffer where it folds over."""
 
 
 @dataclass(frozen=True)
 class Elastic:
-    """How a field may bend: distance of its nodes in px, 0 = automatic; factor of stiffness."""
+    """How a field may bend: distance of its nodes in px, 0 = automatic; factor of stiffness.
+
+    `edges`: compare the texture of edges instead of that of values; None = of which the images have
+    more in common.
+    """
 
     spacing: float = 0.0
     smoothness: float = 1.0
+    edges: bool | None = None
 
     def step(self, shape: tuple[int, ...]) -> float:
         """Return the distance of nodes over an array [row, col], px."""
@@ -58,13 +93,16 @@ class Elastic:
 class LocalField:
     """A linear model and a field that is added to it, both in px of the patch's lattice.
 
-    `stiffness`: factor that was chosen; `motion`: RMS of the last round's motion, px.
+    `stiffness`: factor that was chosen; `motion`: RMS motion of the nodes in the last round, px;
+    `supported`: share of the patch that supports the field; `edges`: what was compared.
     """
 
     linear: Linear
     field: BSplineField
     stiffness: float = 1.0
     motion: float = 0.0
+    supported: float = 1.0
+    edges: bool = False
 
     def predict(self, x: Column, y: Column) -> tuple[Column, Column]:
         """Return the displacements (dx, dy) at reference positions."""
@@ -77,91 +115,169 @@ class LocalField:
         dx, dy = self.predict(x, y)
         return x + dx, y + dy
 
+    def least_determinant(self) -> tuple[float, float, float]:
+        """Return the least share of its area that ground keeps, and the position (x, y)."""
+        x, y = (at[INSIDE, INSIDE] for at in self.field.half_nodes())
+        (a, b), (c, d) = self.linear.matrix
+        xx, xy, yx, yy = self.field.with_slopes(x, y)[2:]
+        determinant = (a + xx) * (d + yy) - (b + xy) * (c + yx)
+        at = int(np.argmin(determinant))
+        return float(determinant.flat[at]), float(x.flat[at]), float(y.flat[at])
+
 
 def solve_field(
     patch: Patch,
     linear: Linear,
     how: Elastic = Elastic(),  # noqa: B008 - frozen
     weight: Floats | None = None,
+    start: LocalField | None = None,
 ) -> LocalField:
     """Fit a field to what a linear model leaves of a patch.
 
-    `weight` [row, col]: 0 for pixels that are not to be used (check windows). Raises NoSolution
-    where the field would fold over.
+    `weight` [row, col]: 0 for check pixels, which only choose the stiffness. `start`: a field
+    solved before, whose nodes and stiffness are kept, so that all pixels can have their say after
+    some of them have checked it. Where nothing supports the field it fades to the linear model.
+    Raises NoSolution where the field would fold over.
     """
     shape = patch.reference.shape
     nodes = Nodes.over(shape, how.step(shape), patch.origin)
-    stiffness = bending(nodes) * (how.smoothness / BEND**2)
-    now = np.zeros((2, nodes.rows, nodes.columns))
-    motion = 0.0
-    for factor, rounds in LEVELS:
-        level = _coarse(patch, factor)
-        shown = np.ones(shape, np.float32) if weight is None else weight
-        shown = coarser(shown, np.ones(shape, bool), factor)[0]
-        for _ in range(rounds):
-            model = LocalField(linear, nodes.field(now))
-            step = _evidence(level, model, shown, nodes, factor).solved(stiffness, now)
-            motion = float(np.sqrt((step**2).sum(0).mean()))
-            now = now + step
-    return LocalField(linear, nodes.field(now), 1.0, motion)
+    blocks = Lattice.of(nodes, *block_centers(shape, patch.origin))
+    shares = _Shares.of(shape, weight)
+    solver = _Solver(linear, blocks, bending(nodes), max(how.smoothness, LOOSEST) / BEND**2, shares)
+    state = _State.first(nodes, start, np.ones_like(shares.fit))
+    if start is None:
+        kinds = (False, True) if how.edges is None else (how.edges,)
+        begun = [solver.coarse(patch, COARSE[0], replace(state, edges=edges)) for edges in kinds]
+        state = max(begun, key=lambda one: one.trust)
+        for factor in COARSE[1:]:
+            state = solver.coarse(patch, factor, state)
+    state, equations = solver.finished(patch, state, choosing=start is None)
+    return unfolded(solver.model(state), nodes, equations)
 
 
-class _Coarse:
-    """A model on a lattice whose pixels are coarser by a whole factor."""
+class Equations(NamedTuple):
+    """What was seen, and the stiffness against it."""
 
-    def __init__(self, model: LocalField, factor: int) -> None:
-        self.model, self.factor = model, factor
-
-    def at(self, x: Column, y: Column) -> tuple[Column, Column]:
-        half = (self.factor - 1) / 2
-        found = self.model.at(x * self.factor + half, y * self.factor + half)
-        return (found[0] - half) / self.factor, (found[1] - half) / self.factor
+    normal: Normal
+    stiffness: Sparse
 
 
-def _coarse(patch: Patch, factor: int) -> Patch:
-    if factor == 1:
-        return patch
-    reference = coarser(patch.reference, patch.valid, factor)
-    moving = coarser(patch.moving, patch.moving_valid, factor)
-    return patch_of(*reference, *moving, mapping=Coarser(patch.mapping, factor))
+class _Shares(NamedTuple):
+    """Shares [row, col] of blocks: of the fit, of the check, of the fit that is checked."""
+
+    fit: Column
+    check: Column
+    checked: Column
+
+    @classmethod
+    def of(cls, shape: tuple[int, ...], weight: Floats | None) -> _Shares:
+        if weight is None:
+            rows, cols = (np.arange(-(-size // PHASE)) * PHASE % CHECK_PITCH for size in shape)
+            lines, files = (abs(at - CHECK_PITCH // 2) < CHECK_SIDE // 2 for at in (rows, cols))
+            check = (lines[:, None] & files).astype(np.float64)
+            return cls(np.ones_like(check), check, 1 - check)
+        used = reduced((weight > 0).astype(np.float32))
+        whole = reduced(np.ones(shape, np.float32))
+        fit = np.where(used >= whole, reduced(weight), 0).astype(np.float64)
+        return cls(fit, (used <= 0).astype(np.float64), fit)
 
 
-def _evidence(level: Patch, model: LocalField, shown: Floats, nodes: Nodes, factor: int) -> Normal:
-    values, valid = level.warped(_Coarse(model, factor))  # type: ignore[arg-type]
-    joint = valid & level.valid
-    f = band_pass_difference(level.reference, level.valid) * joint
-    g = band_pass_difference(values, valid) * joint
-    share = reduced_weight(weight_of(joint), f.shape)
-    ff, gg, fg = (
-        box_mean(reduced(a * b), share, LOCAL / PHASE) for a, b in ((f, f), (g, g), (f, g))
+@dataclass(frozen=True)
+class _State:
+    """Coefficients now[axis, row, col], the factor of stiffness, and what the last round saw."""
+
+    now: Column
+    factor: float
+    believed: Column
+    edges: bool = False
+    trust: float = 0.0
+    motion: float = math.inf
+    supported: float = 0.0
+
+    @classmethod
+    def first(cls, nodes: Nodes, start: LocalField | None, believed: Column) -> _State:
+        if start is None:
+            return cls(np.zeros((2, nodes.rows, nodes.columns)), 1.0, believed)
+        return cls(
+            np.array([start.field.dx, start.field.dy]), start.stiffness, believed, start.edges
+        )
+
+
+@dataclass(frozen=True)
+class _Solver:
+    linear: Linear
+    blocks: Lattice
+    bending: Sparse
+    smoothness: float
+    shares: _Shares
+
+    def coarse(self, patch: Patch, factor: int, state: _State) -> _State:
+        """Run the rounds with pixels that are coarser by a factor."""
+        level = Level.of(patch, factor, edges=state.edges)
+        for _ in range(EACH):
+            state, _ = self.round(level, state)
+        return state
+
+    def finished(self, patch: Patch, state: _State, *, choosing: bool) -> tuple[_State, Equations]:
+        """Run the rounds with all pixels until nothing moves."""
+        level = Level.of(patch, 1, edges=state.edges)
+        for number in range(ROUNDS):
+            state, equations = self.round(level, state, choosing and number == CHOOSING)
+            if state.motion < SETTLED and number >= CHOOSING * choosing:
+                break
+        return state, equations
+
+    def model(self, state: _State) -> LocalField:
+        field = self.blocks.nodes.field(state.now)
+        return LocalField(
+            self.linear, field, state.factor, state.motion, state.supported, state.edges
+        )
+
+    def round(
+        self, level: Level, state: _State, choosing: bool = False
+    ) -> tuple[_State, Equations]:
+        products = level.products(self.model(state))
+        seen = products.within(state.believed)
+        supported = products.trust > SUPPORTED
+        held = holding(self.blocks.nodes, self.blocks.x, self.blocks.y, supported)
+        stiffness = (self.bending + held * HOLD) * self.smoothness
+        factor = self._chosen(seen, stiffness, state) if choosing else state.factor
+        normal = self.blocks.normal(seen.within(self.shares.fit).sums)
+        step = normal.solved(stiffness * factor, state.now)
+        moved = self.blocks.nodes.field(step).at(self.blocks.x[None], self.blocks.y[:, None])
+        found = replace(
+            state,
+            now=state.now + step,
+            factor=factor,
+            believed=agreement(products, moved, SUPPORTED),
+            trust=float(products.trust.mean()),
+            motion=float(np.sqrt((step**2).sum(0).mean())),
+            supported=float(supported.mean()),
+        )
+        return found, Equations(normal, stiffness)
+
+    def _chosen(self, products: Products, stiffness: Sparse, state: _State) -> float:
+        """Return the factor of stiffness whose field explains the check pixels best."""
+        parts = (self.shares.checked, self.shares.check)
+        fit, check = (self.blocks.normal(products.within(part).sums) for part in parts)
+        costs = [check.cost(fit.solved(stiffness * factor, state.now)) for factor in STIFFER]
+        return STIFFER[int(np.argmin(costs))]
+
+
+def unfolded(found: LocalField, nodes: Nodes, equations: Equations) -> LocalField:
+    """Return a field, made stiffer as long as it folds over.
+
+    Raises NoSolution when that does not help.
+    """
+    for _ in range(TRIES + 1):
+        least, x, y = found.least_determinant()
+        if least > FOLDED:
+            return found
+        now = np.array([found.field.dx, found.field.dy])
+        factor = found.stiffness * STEP
+        now = now + equations.normal.solved(equations.stiffness * factor, now)
+        found = replace(found, field=nodes.field(now), stiffness=factor)
+    raise NoSolution(
+        f"The local field folds over near column {x:.0f}, row {y:.0f}. Raise LOCAL_SPACING or "
+        "LOCAL_SMOOTHNESS."
     )
-    tiny = np.float32(1e-12) * max(np.float32(1e-20), ff.max())
-    like = fg / np.sqrt((ff + tiny) * (gg + tiny))
-    gain = np.sqrt((ff + tiny) / (gg + tiny)) * np.sign(like)
-    noise = 2 * ff * (1 - np.abs(like) + np.float32(FLOOR)) + tiny
-    trust = np.clip((np.abs(like) - LEAST) / (1 - LEAST), 0, 1) / noise / CORRELATED
-    g = g * enlarged(gain, f.shape)
-    rest = f - g
-    u = rest * enlarged(1 / (CUT * np.sqrt(noise)), f.shape)
-    weight = shown * inner(joint) * np.maximum(0, 1 - u * u) ** 2 * enlarged(trust, f.shape)
-    along_x, along_y = gradient((f + g) * np.float32(0.5 / factor))
-    wx, wy = weight * along_x, weight * along_y
-    block = max(1, PHASE // factor)
-    products = tuple(
-        _summed(part, block)
-        for part in (wx * along_x, wx * along_y, wy * along_y, wx * rest, wy * rest)
-    )
-    half = (block * factor - 1) / 2
-    y, x = (np.arange(size) * (block * factor) + half for size in products[0].shape)
-    return normal_of_lattice(nodes, x, y, products)
-
-
-def _summed(values: Floats, block: int) -> Floats:
-    if block == PHASE:
-        return reduced(values) * np.float32(PHASE**2)
-    if block == 1:
-        return values
-    bottom, right = (-size % block for size in values.shape)
-    padded = np.pad(values, ((0, bottom), (0, right)))
-    rows, cols = (size // block for size in padded.shape)
-    return np.asarray(padded.reshape(rows, block, cols, block).sum((1, 3)))

@@ -180,7 +180,8 @@ def _spread(count: int, step: float) -> Index:
 def _steepest(feature: Feature, usable: Index, run: int) -> Index:
     """Return the number of the steepest pixel of each run of usable ones."""
     along_x, along_y = gradient(feature.values)
-    strength = (along_x * along_x + along_y * along_y).ravel()[usable]
+    strength = (along_x * along_x + along_y * along_y) * inner(feature.valid)
+    strength = strength.ravel()[usable]
     runs = len(usable) // run
     return np.asarray(strength[: runs * run].reshape(runs, run).argmax(1) + run * np.arange(runs))
 

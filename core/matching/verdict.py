@@ -182,20 +182,24 @@ def _turn(solved: Solved) -> str:
 def _rotation(solved: Solved) -> str:
     side = "counter-clockwise" if solved.rotation < 0 else "clockwise"
     error = solved.errors.rotation
-    return f"turned by {abs(solved.rotation):.3g}° {side} (uncertainty {error:.1g}°)"
+    return f"turned by {abs(solved.rotation):.3g}° {side} (uncertainty {_about(error)}°)"
 
 
 def _scale(solved: Solved) -> str:
     word = "smaller" if solved.scale < 1 else "larger"
     change, error = 100 * abs(solved.scale - 1), 100 * solved.errors.scale
-    return f"{change:.3g} % {word} (uncertainty {error:.1g} %)"
+    return f"{change:.3g} % {word} (uncertainty {_about(error)} %)"
+
+
+def _about(error: float) -> str:
+    return "below 0.001" if error < 0.001 else short(error)
 
 
 def _bent(solved: Solved, left: float) -> str:
     wide, high = (100 * (scale - 1) for scale in solved.scales)
     return (
         f"It is {_rotation(solved)}, {_longer(wide)} along x, {_longer(high)} along y and sheared "
-        f"by {abs(solved.shear):.3g}° (uncertainty {solved.errors.shear:.1g}°); without that "
+        f"by {abs(solved.shear):.3g}° (uncertainty {_about(solved.errors.shear)}°); without that "
         f"{left:.2f} px would remain."
     )
 
@@ -253,7 +257,10 @@ def _no_point(points: KeyPoints, how: Judging) -> str:
         return "no key point was found in both images."
     best = float(np.max(points.score))
     if (points.status == LOW_SCORE).any() and best < how.confidence:
-        return f"no key point reaches a score of {how.confidence:g} (the best has {best:.2f})."
+        return (
+            f"no key point reaches a score of {how.confidence:g} (the best has {best:.2f}). Try "
+            "FEATURE = gradient, a larger SUPPORT, another band, or a lower CONFIDENCE."
+        )
     return f"all {grouped(len(points))} key points were rejected (the best score is {best:.2f})."
 
 

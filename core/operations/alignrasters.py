@@ -75,7 +75,7 @@ class Request(Writing, ManyOutputs, Images):
         "CRS",
         None,
         advanced=True,
-        help="CRS of the outputs; empty: of the first image. Images in another one are reprojected.",
+        help="CRS of the outputs; empty: of the first image. Others are reprojected.",
     )
     phase: str = option(
         Kind.CHOICE,

@@ -174,7 +174,7 @@ def _declared(view: Image, request: Request) -> Image:
 def _remark(image: RasterImage, trimmed: int, left: int, progress: Progress) -> None:
     """Say what was trimmed, and warn when it is much."""
     share = trimmed / max(1, trimmed + left)
-    progress.info(f"{trimmed} pixels became invalid, {100 * share:.2g} % of the valid ones.")
+    progress.info(f"{trimmed} pixels became invalid, {100 * share:.1f} % of the valid ones.")
     if share > MUCH:
         progress.warn(
             f"{100 * share:.0f} % of the valid pixels of {file_name(image)} were trimmed. Where "

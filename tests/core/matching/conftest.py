@@ -37,3 +37,27 @@ def moved():
         return np.fft.irfft2(spectrum, values.shape)
 
     return shifted
+
+
+@pytest.fixture
+def pair(texture):
+    """(model, shape, noise=, seed=, sigma=, change=) -> reference and moving values, float32.
+
+    Ground of margin 40 px, sampled by a spline of order 5 where the model says; `change` is applied
+    to the moving values before noise.
+    """
+    from scipy import ndimage
+
+    def made(model, shape, noise=0.01, seed=0, sigma=1.5, change=None):
+        ground = texture(shape[0] + 80, shape[1] + 80, seed=seed, sigma=sigma)
+        row, col = np.mgrid[: shape[0], : shape[1]].astype(float)
+        x, y = model.inverse().at(col, row)
+        moving = ndimage.map_coordinates(ground, [y + 40, x + 40], order=5)
+        moving = moving if change is None else change(moving)
+        rng = np.random.default_rng(seed + 1)
+        ends = ground[40:-40, 40:-40], moving * 1.08 * 900 / 1000
+        return tuple(
+            (1000 * (end + noise * rng.standard_normal(shape))).astype(np.float32) for end in ends
+        )
+
+    return made

@@ -95,7 +95,7 @@ def test_identical_images_show_no_shift():
 
 def test_a_turn_is_told_with_side_and_uncertainty():
     text = verdict(MADE["rotation and scale"]).sentence
-    assert "It is turned by 0.286° clockwise (uncertainty 0.000" in text
+    assert "It is turned by 0.286° clockwise (uncertainty below 0.001°)" in text
     assert "and 0.201 % larger" in text
     assert "without that 0.04 px would remain" in text
     back = verdict(field(*linear(((0.998, 0.005), (-0.005, 0.998)))))

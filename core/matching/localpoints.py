@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The local field from key points, for images too large to compare all pixels."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import NoSolution
+from ..transform.elastic import (
+    Displacements,
+    Nodes,
+    Normal,
+    Sparse,
+    bending,
+    holding,
+    normal_of_points,
+)
+from ..transform.models import Linear, bisquare
+from .local import BEND, HOLD, LOOSEST, STIFFER, Elastic, Equations, LocalField, unfolded
+
+Column = NDArray[np.float64]
+
+SPACING = 64.0
+"""Least automatic distance of nodes, px."""
+
+POINTS_A_NODE = 1.0
+"""Points that a node should have at least on average, for the automatic distance."""
+
+WINDOW_SIGMA = 0.18
+"""Sigma of a tapered window over its side."""
+
+CERTAIN = 0.02
+"""Deviation added to that of each point: what windows do not know of themselves, px."""
+
+ROUNDS, CUT = 10, 4.685
+"""Rounds of reweighting; deviations from which a point has no weight."""
+
+CHECKED = 4
+"""Every so many points choose the stiffness when none are given for that."""
+
+
+def solve_points(
+    seen: Displacements,
+    linear: Linear,
+    area: tuple[int, int],
+    how: Elastic = Elastic(),  # noqa: B008 - frozen
+    *,
+    window: float = 0.0,
+    check: NDArray[np.bool_] | None = None,
+) -> LocalField:
+    """Fit a field to what a linear model leaves of displacements.
+
+    `seen`: positions on the lattice and whole displacements, moving minus reference; `area`: rows
+    and columns of the lattice; `window`: side of the windows they were measured in, whose mean
+    they are; `check`: points that only choose the stiffness. Raises NoSolution without points,
+    and where the field would fold over.
+    """
+    if not seen.x.size:
+        raise NoSolution("There are no key points to fit a local field to.")
+    dx, dy = linear.residuals(*seen[:4])
+    weights = _softened(seen.weight_x), _softened(seen.weight_y)
+    left = Displacements(seen.x, seen.y, dx, dy, *weights)
+    step = how.spacing if how.spacing > 0 else max(how.step(area), SPACING, _pitch(seen, area))
+    nodes = Nodes.over(area, step)
+    held = (bending(nodes) + _held(nodes, left, area) * HOLD) / BEND**2
+    stiffness = held * max(how.smoothness, LOOSEST)
+    spread = WINDOW_SIGMA * window
+    fit, chosen_by = _roles(left, check)
+    factor = _chosen(nodes, fit, chosen_by, stiffness, spread)
+    used = left if check is None else fit
+    normal, now = _robust(nodes, used, stiffness * factor, spread)
+    found = LocalField(linear, nodes.field(now), factor)
+    return unfolded(found, nodes, Equations(normal, stiffness))
+
+
+def _softened(weight: Column) -> Column:
+    return np.asarray(weight / (1 + weight * CERTAIN**2))
+
+
+def _pitch(seen: Displacements, area: tuple[int, int]) -> float:
+    """Return the distance of nodes at which each has its points."""
+    return math.sqrt(POINTS_A_NODE * area[0] * area[1] / seen.x.size)
+
+
+def _roles(
+    seen: Displacements, check: NDArray[np.bool_] | None
+) -> tuple[Displacements, Displacements]:
+    """Return the points that are fitted, and those that choose the stiffness."""
+    aside = np.arange(seen.x.size) % CHECKED == 0 if check is None else check
+    return seen.weighted(1.0 - aside), seen.weighted(1.0 * aside)
+
+
+def _held(nodes: Nodes, seen: Displacements, area: tuple[int, int]) -> Sparse:
+    """Return how firmly nodes are held, by cells of half a step that have points."""
+    side = nodes.step / 2
+    rows, cols = (max(1, math.ceil(size / side)) for size in area)
+    supported = np.zeros((rows, cols), bool)
+    kept = (seen.weight_x > 0) | (seen.weight_y > 0)
+    col, row = ((at[kept] / side).astype(np.int64) for at in (seen.x, seen.y))
+    supported[np.clip(row, 0, rows - 1), np.clip(col, 0, cols - 1)] = True
+    x, y = (side * (np.arange(count) + 0.5) for count in (cols, rows))
+    return holding(nodes, x, y, supported)
+
+
+def _robust(
+    nodes: Nodes, seen: Displacements, stiffness: Sparse, spread: float
+) -> tuple[Normal, Column]:
+    """Fit with Tukey's weights; return the last equations, and the coefficients."""
+    share = np.ones(seen.x.size)
+    none = np.zeros((2, nodes.rows, nodes.columns))
+    now = none
+    normal = normal_of_points(nodes, seen, spread)
+    for _ in range(ROUNDS):
+        now = normal.solved(stiffness, none)
+        dx, dy = nodes.field(now).at(seen.x, seen.y)
+        rest = np.sqrt(seen.weight_x * (seen.dx - dx) ** 2 + seen.weight_y * (seen.dy - dy) ** 2)
+        used = rest[(seen.weight_x > 0) & (seen.weight_y > 0)]
+        deviation = 1.4826 / 1.177 * float(np.median(used)) if used.size else 0.0
+        updated = bisquare(rest / (CUT * max(deviation, 1.0)))
+        if np.abs(updated - share).max() < 1e-3:
+            break
+        share = updated
+        normal = normal_of_points(nodes, seen.weighted(share), spread)
+    return normal, now
+
+
+def _chosen(
+    nodes: Nodes,
+    fit: Displacements,
+    check: Displacements,
+    stiffness: Sparse,
+    spread: float,
+) -> float:
+    """Return the factor of stiffness whose field explains the check points best."""
+    costs = []
+    for factor in STIFFER:
+        _, now = _robust(nodes, fit, stiffness * factor, spread)
+        dx, dy = nodes.field(now).at(check.x, check.y)
+        square = check.weight_x * (check.dx - dx) ** 2 + check.weight_y * (check.dy - dy) ** 2
+        costs.append(float(np.minimum(square, CUT**2).sum()))
+    return STIFFER[int(np.argmin(costs))]
