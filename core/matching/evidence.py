@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..image import Mask
+from .bandpass import ROUNDING
 from .edges import edge_strength
 from .patches import Coarser, Patch, coarser, patch_of
 from .smoothing import (
@@ -42,8 +43,8 @@ LOCAL = 16.0
 NEAR = 8.0
 """Sigma of the neighborhood whose gradients are compared, px."""
 
-ROUNDING = 1e-6
-"""Share of the largest value that rounding may put into texture."""
+SMALL = 1e-12
+"""Share of the largest energy of texture that is nothing."""
 
 FLOOR = 1e-3
 """Share of the texture that always counts as noise."""
@@ -108,7 +109,9 @@ def texture_of(values: Floats, valid: Mask, *, edges: bool) -> Texture:
         smooth = gaussian_mean(known, weight, INNER)
     if weight is not None:
         smooth = smooth * weight
-    found = smooth - box_mean(smooth, weight, OUTER)
+    outer = box_mean(smooth, weight, OUTER)
+    found = smooth - outer
+    found *= np.abs(found) > ROUNDING * np.abs(outer)
     return Texture(found if weight is None else found * weight, valid)
 
 
@@ -195,9 +198,10 @@ class _Compared:
             return box_mean(reduced(part), share, LOCAL / PHASE)
 
         ff, gg, fg = mean(f * f), mean(g * g), mean(f * g)
-        tiny = np.float32(max(ROUNDING**2 * float(ff.max(initial=0)), 1e-30))
-        like = fg / np.sqrt((ff + tiny) * (gg + tiny))
-        gain = np.sqrt((ff + tiny) / (gg + tiny)) * np.sign(like)
+        tiny = np.float32(max(SMALL * float(ff.max(initial=0)), 1e-30))
+        size, other = np.sqrt(ff + tiny), np.sqrt(gg + tiny)
+        like = fg / size / other
+        gain = size / other * np.sign(like)
         noise = 2 * ff * (1 - np.abs(like) + np.float32(FLOOR)) + tiny
         trust = np.clip((np.abs(like) * _usual_sign(fg) - LEAST) / (1 - LEAST), 0, 1)
         return cls(f, g * enlarged(gain, f.shape), joint, share, noise, trust)

@@ -50,7 +50,7 @@ BEND = 1.0
 LOOSEST = 1e-3
 """Least factor of stiffness."""
 
-STIFFER = (0.1, 1.0, 10.0, 100.0)
+STIFFER = (0.1, 1.0, 10.0, 100.0, 1000.0)
 """Factors of stiffness among which the check pixels choose."""
 
 CHECK_SIDE, CHECK_PITCH = 64, 128
@@ -278,6 +278,6 @@ def unfolded(found: LocalField, nodes: Nodes, equations: Equations) -> LocalFiel
         now = now + equations.normal.solved(equations.stiffness * factor, now)
         found = replace(found, field=nodes.field(now), stiffness=factor)
     raise NoSolution(
-        f"The local field folds over near column {x:.0f}, row {y:.0f}. Raise LOCAL_SPACING or "
-        "LOCAL_SMOOTHNESS."
+        f"The local field folds over near column {round(x)}, row {round(y)}. Raise LOCAL_SPACING "
+        "or LOCAL_SMOOTHNESS."
     )

@@ -13,12 +13,12 @@ from ..transform.elastic import (
     Displacements,
     Nodes,
     Normal,
+    Scattered,
     Sparse,
     bending,
     holding,
-    normal_of_points,
 )
-from ..transform.models import Linear, bisquare
+from ..transform.models import RAYLEIGH_MEDIAN, Linear, bisquare
 from .local import BEND, HOLD, LOOSEST, STIFFER, Elastic, Equations, LocalField, unfolded
 
 Column = NDArray[np.float64]
@@ -37,6 +37,9 @@ CERTAIN = 0.02
 
 ROUNDS, CUT = 10, 4.685
 """Rounds of reweighting; deviations from which a point has no weight."""
+
+SETTLED = 1e-3
+"""Change of weights that needs no further round."""
 
 CHECKED = 4
 """Every so many points choose the stiffness when none are given for that."""
@@ -67,11 +70,11 @@ def solve_points(
     nodes = Nodes.over(area, step)
     held = (bending(nodes) + _held(nodes, left, area) * HOLD) / BEND**2
     stiffness = held * max(how.smoothness, LOOSEST)
-    spread = WINDOW_SIGMA * window
+    places = Scattered.of(nodes, left.x, left.y, WINDOW_SIGMA * window)
     fit, chosen_by = _roles(left, check)
-    factor = _chosen(nodes, fit, chosen_by, stiffness, spread)
+    factor = _chosen(places, fit, chosen_by, stiffness)
     used = left if check is None else fit
-    normal, now = _robust(nodes, used, stiffness * factor, spread)
+    normal, now = _robust(places, used, stiffness * factor)
     found = LocalField(linear, nodes.field(now), factor)
     return unfolded(found, nodes, Equations(normal, stiffness))
 
@@ -105,40 +108,38 @@ def _held(nodes: Nodes, seen: Displacements, area: tuple[int, int]) -> Sparse:
     return holding(nodes, x, y, supported)
 
 
-def _robust(
-    nodes: Nodes, seen: Displacements, stiffness: Sparse, spread: float
-) -> tuple[Normal, Column]:
+def _robust(places: Scattered, seen: Displacements, stiffness: Sparse) -> tuple[Normal, Column]:
     """Fit with Tukey's weights; return the last equations, and the coefficients."""
     share = np.ones(seen.x.size)
-    none = np.zeros((2, nodes.rows, nodes.columns))
-    now = none
-    normal = normal_of_points(nodes, seen, spread)
+    none = np.zeros((2, places.nodes.rows, places.nodes.columns))
+    normal = places.normal(seen)
+    now = normal.solved(stiffness, none)
     for _ in range(ROUNDS):
-        now = normal.solved(stiffness, none)
-        dx, dy = nodes.field(now).at(seen.x, seen.y)
-        rest = np.sqrt(seen.weight_x * (seen.dx - dx) ** 2 + seen.weight_y * (seen.dy - dy) ** 2)
+        rest = np.sqrt(_squares(places, seen, now))
         used = rest[(seen.weight_x > 0) & (seen.weight_y > 0)]
-        deviation = 1.4826 / 1.177 * float(np.median(used)) if used.size else 0.0
+        deviation = 1.4826 / RAYLEIGH_MEDIAN * float(np.median(used)) if used.size else 0.0
         updated = bisquare(rest / (CUT * max(deviation, 1.0)))
-        if np.abs(updated - share).max() < 1e-3:
+        if np.abs(updated - share).max() < SETTLED:
             break
         share = updated
-        normal = normal_of_points(nodes, seen.weighted(share), spread)
+        normal = places.normal(seen.weighted(share))
+        now = normal.solved(stiffness, none)
     return normal, now
 
 
+def _squares(places: Scattered, seen: Displacements, now: Column) -> Column:
+    """Return the squared residuals of points, in variances."""
+    dx, dy = places.at(now)
+    return np.asarray(seen.weight_x * (seen.dx - dx) ** 2 + seen.weight_y * (seen.dy - dy) ** 2)
+
+
 def _chosen(
-    nodes: Nodes,
-    fit: Displacements,
-    check: Displacements,
-    stiffness: Sparse,
-    spread: float,
+    places: Scattered, fit: Displacements, check: Displacements, stiffness: Sparse
 ) -> float:
     """Return the factor of stiffness whose field explains the check points best."""
+    normal, now = _robust(places, fit, stiffness)
     costs = []
     for factor in STIFFER:
-        _, now = _robust(nodes, fit, stiffness * factor, spread)
-        dx, dy = nodes.field(now).at(check.x, check.y)
-        square = check.weight_x * (check.dx - dx) ** 2 + check.weight_y * (check.dy - dy) ** 2
+        square = _squares(places, check, normal.solved(stiffness * factor, np.zeros_like(now)))
         costs.append(float(np.minimum(square, CUT**2).sum()))
     return STIFFER[int(np.argmin(costs))]

@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +26,13 @@ OUTSIDE = 2.0
 REACH = 3
 """Nodes that two basis functions may be apart and still overlap."""
 
+OFFSETS = range(-REACH, REACH + 1)
+
 TINY = 1e-9
-"""Added to the diagonal, relative to its mean: nodes that nothing fixes stay where they are."""
+"""Least scale of an unknown, relative to the mean one."""
+
+SOLVED, STEPS = 1e-3, 500
+"""Relative error at which equations count as solved, and most steps to get there."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +83,21 @@ def _basis(position: Floats, count: int) -> Sparse:
     return sparse.csr_matrix((values[kept], (place[kept], node[kept])), shape=shape)
 
 
+class Displacements(NamedTuple):
+    """Displacements (dx, dy) at positions, with a weight for each axis: 1 / variance, px."""
+
+    x: Floats
+    y: Floats
+    dx: Floats
+    dy: Floats
+    weight_x: Floats
+    weight_y: Floats
+
+    def weighted(self, share: Floats) -> Displacements:
+        """Return the same with a share of each weight."""
+        return self._replace(weight_x=self.weight_x * share, weight_y=self.weight_y * share)
+
+
 @dataclass(frozen=True)
 class Normal:
     """Normal equations of a motion: energy[node, node] for x x, x y, y y; pull[axis, node]."""
@@ -98,19 +119,138 @@ class Normal:
 
     def solved(self, stiffness: Sparse, now: Floats) -> Floats:
         """Return the motion [axis, row, col] of coefficients that are `now`, against stiffness."""
-        sparse = require("scipy.sparse", PURPOSE)
-        linalg = require("scipy.sparse.linalg", PURPOSE)
-        xx, xy, yy = self.energy
-        matrix = sparse.bmat([[xx + stiffness, xy], [xy, yy + stiffness]], format="csc")
-        diagonal = matrix.diagonal()
-        matrix = matrix + sparse.identity(len(diagonal), format="csc") * (TINY * diagonal.mean())
         right = self.pull - np.array([stiffness @ axis.ravel() for axis in now])
-        found = linalg.spsolve(matrix, right.ravel(), permc_spec="MMD_AT_PLUS_A")
-        return np.asarray(found.reshape(now.shape))
+        return _descended(self, stiffness, right).reshape(now.shape)
+
+
+def _descended(normal: Normal, stiffness: Sparse, right: Floats) -> Floats:
+    """Solve by conjugate gradients, scaled by the diagonal (Hestenes and Stiefel 1952)."""
+    xx, xy, yy = normal.energy[0] + stiffness, normal.energy[1], normal.energy[2] + stiffness
+    diagonal = np.array([xx.diagonal(), yy.diagonal()])
+    diagonal += max(TINY * float(diagonal.mean()), np.finfo(float).tiny)
+    found, rest = np.zeros_like(right), right.copy()
+    scaled = rest / diagonal
+    ahead, size = scaled.copy(), float((rest * scaled).sum())
+    enough = SOLVED**2 * size
+    for _ in range(STEPS):
+        if size <= enough:
+            break
+        bent = np.array([xx @ ahead[0] + xy @ ahead[1], xy @ ahead[0] + yy @ ahead[1]])
+        length = size / float((ahead * bent).sum())
+        found += length * ahead
+        rest -= length * bent
+        scaled = rest / diagonal
+        size, before = float((rest * scaled).sum()), size
+        ahead = scaled + (size / before) * ahead
+    return found
+
+
+@dataclass(frozen=True)
+class Lattice:
+    """Positions in columns x and rows y, and the functions of nodes there, paired with neighbors.
+
+    `pairs_x, pairs_y`: [node, position] of each function times the one REACH before to REACH after.
+    """
+
+    nodes: Nodes
+    x: Floats
+    y: Floats
+    pairs_x: tuple[Sparse, ...]
+    pairs_y: tuple[Sparse, ...]
+    across: Sparse
+    down: Sparse
+
+    @classmethod
+    def of(cls, nodes: Nodes, x: Floats, y: Floats) -> Lattice:
+        """Prepare for positions."""
+        across, down = nodes.across(x), nodes.down(y)
+        pairs = [tuple(_paired(basis, step) for step in OFFSETS) for basis in (across, down)]
+        return cls(nodes, x, y, pairs[0], pairs[1], across.T.tocsr(), down.T.tocsr())
+
+    def normal(self, products: tuple[Floats, ...]) -> Normal:
+        """Return the normal equations of products[row, col].
+
+        Products: weighted squares xx, xy, yy of the slopes, and xt, yt of slope and rest.
+        """
+        pull = [(self.across @ (self.down @ part).T).T.ravel() for part in products[3:]]
+        xx, xy, yy = self._energy(products[:3])
+        return Normal((xx, xy, yy), np.array(pull))
+
+    def _energy(self, products: tuple[Floats, ...]) -> list[Sparse]:
+        """Sum products over positions for all pairs of functions, a pair of offsets at a time."""
+        sparse = require("scipy.sparse", PURPOSE)
+        shape = (self.nodes.rows, self.nodes.columns)
+        index = np.arange(self.nodes.count).reshape(shape)
+        first: list[Any] = []
+        second: list[Any] = []
+        values: list[list[Any]] = [[] for _ in products]
+        for row, pairs_y in zip(OFFSETS, self.pairs_y):
+            lines = [np.ascontiguousarray((pairs_y @ part).T) for part in products]
+            for col, pairs_x in zip(OFFSETS, self.pairs_x):
+                block = _block(shape, row, col)
+                first.append(index[block].ravel())
+                second.append(first[-1] + (row * shape[1] + col))
+                for found, line in zip(values, lines):
+                    found.append((pairs_x @ line).T[block].ravel())
+        at = np.concatenate(first), np.concatenate(second)
+        size = (self.nodes.count, self.nodes.count)
+        return [sparse.csr_matrix((np.concatenate(one), at), shape=size) for one in values]
+
+
+def _paired(basis: Sparse, offset: int) -> Sparse:
+    """Return [node, position]: each function times the one `offset` nodes on."""
+    sparse = require("scipy.sparse", PURPOSE)
+    shift = sparse.eye(basis.shape[1], k=-offset, format="csr")
+    return basis.multiply(basis @ shift).T.tocsr()
+
+
+@dataclass(frozen=True)
+class Scattered:
+    """Positions where displacements are measured in windows: design [position, node]."""
+
+    nodes: Nodes
+    design: Sparse
+
+    @classmethod
+    def of(cls, nodes: Nodes, x: Floats, y: Floats, spread: float = 0.0) -> Scattered:
+        """Prepare for positions of windows whose taper has a sigma of `spread` px."""
+        sparse = require("scipy.sparse", PURPOSE)
+        across, down = _seen(nodes.across, x, spread), _seen(nodes.down, y, spread).tocsc()
+        lines = [across.multiply(down[:, row]) for row in range(nodes.rows)]
+        return cls(nodes, sparse.hstack(lines, format="csr"))
+
+    def at(self, coefficients: Floats) -> tuple[Floats, Floats]:
+        """Return the displacements that the windows see."""
+        dx, dy = (self.design @ axis.ravel() for axis in coefficients)
+        return dx, dy
+
+    def normal(self, seen: Displacements) -> Normal:
+        """Return the normal equations of displacements measured there."""
+        sparse = require("scipy.sparse", PURPOSE)
+        weights = (seen.weight_x, seen.weight_y)
+        xx, yy = (self.design.T @ sparse.diags(one) @ self.design for one in weights)
+        pull = [self.design.T @ (one * d) for one, d in zip(weights, (seen.dx, seen.dy))]
+        return Normal((xx, xx * 0.0, yy), np.array(pull))
+
+
+def _seen(basis: Callable[[Floats], Sparse], at: Floats, spread: float) -> Sparse:
+    """Return the mean of the functions under a window: exact for polynomials of degree five."""
+    if not spread > 0:
+        return basis(at)
+    side = math.sqrt(3) * spread
+    return (basis(at) * 4 + basis(at - side) + basis(at + side)) / 6
+
+
+def _block(shape: tuple[int, ...], row: int, col: int) -> tuple[slice, slice]:
+    """Return the nodes that have another one `row, col` on."""
+    rows, cols = (
+        slice(max(0, -step), size - max(0, step)) for size, step in zip(shape, (row, col))
+    )
+    return rows, cols
 
 
 def holding(nodes: Nodes, x: Floats, y: Floats, supported: NDArray[np.bool_]) -> Sparse:
-    """Return how firmly nodes are held at 0: from 0 where supported[row, col] to 1 far from it.
+    """Return how firmly nodes are held at 0: from 0 near supported[row, col] to 1 far from it.
 
     `x, y`: columns and rows of `supported`, evenly apart.
     """
@@ -136,64 +276,6 @@ def _nearest(at: Floats, centers: Floats, side: float) -> tuple[NDArray[np.int64
     index = np.rint((at - centers[0]) / side).astype(np.int64)
     kept = np.clip(index, 0, len(centers) - 1)
     return kept, np.abs(index - kept) * side
-
-
-def normal_of_lattice(nodes: Nodes, x: Floats, y: Floats, products: tuple[Floats, ...]) -> Normal:
-    """Return the normal equations of products[row, col] at columns x and rows y.
-
-    Products: weighted squares xx, xy, yy of the derivatives, and xt, yt of derivative and rest.
-    """
-    across, down = nodes.across(x), nodes.down(y)
-    pull = [(across.T @ (down.T @ part).T).T.ravel() for part in products[3:]]
-    xx, xy, yy = _gram(nodes, across, down, products[:3])
-    return Normal((xx, xy, yy), np.array(pull))
-
-
-def _gram(nodes: Nodes, across: Sparse, down: Sparse, products: tuple[Floats, ...]) -> list[Sparse]:
-    """Sum products over positions for all pairs of functions, one pair of offsets at a time."""
-    sparse = require("scipy.sparse", PURPOSE)
-    offsets = range(-REACH, REACH + 1)
-    pairs_x = [_paired(across, offset) for offset in offsets]
-    index = np.arange(nodes.count).reshape(nodes.rows, nodes.columns)
-    first: list[Any] = []
-    second: list[Any] = []
-    values: list[list[Any]] = [[] for _ in products]
-    for row in offsets:
-        pairs_y = _paired(down, row)
-        lines = [pairs_y @ part for part in products]
-        for col, pair in zip(offsets, pairs_x):
-            here, there = _overlapping(index, row, col)
-            first.append(here.ravel())
-            second.append(there.ravel())
-            block = _block(index.shape, row, col)
-            for found, line in zip(values, lines):
-                found.append((pair @ line.T).T[block].ravel())
-    at = np.concatenate(first), np.concatenate(second)
-    shape = (nodes.count, nodes.count)
-    return [sparse.csr_matrix((np.concatenate(one), at), shape=shape) for one in values]
-
-
-def _paired(basis: Sparse, offset: int) -> Sparse:
-    """Return [node, position]: each function times the one `offset` nodes on."""
-    sparse = require("scipy.sparse", PURPOSE)
-    shift = sparse.eye(basis.shape[1], k=-offset, format="csr")
-    return basis.multiply(basis @ shift).T.tocsr()
-
-
-def _block(shape: tuple[int, ...], row: int, col: int) -> tuple[slice, slice]:
-    """Return the nodes that have another one `row, col` on."""
-    rows, cols = (
-        slice(max(0, -step), size - max(0, step)) for size, step in zip(shape, (row, col))
-    )
-    return rows, cols
-
-
-def _overlapping(index: NDArray[np.int64], row: int, col: int) -> tuple[Any, Any]:
-    rows, cols = _block(index.shape, row, col)
-    there = index[
-        max(0, row) : index.shape[0] + min(0, row), max(0, col) : index.shape[1] + min(0, col)
-    ]
-    return index[rows, cols], there
 
 
 def bending(nodes: Nodes) -> Sparse:

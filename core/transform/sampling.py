@@ -68,6 +68,8 @@ def sampled(values: Array, valid: Mask, x: Array, y: Array) -> tuple[Array, Mask
     if everywhere and _inside(values.shape, x, y):
         return found, constant(True, (found.shape[0], found.shape[1]))
     good = _whole(valid, x, y)
+    if good.all():
+        return found, good
     part = _box(~good)
     share = take(np.asarray(valid, np.float32), x[part], y[part])
     enough = (np.abs(share - 1) <= ENOUGH) & _nearest(valid, x[part], y[part])

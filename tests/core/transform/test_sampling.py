@@ -73,6 +73,16 @@ def test_positions_outside_are_not_valid(sampling):
     assert np.allclose(found.values, [[0, 1, 1, 0]], atol=1e-5)
 
 
+def test_taps_that_just_reach_the_border_are_all_there(sampling):
+    values = np.arange(400, dtype=np.float32).reshape(20, 20)
+    valid = everywhere(values.shape)
+    valid[0, 0] = False
+    x = np.full((2, 2), 14.5, np.float32)
+    found = sampling.lanczos(values, valid, x, x)
+    assert found.valid.all()
+    assert np.allclose(found.values, 14.5 * 21, atol=0.02)
+
+
 def test_the_delay_of_a_wave_is_what_its_phase_shows(sampling):
     frequency = 0.4
     table = sampling.delays(np.array([frequency]), np.array([1.0]))
