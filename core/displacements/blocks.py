@@ -67,14 +67,16 @@ def sample(
     if not seen:
         return Sampled(level, 0.0, support or subpixel.FIRST_SUPPORT, 1.0)
     level = replace(level, noise=noise_of(level, seen))
-    cut, strong = [], []
-    for one, inner in seen:
-        part = compared(level, one)
-        here = inner.within(one.window)
-        strong.append(corners.strength(part.reference, part.valid)[here][part.valid[here]])
-        cut.append(_cut(part, here, inner))
+
+    def work(one: tuple[Sight, Window]) -> tuple[Compared, Array]:
+        part, here = compared(level, one[0]), one[1].within(one[0].window)
+        strong = corners.strength(part.reference, part.valid)[here][part.valid[here]]
+        return _cut(part, here, one[1]), strong
+
+    found = list(each(work, seen, threads=run[0], progress=run[1].part(1.0, 1.0)))
+    cut = [part for part, _ in found]
     correlation = subpixel.correlation_count(cut)
-    strongest = float(np.percentile(np.concatenate(strong), PERCENTILE))
+    strongest = float(np.percentile(np.concatenate([strong for _, strong in found]), PERCENTILE))
     level = replace(level, delays=tuple(_delays(cut)))
     return Sampled(level, strongest, support or _support(cut, correlation), correlation)
 

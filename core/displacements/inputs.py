@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 
+from ..alike import file_name
 from ..errors import IncompatibleImages, InvalidOption
 from ..grid import Grid
 from ..image import Image
@@ -132,4 +133,4 @@ def _tell_uncovered(image: Image, pair: Pair, progress: Progress, fate: str) -> 
     ends = ((0, 0), (width, 0), (0, height), (width, height))
     at = [crossing(pair.grid, grid).at(*end) for end in ends]
     if not all(-1 <= col <= grid.width and -1 <= row <= grid.height for col, row in at):
-        progress.warn(f"{image.name} does not cover the whole overlap; {fate}.")
+        progress.warn(f"{file_name(image)} does not cover the whole overlap; {fate}.")

@@ -3,11 +3,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 
 from ..deps import available
+from ..executor import each
+from ..image import Array, Mask
 from ..matching import corners, outliers
 from ..matching.keypoints import LOW_SCORE, OUT_OF_RANGE, OUTLIER, USED, KeyPoints
 from ..matching.start import Chosen, find_start
@@ -24,6 +28,8 @@ from .pair import Pair
 from .passes import Run, Tracking
 from .refusals import refuse_empty, refuse_flat
 from .settle import CAUGHT_SIGMA, Quota, Settled, settle
+
+Found = TypeVar("Found")
 
 LATTICE, LATTICE_POINTS = 24, 4000
 """Spacing of points at coarse levels, px, and the most of them."""
@@ -162,17 +168,26 @@ class _Session:
     def _seen_plainly(self, level: Level) -> Level:
         """Give the coarse level its feature and noise floors."""
         level = replace(level, feature=self.matching.feature)
-        seen = [(sight(level, Linear("translation").predict, level.window), level.window)]
-        return replace(level, noise=noise_of(level, seen))
+        seen = self._aside(lambda: sight(level, Linear("translation").predict, level.window))
+        noise = self._aside(lambda: noise_of(level, [(seen, level.window)]))
+        return replace(level, noise=noise)
+
+    def _aside(self, work: Callable[[], Found]) -> Found:
+        """Run a large piece of work in a worker, where memory of windows is used again."""
+        (found,) = each(lambda _: work(), [None], threads=max(2, self.run.threads))
+        self.run.progress.check()
+        return found
 
     def _start(self, level: Level) -> Chosen:
-        first = sight(level, Linear("translation").predict, level.window)
-        part = compared(level, first)
-        self.strength = corners.strength(part.reference, part.valid, self.matching.corner_box)
+        first = self._aside(lambda: sight(level, Linear("translation").predict, level.window))
+        part = self._aside(lambda: compared(level, first))
+        box = self.matching.corner_box
+        self.strength = self._aside(lambda: corners.strength(part.reference, part.valid, box))
 
-        def look(model: Linear) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
-            one = compared(level, sight(level, model.predict, level.window), ("moving",))
-            return one.moving, one.valid
+        def look(model: Linear) -> tuple[Array, Mask]:
+            one = self._aside(lambda: sight(level, model.predict, level.window))
+            part = self._aside(lambda: compared(level, one, ("moving",)))
+            return part.moving, part.valid
 
         return find_start(
             part.reference,

@@ -169,7 +169,8 @@ class Matched:
         False,
         advanced=True,
         help="Take the key points of an earlier run from the result folder and do all the rest; "
-        "they are measured anew when inputs or matching options differ.",
+        "they are measured anew when inputs or matching options differ. The table there holds no "
+        "rejected points, so the layer of a resumed run has none.",
     )
 
 

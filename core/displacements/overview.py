@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import math
+import mmap
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +16,7 @@ from ..executor import each
 from ..grid import Grid
 from ..image import Array, ArrayImage, Image, Mask, Pixels, calculation_type, read_padded
 from ..progress import Progress
-from ..windows import Window, swaths
+from ..windows import Window, swaths, tiling
 from .crossing import Crossing, coarsened
 from .front import Level, Tone, tone_of
 from .pair import Pair
@@ -117,8 +119,19 @@ class _Averages:
         self.share[at.slices] = np.rint(share * WHOLE)
 
     def halved(self) -> _Averages:
-        values, share = block_means(self.values, self.share / np.float32(WHOLE), 2)
-        return _Averages(self.image, self.window, values, np.rint(share * WHOLE).astype(np.uint8))
+        """Return means over twice as large blocks."""
+        height, width = (-(-size // 2) for size in self.share.shape)
+        half = _Averages(
+            self.image,
+            self.window,
+            zeros((height, width), self.values.dtype),
+            zeros((height, width), self.share.dtype),
+        )
+        for part in tiling(Window(0, 0, width, height), SIDE, SIDE):
+            here = Window(2 * part.col, 2 * part.row, 2 * part.width, 2 * part.height).slices
+            share = self.share[here] / np.float32(WHOLE)
+            half.put(part, *block_means(self.values[here], share, 2))
+        return half
 
 
 def _averaged(
@@ -130,7 +143,7 @@ def _averaged(
     for index, (image, window) in enumerate(sources):
         shape = (math.ceil(window.height / factor), math.ceil(window.width / factor))
         kind = calculation_type(image.dtype)
-        ends.append(_Averages(image, window, np.zeros(shape, kind), np.zeros(shape, np.uint8)))
+        ends.append(_Averages(image, window, zeros(shape, kind), zeros(shape, np.dtype(np.uint8))))
         jobs += [(index, part) for part in swaths(window, SWATH, side, side)]
 
     def work(job: tuple[int, Window]) -> tuple[int, Window, Array, Array]:
@@ -147,6 +160,16 @@ def _averaged(
     ):
         ends[index].put(place, values, share)
     return ends
+
+
+def zeros(shape: tuple[int, int], dtype: np.dtype[Any]) -> Array:
+    """Return zeros in memory of their own, given back as soon as nobody needs them.
+
+    An array of megabytes that passes through malloc once makes glibc hold on to as much in every
+    thread from then on.
+    """
+    size = int(np.prod(shape)) * dtype.itemsize
+    return np.frombuffer(mmap.mmap(-1, max(1, size)), dtype, int(np.prod(shape))).reshape(shape)
 
 
 def finite(found: Pixels, dtype: np.dtype[np.generic]) -> tuple[Array, Mask]:
@@ -185,8 +208,9 @@ def _shrunk(values: Array, factor: int) -> Array:
 
 def _image(end: _Averages, factor: int) -> ArrayImage:
     grid = coarsened(end.image.grid.cropped(end.window), factor)
-    values = end.values.astype(end.values.dtype, copy=False)[None]
-    return ArrayImage(end.image.name, grid, values, end.share >= HALF * WHOLE)
+    valid = zeros((grid.height, grid.width), np.dtype(bool))
+    np.greater_equal(end.share, HALF * WHOLE, out=valid)
+    return ArrayImage(end.image.name, grid, end.values[None], valid)
 
 
 def _tone(end: _Averages) -> Tone:

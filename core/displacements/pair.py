@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -15,7 +15,7 @@ from ..errors import IncompatibleImages
 from ..grid import Bounds, Grid
 from ..image import Image, Pixels, View, read_padded
 from ..placement import DENSITY, NOWHERE, bounds_in
-from ..raster import CrsMapping, crs_title, same_crs
+from ..raster import CrsMapping, RasterImage, crs_title, same_crs
 from ..transform.warped import Warped
 from ..windows import Window
 from .crossing import Crossing, coarsened
@@ -101,6 +101,7 @@ def pair_of(reference: Image, moving: Image) -> Pair:
     in less than 64 px along an axis.
     """
     _refuse_unlike(reference, moving)
+    reference, moving = revisited(reference), revisited(moving)
     overlap = _overlap(reference, moving)
     grid = reference.grid.cropped(overlap)
     ratio = pixel_ratio(grid, moving.grid)
@@ -114,6 +115,13 @@ def pair_of(reference: Image, moving: Image) -> Pair:
             f"at least {SMALLEST} px along each axis are needed."
         )
     return Pair(reference, moving, grid, factor)
+
+
+def revisited(image: Image) -> Image:
+    """Return the image with the hint that windows of its file overlap: features look around."""
+    if isinstance(image, RasterImage):
+        return replace(image, revisited=True)
+    return replace(image, source=revisited(image.source)) if isinstance(image, View) else image
 
 
 def crossing(working: Grid, moving: Grid) -> Crossing:

@@ -96,10 +96,30 @@ class Scene:
 
 @dataclass(frozen=True)
 class Stage:
-    """Features of a level, the candidates in it and its valid pixels in blocks of 64 px."""
+    """Candidates of each window of a level, and its valid pixels in blocks of 64 px."""
 
-    candidates: Candidates
+    parts: list[Candidates]
     counts: NDArray[np.int64]
+
+    def strongest(self, max_points: int, min_distance: float) -> Candidates:
+        """Return the candidates that can be selected: selecting takes memory for each one.
+
+        One that is not among the first of its cell in its window is not so in the whole image.
+        """
+        if max_points <= 0:
+            return Candidates.joined(self.parts)
+        side = corners.cell_side(float(self.counts.sum()), max_points, min_distance)
+        return Candidates.joined([_first_of_cells(part, side) for part in self.parts])
+
+
+def _first_of_cells(found: Candidates, side: float) -> Candidates:
+    """Return the strongest candidates of each cell, in the order that `corners.select` takes."""
+    col, row = (found.x / side).astype(np.int64), (found.y / side).astype(np.int64)
+    cell = row * (int(col.max(initial=0)) + 1) + col
+    order = np.lexsort((found.x, found.y, -found.strength, cell))
+    ordered = cell[order]
+    rank = np.arange(len(order)) - np.searchsorted(ordered, ordered)
+    return found.chosen(order[rank < corners.RESERVE * corners.PER_CELL])
 
 
 @dataclass(frozen=True)
@@ -154,7 +174,7 @@ def stage(scene: Scene, displacement: Displacement, run: Run) -> Stage:
         row, col = window.row // COUNTED, window.col // COUNTED
         counts[row : row + count.shape[0], col : col + count.shape[1]] = count
         lists.append(found)
-    return Stage(Candidates.joined(lists), counts)
+    return Stage(lists, counts)
 
 
 def _candidates(part: Compared, outer: Window, area: Window, tracking: Tracking) -> Candidates:

@@ -38,7 +38,7 @@ def refuse_empty(pair: Pair, views: Overview, run: Run) -> None:
 
 def refuse_flat(pair: Pair, views: Overview) -> None:
     """Raise IncompatibleImages when all valid values of an image are the same."""
-    level = views.levels[views.finest]
+    level = views.levels[views.coarse]
     for name, small, image in (
         ("reference", level.reference, pair.reference),
         ("moving image", level.moving, pair.moving),

@@ -113,7 +113,7 @@ def settle(
         scene = Scene(level, planes, tracking)
         found = stage(scene, start, run.part(0.0, 0.45))
         chosen = corners.select(
-            found.candidates,
+            found.strongest(quota.max_points, quota.min_distance),
             found.counts,
             COUNTED,
             max_points=quota.max_points,
@@ -214,9 +214,7 @@ class _Work:
         if field is not None and accepted.any():
             now = field.at(self.x, self.y)
             moved = np.hypot(now[0] - base[0], now[1] - base[1])
-            # a few cells that have moved little are not worth reading their surroundings again
-            least = SETTLED if float(np.median(moved[accepted])) > SETTLED else 2 * SETTLED
-            limit = max(least, float(np.median(points.sigma[accepted])))
+            limit = max(SETTLED, float(np.median(points.sigma[accepted])))
             far = accepted & (moved > np.maximum(limit, points.sigma))
             cells[self.points[1][far] // CELL, self.points[0][far] // CELL] = True
         return cells

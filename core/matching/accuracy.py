@@ -248,10 +248,12 @@ def _radial_rmse(vectors: tuple[Column, Column] | None) -> float:
 def _axis(values: Column, blocks: Blocks) -> Axis:
     sure = (mean_interval(values, blocks), median_interval(values, blocks))
     values = values if len(values) else np.array([math.nan])
-    mean, std = float(values.mean()), float(values.std())
+    low, high = float(values.min()), float(values.max())
+    # the mean of equal numbers may differ from them in the last digit
+    mean, std = (low, 0.0) if low == high else (float(values.mean()), float(values.std()))
     return Axis(
-        float(values.min()),
-        float(values.max()),
+        low,
+        high,
         float(np.median(values)),
         mean,
         std,

@@ -34,6 +34,9 @@ MANY_REJECTED = 0.25
 NOTICED = 2.0
 """Standard errors from which a rotation or scale counts as found."""
 
+FELT = 0.005
+"""Pixels below which a shift, or what rotation and scale displace, is none."""
+
 
 @dataclass(frozen=True)
 class Judging:
@@ -112,9 +115,15 @@ def _requirement(kind: str, numbers: Accuracy, how: Judging) -> str:
     word = "meets" if kind == "agrees" else "does not meet"
     pixels = numbers.pixels
     return (
-        f"The moving image {word} {how.tolerance:g} px: 90 % of {grouped(numbers.n)} key points "
-        f"lie within {pixels.ce90:.2f} px{_on_ground(numbers.ground)}."
+        f"The moving image {word} {plain(how.tolerance)} px: 90 % of {grouped(numbers.n)} key "
+        f"points lie within {_beside(pixels.ce90, how.tolerance)} px{_on_ground(numbers.ground)}."
     )
+
+
+def _beside(value: float, limit: float) -> str:
+    """A number with two decimals, or with more where two would put it across the limit."""
+    texts = [f"{value:.{decimals}f}" for decimals in range(2, 8)]
+    return next((t for t in texts if (float(t) <= limit) == (value <= limit)), texts[-1])
 
 
 def _on_ground(ground: Distances | None) -> str:
@@ -130,7 +139,8 @@ def _tail(kind: str, found: Finding) -> list[str]:
     shift = _shift(numbers.pixels)
     if kind in ("agrees", "constant shift"):
         cure = f"; without that shift {left.median:.2f} px would remain"
-        return [f"{shift}{cure}.", f"Rotation and scale: {_turn_found(numbers.similarity)}."]
+        cure = cure if _shifted(numbers.pixels) else ""
+        return [f"{shift}{cure}.", f"Rotation and scale: {_turn_found(numbers)}."]
     if kind == "rotation and scale" and numbers.similarity is not None:
         turn = _turn(numbers.similarity)
         return [f"It is {turn}; without that {left.similarity:.2f} px would remain.", f"{shift}."]
@@ -142,37 +152,45 @@ def _tail(kind: str, found: Finding) -> list[str]:
 
 
 def _shift(pixels: Distances) -> str:
-    dx, dy = pixels.x.median, pixels.y.median
-    errors = (pixels.x.median_interval.error, pixels.y.median_interval.error)
-    length, error = math.hypot(dx, dy), math.hypot(*errors)
-    sure = f"uncertainty {error:.2f}" if error >= 0.005 else "uncertainty below 0.01"
-    if length < 0.005:
+    length, error = _length(pixels)
+    sure = f"uncertainty {error:.2f}" if error >= FELT else "uncertainty below 0.01"
+    if not _shifted(pixels):
         return f"No shift was found ({sure} px)"
-    return f"It is shifted by {length:.2f} px, {directions(dx, dy)} ({sure})"
+    where = directions(pixels.x.median, pixels.y.median)
+    return f"It is shifted by {length:.2f} px, {where} ({sure})"
+
+
+def _shifted(pixels: Distances) -> bool:
+    length, error = _length(pixels)
+    return length >= FELT and not length < error
+
+
+def _length(pixels: Distances) -> tuple[float, float]:
+    """Length of the median displacement and its standard error, px."""
+    errors = (pixels.x.median_interval.error, pixels.y.median_interval.error)
+    return math.hypot(pixels.x.median, pixels.y.median), math.hypot(*errors)
 
 
 def directions(dx: float, dy: float) -> str:
     """Return a displacement in words: "right 0.37 and up 0.62"."""
     parts = []
     for value, words in ((dx, ("right", "left")), (dy, ("down", "up"))):
-        if abs(value) >= 0.005:
+        if abs(value) >= FELT:
             parts.append(f"{words[value < 0]} {abs(value):.2f}")
     return " and ".join(parts)
 
 
-def _turn_found(similarity: Solved | None) -> str:
-    if similarity is None:
+def _turn_found(numbers: Accuracy) -> str:
+    solved, left = numbers.similarity, numbers.pixels.remaining
+    if solved is None:
         return "not known"
-    errors = similarity.errors
-    turned = abs(similarity.rotation) > max(NOTICED * errors.rotation, 5e-5)
-    scaled = abs(similarity.scale - 1) > max(NOTICED * errors.scale, 1e-6)
-    if not (turned or scaled):
-        return "none found"
-    return " and ".join(
-        text
-        for text, there in ((_rotation(similarity), turned), (_scale(similarity), scaled))
-        if there
-    )
+    parts = []
+    if abs(solved.rotation) > NOTICED * solved.errors.rotation:
+        parts.append(_rotation(solved))
+    if abs(solved.scale - 1) > NOTICED * solved.errors.scale:
+        parts.append(_scale(solved))
+    felt = left.mean**2 - left.similarity**2 >= FELT**2
+    return " and ".join(parts) if parts and felt else "none found"
 
 
 def _turn(solved: Solved) -> str:
@@ -182,13 +200,13 @@ def _turn(solved: Solved) -> str:
 def _rotation(solved: Solved) -> str:
     side = "counter-clockwise" if solved.rotation < 0 else "clockwise"
     error = solved.errors.rotation
-    return f"turned by {abs(solved.rotation):.3g}° {side} (uncertainty {_about(error)}°)"
+    return f"turned by {short(abs(solved.rotation), 3)}° {side} (uncertainty {_about(error)}°)"
 
 
 def _scale(solved: Solved) -> str:
     word = "smaller" if solved.scale < 1 else "larger"
     change, error = 100 * abs(solved.scale - 1), 100 * solved.errors.scale
-    return f"{change:.3g} % {word} (uncertainty {_about(error)} %)"
+    return f"{short(change, 3)} % {word} (uncertainty {_about(error)} %)"
 
 
 def _about(error: float) -> str:
@@ -199,13 +217,13 @@ def _bent(solved: Solved, left: float) -> str:
     wide, high = (100 * (scale - 1) for scale in solved.scales)
     return (
         f"It is {_rotation(solved)}, {_longer(wide)} along x, {_longer(high)} along y and sheared "
-        f"by {abs(solved.shear):.3g}° (uncertainty {_about(solved.errors.shear)}°); without that "
-        f"{left:.2f} px would remain."
+        f"by {short(abs(solved.shear), 3)}° (uncertainty {_about(solved.errors.shear)}°); without "
+        f"that {left:.2f} px would remain."
     )
 
 
 def _longer(percent: float) -> str:
-    return f"{abs(percent):.3g} % {'shorter' if percent < 0 else 'longer'}"
+    return f"{short(abs(percent), 3)} % {'shorter' if percent < 0 else 'longer'}"
 
 
 def _climb(found: Altitude) -> str:
@@ -245,7 +263,7 @@ def _not_measured(points: KeyPoints, found: Finding, how: Judging) -> str:
     else:
         reason = (
             f"a key point is known to {numbers.uncertainty:.2f} px only, which is more than the "
-            f"{how.tolerance:g} px asked for"
+            f"{plain(how.tolerance)} px asked for"
         )
     pixels = numbers.pixels
     half = f"{'it lies' if numbers.n == 1 else '90 % of them lie'} within {pixels.ce90:.2f} px"
@@ -309,9 +327,15 @@ def grouped(number: int) -> str:
     return f"{number:,}".replace(",", " ")
 
 
-def short(value: float) -> str:
-    """Return a number with two significant digits, without exponent."""
+def short(value: float, digits: int = 2) -> str:
+    """Return a number with so many significant digits, without exponent; 0 below a millionth."""
     if not math.isfinite(value) or value == 0:
         return f"{value:g}"
-    digits = max(0, 1 - math.floor(math.log10(abs(value))))
-    return f"{value:.{min(digits, 9)}f}"
+    places = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    text = f"{value:.{min(places, 6)}f}"
+    return text if float(text) else "0"
+
+
+def plain(value: float) -> str:
+    """Return a number with the digits that it has, without exponent."""
+    return str(np.format_float_positional(value, trim="-"))

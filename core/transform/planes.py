@@ -33,7 +33,7 @@ REWEIGHTED = 3
 BISQUARE = 4.0
 """Spreads at which a residual loses all its weight."""
 
-ROWS = 1 << 14
+ROWS = 1 << 11
 """Positions whose neighbors are held at once."""
 
 GROUP = 48

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from orthoweave.core.matching.accuracy import Situation, accuracy
@@ -91,6 +93,36 @@ def test_identical_images_show_no_shift():
     assert found.passed
     assert "No shift was found" in found.sentence
     assert found.sentence.endswith("Rotation and scale: none found.")
+    assert "without that shift" not in found.sentence
+
+
+def test_what_moves_less_than_its_uncertainty_is_no_shift():
+    # waves over the image leave the median uncertain by more than what is left of it
+    found = verdict(field(lambda x, y, _: 3 * np.sin(x / 140), 0.0))
+    assert "No shift was found (uncertainty 0." in found.sentence
+
+
+def test_a_turn_that_moves_nothing_is_none():
+    found = verdict(field(*linear(((1 + 2e-6, -2e-6), (2e-6, 1 + 2e-6)), (0.3, 0.0)), noise=1e-5))
+    # 2e-6 over 450 px from the center are 0.0009 px
+    assert found.sentence.endswith("Rotation and scale: none found.")
+
+
+def test_no_number_has_an_exponent():
+    turn = ((1.0, -3e-5), (3e-5, 1.0))
+    points = field(*linear(turn, (1e-6, 0.0)), noise=1e-6)
+    points = points.with_columns(sigma_x=np.full(900, 1e-6), sigma_y=np.full(900, 1e-6))
+    found = verdict(points, Judging(tolerance=1e-5))
+    assert "does not meet 0.00001 px: " in found.sentence
+    assert "0.0017" in found.sentence
+    assert not re.search(r"\de[-+]\d", found.text)
+
+
+def test_a_limit_that_is_just_missed_is_told_with_the_digits_that_show_it():
+    found = verdict(field(0.5016, 0.0, noise=0.0))
+    assert "does not meet 0.5 px: 90 % of 900 key points lie within 0.502 px" in found.sentence
+    found = verdict(field(0.4996, 0.0, noise=0.0))
+    assert "meets 0.5 px: 90 % of 900 key points lie within 0.50 px" in found.sentence
 
 
 def test_a_turn_is_told_with_side_and_uncertainty():
@@ -197,7 +229,14 @@ def test_directions_stand_in_words(dx, dy, words):
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(7.61, "7.6"), (0.0761, "0.076"), (123.4, "123"), (0, "0"), (1e-12, "0.000000000")],
+    [
+        (7.61, "7.6"),
+        (0.0761, "0.076"),
+        (123.4, "123"),
+        (0, "0"),
+        (1e-12, "0"),
+        (2.5e-5, "0.000025"),
+    ],
 )
 def test_numbers_have_two_digits_that_count(value, text):
     assert short(value) == text
