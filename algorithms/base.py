@@ -25,7 +25,7 @@ from .feedback import FeedbackProgress
 from .loading import announce, open_styled
 from .parameters import output, parameter
 from .texts import GROUPS, first_sentence, paragraphs, tr
-from .values import crs_text, flattened, is_features, is_null, plain
+from .values import crs_text, flattened, is_null, is_table, plain
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = "https://github.com/orthoweave/orthoweave/blob/main/docs/algorithms"
@@ -174,12 +174,25 @@ class OperationAlgorithm(QgsProcessingAlgorithm):
         found: dict[str, Any] = {}
         for name in given:
             kind = self.options()[name].kind
-            if is_features(kind, given[name]):
+            if self._features(kind, given[name], name.upper(), parameters, context):
                 found[name] = self._file(parameters, name.upper(), context, feedback) or given[name]
             elif kind is Kind.EXTENT:
                 target = _output_crs(given)
                 found[name] = self._extent(parameters, name, context, target) or given[name]
         return found
+
+    def _features(
+        self,
+        kind: Kind,
+        source: Any,
+        name: str,
+        parameters: dict[str, Any],
+        context: QgsProcessingContext,
+    ) -> bool:
+        """Return True for features that QGIS has to hand on as a file."""
+        if kind is Kind.LAYER:
+            return self.parameterAsVectorLayer(parameters, name, context) is not None
+        return kind is Kind.VECTOR or (kind is Kind.POINTS and not is_table(source))
 
     def _destinations(
         self, parameters: dict[str, Any], context: QgsProcessingContext

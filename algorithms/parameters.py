@@ -50,6 +50,7 @@ Source = QgsProcessing.SourceType
 
 HTML = "HTML files (*.html)"
 JSON = "JSON files (*.json)"
+FIGURES = "PNG files (*.png);;PDF files (*.pdf);;SVG files (*.svg)"
 NEW_WIDGETS = 33900
 """From this version on the widget of creation options is chosen by type and not by class."""
 
@@ -59,7 +60,7 @@ def parameter(name: str, option: Option) -> Parameter:
     made = PARAMETERS[option.kind](name.upper(), _label(option), option)
     made.setHelp(tr(option.summary))
     flags = made.flags()
-    if not option.required and option.default in (None, "", ()):
+    if option.clearable or (not option.required and option.default in (None, "", ())):
         flags |= Flag.FlagOptional
     if option.advanced:
         flags |= Flag.FlagAdvanced
@@ -226,6 +227,10 @@ def _json_out(name: str, label: str, option: Option) -> Parameter:
     return _created(QgsProcessingParameterFileDestination(name, label, JSON), option)
 
 
+def _figure_out(name: str, label: str, option: Option) -> Parameter:
+    return _created(QgsProcessingParameterFileDestination(name, label, FIGURES), option)
+
+
 def _folder_out(name: str, label: str, option: Option) -> Parameter:
     return _created(QgsProcessingParameterFolderDestination(name, label), option)
 
@@ -266,6 +271,7 @@ PARAMETERS: dict[Kind, Callable[[str, str, Option], Parameter]] = {
     Kind.VECTOR_OUT: _vector_out,
     Kind.HTML_OUT: _html_out,
     Kind.JSON_OUT: _json_out,
+    Kind.FIGURE_OUT: _figure_out,
     Kind.FOLDER_OUT: _folder_out,
 }
 OUTPUTS: dict[Kind, type[QgsProcessingOutputDefinition]] = {
@@ -282,5 +288,6 @@ OUTPUTS: dict[Kind, type[QgsProcessingOutputDefinition]] = {
     Kind.HTML_OUT: QgsProcessingOutputHtml,
     Kind.JSON: QgsProcessingOutputFile,
     Kind.JSON_OUT: QgsProcessingOutputFile,
+    Kind.FIGURE_OUT: QgsProcessingOutputFile,
     Kind.FOLDER_OUT: QgsProcessingOutputFolder,
 }

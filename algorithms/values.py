@@ -27,6 +27,7 @@ EXTENSIONS = {
     Kind.VECTOR_OUT: ".gpkg",
     Kind.HTML_OUT: ".html",
     Kind.JSON_OUT: ".json",
+    Kind.FIGURE_OUT: ".png",
     Kind.FOLDER_OUT: "",
 }
 WEB = ("wms", "wcs", "arcgismapserver")
@@ -100,14 +101,9 @@ def layer_source(value: Any, context: QgsProcessingContext) -> str:
     return raster_source(value, context)
 
 
-def is_features(kind: Kind, source: str) -> bool:
-    """Return True for a layer of features, which QGIS hands on as a file.
-
-    Tables of points and rasters are read by the core itself.
-    """
-    if kind is Kind.LAYER:
-        return QgsVectorLayer(source, "mask", "ogr").isValid() if source else False
-    return kind is Kind.VECTOR or (kind is Kind.POINTS and not source.lower().endswith(".csv"))
+def is_table(source: str) -> bool:
+    """Return True for a table of points, which the core reads itself."""
+    return source.lower().endswith(".csv")
 
 
 def destination(kind: Kind, value: Any) -> str | None:

@@ -7,11 +7,13 @@ import os
 from collections.abc import Sequence
 
 from .errors import IncompatibleImages, InvalidOption
-from .image import Image
+from .image import Image, View
 
 
 def file_name(image: Image) -> str:
-    """Return the name under which users know an image: that of its file."""
+    """Return the name under which users know an image: that of its file, also of a view of it."""
+    while isinstance(image, View):
+        image = image.source
     return os.path.basename(str(getattr(image, "path", ""))) or image.name
 
 

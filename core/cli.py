@@ -11,13 +11,13 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from difflib import get_close_matches
 from types import ModuleType
 from typing import Any, NoReturn, TextIO
 
 from . import operations
-from .errors import Cancelled, InvalidOption, OrthoweaveError
+from .errors import Cancelled, ImageIOError, InvalidOption, OrthoweaveError
 from .options import Kind, Option, build, options_of, values_of
 from .progress import Progress
 from .provenance import package_version
@@ -74,18 +74,30 @@ def _run(given: list[str], known: Mapping[str, ModuleType]) -> int:
     values = {name: getattr(found, name) for name in declared}
     request = build(module.Request, {n: v for n, v in values.items() if v is not None})
     stop = threading.Event()
-    progress = Lines(sys.stderr, stop, verbose=found.verbose)
-    with _interruptible(stop), progress:
-        result = module.run(request, progress)
+    with _interruptible(stop), _log(found.log) as log:
+        lines = Lines(sys.stderr, stop, verbose=found.verbose, log=log)
+        result = _listened(module, request, lines)
     _show(result, as_json=found.json)
     return 0
+
+
+def _listened(module: ModuleType, request: Any, progress: Lines) -> Any:
+    with progress:
+        return module.run(request, progress)
 
 
 class Lines(Progress):
     """Progress as lines of text, with a moving last line on a terminal."""
 
-    def __init__(self, stream: TextIO, stop: threading.Event, *, verbose: bool = False) -> None:
-        self._stream, self._stop, self._verbose = stream, stop, verbose
+    def __init__(
+        self,
+        stream: TextIO,
+        stop: threading.Event,
+        *,
+        verbose: bool = False,
+        log: TextIO | None = None,
+    ) -> None:
+        self._stream, self._stop, self._verbose, self._log = stream, stop, verbose, log
         self._moving = stream.isatty()
         self._done, self._doing, self._shown = 0, "", ""
 
@@ -103,14 +115,12 @@ class Lines(Progress):
     def phase(self, text: str) -> None:
         """Show what is being done now."""
         self._doing = text
-        if self._verbose:
-            self._say(text)
+        self._say(text, aloud=self._verbose)
         self._draw()
 
     def info(self, text: str) -> None:
         """Show a decision or a number when asked to be verbose."""
-        if self._verbose:
-            self._say(text)
+        self._say(text, aloud=self._verbose)
 
     def warn(self, text: str) -> None:
         """Show a warning."""
@@ -120,9 +130,12 @@ class Lines(Progress):
         """Return True after Ctrl-C."""
         return self._stop.is_set()
 
-    def _say(self, text: str) -> None:
-        self._clear()
-        self._stream.write(f"{text}\n")
+    def _say(self, text: str, *, aloud: bool = True) -> None:
+        if self._log:
+            self._log.write(f"{text}\n")
+        if aloud:
+            self._clear()
+            self._stream.write(f"{text}\n")
 
     def _draw(self) -> None:
         columns = shutil.get_terminal_size().columns
@@ -159,10 +172,23 @@ def _add_options(command: argparse.ArgumentParser, declared: Mapping[str, Option
     for name, option in declared.items():
         title = "advanced" if option.advanced else "inputs"
         group = groups["outputs" if option.kind.destination else title]
-        group.add_argument(_flag_of(name), dest=name, **_shape(option))
+        others = [f"--{alias}" for alias in option.aliases if "=" not in alias]
+        group.add_argument(_flag_of(name), *others, dest=name, **_shape(option))
+        for alias, _, value in (a.partition("=") for a in option.aliases if "=" in a):
+            shape = _constant(value, f"The same as {_flag_of(name)}={value}.")
+            group.add_argument(f"--{alias}", dest=name, **shape)
     group = command.add_argument_group("this run")
     group.add_argument("--json", action="store_true", help="Write the result as JSON.")
-    group.add_argument("--verbose", action="store_true", help="Say what is done and decided.")
+    say = "Say what is done and decided."
+    group.add_argument("-v", "--verbose", "--debug", action="store_true", help=say)
+    keep = "Write what is done and decided into a file."
+    group.add_argument("--log", "--log-file-path", metavar="FILE", help=keep)
+    none = _constant(None, "Write no such file, which is the default.")
+    group.add_argument("--no-log-file", dest="log", **none)
+
+
+def _constant(value: str | None, text: str) -> dict[str, Any]:
+    return {"action": "store_const", "const": value, "help": _escaped(text)}
 
 
 def _flag_of(name: str) -> str:
@@ -172,8 +198,9 @@ def _flag_of(name: str) -> str:
 def _shape(option: Option) -> dict[str, Any]:
     text = _escaped(option.summary + (" Required." if option.required else ""))
     shape: dict[str, Any] = {"help": text, "metavar": option.kind.value.split()[0].upper()}
-    if option.kind is Kind.RASTERS:
-        return {**shape, "metavar": "IMAGE", "nargs": "+", "action": "extend"}
+    if option.kind in (Kind.RASTERS, Kind.NUMBERS):
+        metavar = "IMAGE" if option.kind is Kind.RASTERS else "NUMBER"
+        return {**shape, "metavar": metavar, "nargs": "+", "action": "extend"}
     if option.kind is Kind.FLAG:
         return {**shape, "metavar": "yes|no", "nargs": "?", "const": True}
     return shape
@@ -195,6 +222,17 @@ def _unknown(text: str, operation: str, declared: Mapping[str, Option]) -> str:
     near = get_close_matches(flag, [_flag_of(name) for name in declared], 1, 0.5)
     hint = f" Did you mean {near[0]}?" if near else ""
     return f"{flag} is not an option of {operation}.{hint}"
+
+
+@contextmanager
+def _log(path: str | None) -> Iterator[TextIO | None]:
+    """Open the file of the log; raises ImageIOError with the reason."""
+    with ExitStack() as stack:
+        try:
+            file = stack.enter_context(open(path, "w", encoding="utf-8")) if path else None
+        except OSError as error:
+            raise ImageIOError(f"The log {path} cannot be written: {error.strerror}.") from error
+        yield file
 
 
 @contextmanager
@@ -223,7 +261,12 @@ def _show(result: Any, *, as_json: bool) -> None:
     for name, value in values.items():
         label = options_of(result)[name].label
         listed = value if isinstance(value, list) else [value]
-        sys.stdout.writelines(f"{label}: {item}\n" for item in listed)
+        sys.stdout.writelines(f"{label}: {_text(item)}\n" for item in listed)
+
+
+def _text(value: Any) -> str:
+    """A value for people: nine digits are more than any number here means."""
+    return f"{value:.9g}" if isinstance(value, float) else str(value)
 
 
 if __name__ == "__main__":

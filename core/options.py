@@ -44,6 +44,7 @@ class Kind(Enum):
     VECTOR_OUT = "vector out"
     HTML_OUT = "html out"
     JSON_OUT = "json out"
+    FIGURE_OUT = "figure out"
     FOLDER_OUT = "folder out"
 
     @property
@@ -55,7 +56,11 @@ class Kind(Enum):
 TEMPORARY = "TEMPORARY_OUTPUT"
 """What QGIS calls an output whose path is not known yet."""
 
-SUFFIXES = {Kind.RASTER_OUT: (".tif", ".tiff"), Kind.VECTOR_OUT: (".gpkg",)}
+SUFFIXES = {
+    Kind.RASTER_OUT: (".tif", ".tiff"),
+    Kind.VECTOR_OUT: (".gpkg",),
+    Kind.FIGURE_OUT: (".png", ".pdf", ".svg"),
+}
 """What the name of an output may end with."""
 
 
@@ -73,7 +78,7 @@ class Option:
 
     `parent` names the option whose layer a field or band belongs to. `aliases` are other long
     names on the command line; "name=value" is a flag that gives the option this value. `columns`
-    are the titles of a table of pairs.
+    are the titles of a table of pairs. A text that is `clearable` may be emptied in a dialog.
     """
 
     kind: Kind
@@ -89,6 +94,7 @@ class Option:
     created: bool = False
     aliases: tuple[str, ...] = ()
     columns: tuple[str, str] | tuple[()] = ()
+    clearable: bool = False
 
     @property
     def required(self) -> bool:
@@ -234,8 +240,9 @@ def _check(declared: Option, value: Any) -> None:
         allowed = SUFFIXES[declared.kind]
         suffix = os.path.splitext(value)[1].lower()
         if suffix and suffix not in allowed:
+            listed = allowed[0] if declared.kind is not Kind.FIGURE_OUT else ", ".join(allowed)
             raise InvalidOption(
-                f"{label}: {os.path.basename(value)} must end with {allowed[0]}, which is what is "
+                f"{label}: {os.path.basename(value)} must end with {listed}, which is what is "
                 "written."
             )
     elif declared.choices and isinstance(value, str) and value not in declared.choices:

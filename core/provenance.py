@@ -27,7 +27,7 @@ from .stage import write_text
 
 SUFFIX = ".orthoweave.json"
 
-_READ = (Kind.RASTER, Kind.RASTERS, Kind.VECTOR)
+_READ = (Kind.RASTER, Kind.RASTERS, Kind.VECTOR, Kind.POINTS, Kind.LAYER, Kind.FILE)
 _FILES = (*_READ, Kind.FOLDER)
 
 RequestT = TypeVar("RequestT", contravariant=True)
@@ -78,7 +78,7 @@ def side_car_path(algorithm: str, request: Any, result: Any) -> str | None:
     output = getattr(result, "output", None) or getattr(request, "output", None)
     if isinstance(output, str) and output:
         return os.path.abspath(output) + SUFFIX
-    folder = getattr(request, "output_folder", None)
+    folder = getattr(result, "output_folder", None) or getattr(request, "output_folder", None)
     return os.path.join(os.path.abspath(folder), algorithm + SUFFIX) if folder else None
 
 

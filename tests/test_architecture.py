@@ -24,8 +24,9 @@ TIERS = (
     ("raster", "vector"),
     ("executor", "placement", "clock"),
     ("survey", "write", "provenance"),
-    ("displacements",),
+    ("displacements", "registration"),
     ("exchange",),
+    ("normalizing",),
     ("operations",),
     ("cli",),
 )

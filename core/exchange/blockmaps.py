@@ -77,6 +77,14 @@ def local_path(pattern: str, name: str) -> str:
     return path if path.lower().endswith((".tif", ".tiff")) else path + ".tif"
 
 
+def map_files(
+    reference: str | None, local: Sequence[str], images: Sequence[Image]
+) -> tuple[str, ...]:
+    """Return the files that load_maps reads."""
+    found = _files(local, [image.name for image in images])
+    return (*([reference] if reference else []), *found)
+
+
 def load_maps(
     reference: str | None,
     local: Sequence[str],
@@ -86,12 +94,17 @@ def load_maps(
     """Read maps that belong together; None when none is given.
 
     `local` is a pattern with $, a folder, or files. Raises IncompatibleImages or InvalidOption
-    when the maps differ from each other or from the images.
+    when the maps differ from each other or from the images, or when there is none for any image.
     """
     top = read_map(reference) if reference else None
     mine = _assigned(local, [image.name for image in images], progress)
     files = [*([top] if top else []), *mine.values()]
     if not files:
+        if local:
+            raise InvalidOption(
+                f"{os.path.basename(local[0].rstrip(os.sep))} gives no block map of any image. "
+                "Check the names of the maps."
+            )
         return None
     first = files[0]
     for file in files:
@@ -182,10 +195,10 @@ def _refuse_other_image(file: MapFile, image: Image) -> None:
 
 def _assigned(given: Sequence[str], names: Sequence[str], progress: Progress) -> dict[str, MapFile]:
     """Return the map of each image that has one."""
-    if len(given) == 1 and "$" in given[0]:
-        paths = {name: local_path(given[0], name) for name in names}
-        return {name: read_map(path) for name, path in paths.items() if os.path.isfile(path)}
-    files = [read_map(path) for path in expand(given)] if given else []
+    named = _patterned(given, names)
+    if named is not None:
+        return {name: read_map(path) for name, path in named.items()}
+    files = [read_map(path) for path in _files(given, names)]
     found: dict[str, MapFile] = {}
     for title in (_declared, _without_suffix):
         for file in files:
@@ -196,6 +209,21 @@ def _assigned(given: Sequence[str], names: Sequence[str], progress: Progress) ->
         if name not in found:
             _guess(name, files, found, progress)
     return found
+
+
+def _files(given: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
+    named = _patterned(given, names)
+    if named is not None:
+        return tuple(named.values())
+    return tuple(expand(given)) if given else ()
+
+
+def _patterned(given: Sequence[str], names: Sequence[str]) -> dict[str, str] | None:
+    """The file that exists for each name when a pattern is given."""
+    if len(given) != 1 or "$" not in given[0]:
+        return None
+    paths = {name: local_path(given[0], name) for name in names}
+    return {name: path for name, path in paths.items() if os.path.isfile(path)}
 
 
 def _declared(file: MapFile) -> str:

@@ -48,6 +48,7 @@ def _move(source: str, target: str, inputs: tuple[str, ...]) -> None:
         for folder, _, names in os.walk(source)
         for name in names
     ]
+    # it also makes the folders that the files go to
     refuse_inputs((os.path.join(target, file) for file in files), inputs)
     for file in files:
         os.replace(os.path.join(source, file), os.path.join(target, file))

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -100,14 +99,13 @@ def _pixels(points: KeyPoints) -> tuple[Array, Array]:
 class FieldImage:
     """A displacement field as an image: dx, dy, sigma, distance to the nearest point.
 
-    `frame`: the grid whose pixels the field counts, `grid`: that of the image. In pixels of the
-    frame, or with `vectors` in map units: east, north, and the others by the size of a pixel
-    there. What is farther than `max_distance` px from any point is not valid; 0 = no limit.
+    `grid`: that whose pixels the field counts. In pixels, or with `vectors` in map units: east,
+    north, and the others by the size of a pixel there. What is farther than `max_distance` px
+    from any point is not valid; 0 = no limit.
     """
 
     name: str
     displacements: Field
-    frame: Grid
     grid: Grid
     max_distance: float = 0.0
     vectors: Vectors | None = None
@@ -126,45 +124,21 @@ class FieldImage:
         self, window: Window, bands: Sequence[int] | None = None, rounded: bool = True
     ) -> Pixels:
         """Compute the window; float32 either way."""
-        dx, dy, sigma, distance = self._values(window)
+        found = self.displacements
+        dx, dy = found.on(window)
+        sigma, distance = replace(found, dx=found.sigma, dy=found.distance).on(window)
         valid = np.isfinite(dx) & np.isfinite(dy)
         if self.max_distance > 0:
             valid &= distance <= self.max_distance
         if self.vectors is not None:
-            x, y = self._positions(window)
+            cols = np.arange(window.col, window.right, dtype=float)
+            x, y = np.meshgrid(cols, np.arange(window.row, window.bottom, dtype=float))
             size = _pixel_size(self.vectors, x, y)
             dx, dy = self.vectors(x, y, dx, dy)
             sigma, distance = sigma * size, distance * size
         values = np.stack([dx, dy, sigma, distance]).astype(np.float32)
         values = values if bands is None else values[[band - 1 for band in bands]]
         return Pixels(values, constant(True, window.shape) if valid.all() else valid)
-
-    def _values(self, window: Window) -> tuple[Array, Array, Array, Array]:
-        """Return the four bands in pixels of the frame."""
-        found = self.displacements
-        others = replace(found, dx=found.sigma, dy=found.distance)
-        if self.grid == self.frame:
-            return (*found.on(window), *others.on(window))
-        at = self._positions(window)
-        return (*found.at(*at), *others.at(*at))
-
-    def _positions(self, window: Window) -> tuple[Array, Array]:
-        """Return the pixel centers of a window in pixels of the frame, 0 = first center."""
-        cols = np.arange(window.col, window.right, dtype=np.float64) + 0.5
-        rows = np.arange(window.row, window.bottom, dtype=np.float64) + 0.5
-        x, y = np.meshgrid(cols, rows)
-        if self.grid != self.frame:
-            x, y = self.frame.to_pixel(*self.grid.to_map(x, y))
-        return x - 0.5, y - 0.5
-
-
-def node_grid(frame: Grid, spacing: float) -> Grid:
-    """Return a grid over the same ground whose pixel centers are nodes: 0, spacing, … px."""
-    width, height = (math.ceil((side - 1) / spacing) + 1 for side in (frame.width, frame.height))
-    x, y = frame.to_map(0.5 - spacing / 2, 0.5 - spacing / 2)
-    _, a, b, _, d, e = frame.transform
-    transform = (x, a * spacing, b * spacing, y, d * spacing, e * spacing)
-    return Grid(width, height, transform, frame.crs)
 
 
 def _pixel_size(vectors: Vectors, x: Array, y: Array) -> Array:

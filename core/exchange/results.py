@@ -89,7 +89,7 @@ def _write_rasters(job: Job, found: Analysis, place: str, progress: Progress) ->
         rasters.write_delta(found.points, grid, next(parts))
         rasters.write_band_pass(*band_pass_images(found.measured), next(parts))
         if found.field is not None:
-            rasters.write_field(FieldImage("kp_field", found.field, grid, grid), next(parts))
+            rasters.write_field(FieldImage("kp_field", found.field, grid), next(parts))
 
 
 def _write_chips(job: Job, found: Analysis, place: str, progress: Progress) -> None:

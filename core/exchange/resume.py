@@ -31,7 +31,10 @@ class Earlier:
 
 
 def fingerprint(**files: str | None) -> dict[str, Any]:
-    """Return size and modification time of each file by its role; None where there is none."""
+    """Return what tells each file from another by its role; None where there is none.
+
+    That is size, modification time and layer; the name of what is no file (a database, a URL).
+    """
     return {role: _identity(path) for role, path in files.items()}
 
 
@@ -63,12 +66,15 @@ def earlier_points(
     return Earlier(points, remembered and remembered["measured"])
 
 
-def _identity(path: str | None) -> dict[str, int] | None:
-    file = (path or "").partition("|")[0]
-    if not os.path.isfile(file):
+def _identity(path: str | None) -> dict[str, Any] | None:
+    if not path:
         return None
+    file, _, layer = path.partition("|")
+    if not os.path.isfile(file):
+        return {"name": path}
     status = os.stat(file)
-    return {"bytes": status.st_size, "modified": status.st_mtime_ns}
+    found = {"bytes": status.st_size, "modified": status.st_mtime_ns}
+    return {**found, "layer": layer} if layer else found
 
 
 def _remembered(folder: str) -> Mapping[str, Any] | None:

@@ -18,6 +18,8 @@ Whole = NDArray[np.int64]
 SPARSE = 600
 """Unknowns from which the equations are solved as sparse ones, where SciPy is there."""
 
+OPEN = "The tie points do not fix the transforms of all images."
+
 
 class Equations:
     """Normal equations of images of which each has few others beside it.
@@ -82,18 +84,18 @@ class Equations:
 def _solution(row: Whole, col: Whole, value: Column, right: Column) -> Column:
     """Solve linear equations given by their entries."""
     size = len(right)
-    if size >= SPARSE and available("scipy"):
-        sparse = require("scipy.sparse", "A large network")
-        linear = require("scipy.sparse.linalg", "A large network")
-        matrix = sparse.coo_matrix((value, (row, col)), (size, size)).tocsc()
-        found = np.asarray(linear.splu(matrix).solve(right))
-    else:
-        dense = np.zeros((size, size))
-        np.add.at(dense, (row, col), value)
-        try:
+    try:
+        if size >= SPARSE and available("scipy"):
+            sparse = require("scipy.sparse", "A large network")
+            linear = require("scipy.sparse.linalg", "A large network")
+            matrix = sparse.coo_matrix((value, (row, col)), (size, size)).tocsc()
+            found = np.asarray(linear.splu(matrix).solve(right))
+        else:
+            dense = np.zeros((size, size))
+            np.add.at(dense, (row, col), value)
             found = np.linalg.solve(dense, right)
-        except np.linalg.LinAlgError:
-            found = np.full(size, np.nan)
+    except (np.linalg.LinAlgError, RuntimeError) as error:  # what NumPy and SciPy call singular
+        raise NoSolution(OPEN) from error
     if not np.isfinite(found).all():
-        raise NoSolution("The tie points do not fix the transforms of all images.")
+        raise NoSolution(OPEN)
     return found

@@ -272,6 +272,8 @@ def _autocorrelated(values: Table) -> Table:
 
 def support_for(sigma: float) -> float:
     """Return the sigma of the measuring window that suits a median sigma measured with 12 px."""
+    if sigma > 0.15:
+        return 24.0
     if sigma > 0.06:
         return 16.0
     return 8.0 if sigma < 0.02 else 12.0

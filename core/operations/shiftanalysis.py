@@ -11,6 +11,7 @@ from ..displacements.analysis import Limits, analyzed
 from ..displacements.inputs import open_inputs
 from ..displacements.numbers import Numbers, numbers_of
 from ..displacements.options import Analyzing
+from ..errors import InvalidOption
 from ..exchange.configuration import Configuration, read_configuration
 from ..exchange.folder import refuse_inputs
 from ..exchange.job import Job
@@ -20,6 +21,7 @@ from ..matching.verdict import Verdict
 from ..options import Kind, option, options_of, result
 from ..progress import SILENT, Progress, Recorder
 from ..provenance import recorded
+from ..stage import make_folder
 
 NEEDS = (
     ("phase correlation", ()),
@@ -98,7 +100,8 @@ def analyze(request: Request, name: str, progress: Progress = SILENT) -> tuple[R
 def prepared(request: Request, name: str, progress: Progress = SILENT) -> Job:
     """Read the configuration, open the files, and say what is going to be done with them.
 
-    Raises what `open_inputs` and `read_configuration` raise.
+    Raises what `open_inputs` and `read_configuration` raise, ImageIOError when the results cannot
+    be written.
     """
     started, configuration = monotonic(), Configuration()
     if request.configuration:
@@ -110,17 +113,26 @@ def prepared(request: Request, name: str, progress: Progress = SILENT) -> Job:
     refuse_inputs((how.key_points, how.report), inputs.paths)
     name = name or f"{inputs.moving.name}_{inputs.reference.name}"
     folder = os.path.join(os.path.abspath(how.output_folder), name)
+    # better now than after the measurement
+    make_folder(os.path.dirname(folder))
     return Job(request, how, configuration, inputs, folder, how.key_points, how.report, started)
 
 
 def settled(request: Request, configuration: Configuration) -> Request:
-    """Return the request with the values of a configuration where it has its defaults."""
+    """Return the request with the values of a configuration where it has its defaults.
+
+    Raises InvalidOption with the name of the file when one of them is out of its limits.
+    """
     given = {
         name: value
         for name, value in configuration.values.items()
         if getattr(request, name) == options_of(request)[name].default
     }
-    return replace(request, **given)
+    try:
+        return replace(request, **given)
+    except InvalidOption as error:
+        # the request itself was checked before: only a value of the file can be wrong
+        raise InvalidOption(f"{os.path.basename(request.configuration or '')}: {error}") from error
 
 
 def _limits(job: Job) -> Limits:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..alike import file_name
 from ..displacements.fields import field_of_points
 from ..displacements.ground import Ground
 from ..errors import InvalidOption
@@ -99,7 +100,9 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
     output = refuse_overwriting(request.output, inputs)
     ground = Ground(reference.grid)
     if request.units == "map" and not ground.unit:
-        raise InvalidOption(f"Units: {reference.name} has no CRS, so map units are not known.")
+        raise InvalidOption(
+            f"Units: {file_name(reference)} has no CRS, so map units are not known."
+        )
     points = _points(request.key_points, reference.grid, progress)
     progress.info(f"{len(points)} key points are used.")
     progress.phase("Fitting planes through the key points")
@@ -107,7 +110,6 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
     image = FieldImage(
         "field",
         field,
-        reference.grid,
         reference.grid,
         request.max_distance,
         ground.vectors if request.units == "map" else None,

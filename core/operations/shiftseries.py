@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 
 from ..displacements.numbers import Numbers
 from ..displacements.options import Analyzing
-from ..errors import InvalidOption, OrthoweaveError
+from ..errors import InvalidOption, NoSolution, OrthoweaveError
 from ..exchange.dates import date_of
 from ..options import Kind, option, options_of, redefault, result
 from ..progress import SILENT, Progress, Recorder
@@ -92,7 +92,10 @@ class Outcome:
 
 @recorded
 def run(request: Request, progress: Progress = SILENT) -> Result:
-    """Measure image after image against the reference, then write the table and the report."""
+    """Measure image after image against the reference, then write the table and the report.
+
+    Raises NoSolution, with the table written, when not a single image could be measured.
+    """
     heard = Recorder(progress)
     paths = expand(request.images, heard)
     reference = request.reference or paths[0]
@@ -109,6 +112,11 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
     if request.report:
         write_report(request.report, _report(request, reference, rows, heard.warnings))
     done = [one.result for one in outcomes if one.result is not None]
+    if not done:
+        raise NoSolution(
+            f"None of the images could be measured. {os.path.basename(paths[0])}: "
+            f"{outcomes[0].row.sentence} What is wrong with the others stands in {table}."
+        )
     progress.info(f"{len(done)} of {len(paths)} images were measured. The table is {table}.")
     progress.advance(1.0)
     return Result(

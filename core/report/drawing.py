@@ -19,6 +19,9 @@ from ..stage import staged
 DPI = 100
 """Of the PNG files."""
 
+PACKED = 3
+"""Compression of the PNG files: half the time of the usual 6, and hardly larger."""
+
 SVG_DPI = 72
 """Of what is a picture inside an SVG: photographs and clouds of points."""
 
@@ -252,7 +255,10 @@ def note(axes: Any, text: str) -> None:
 def write_png(figure: Any, path: str) -> None:
     """Write a figure as a PNG file."""
     with staged(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=DPI, metadata={"Software": None})
+        fast = {"compress_level": PACKED}
+        figure.savefig(
+            temporary, format="png", dpi=DPI, metadata={"Software": None}, pil_kwargs=fast
+        )
 
 
 def inline_svg(figure: Any) -> str:

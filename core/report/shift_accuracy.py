@@ -37,6 +37,9 @@ CELLS = 80
 """Cells along each axis in which points are counted for their color."""
 
 BINS = 41
+LOW = 4.4
+"""Upper edge of the curve of radial errors, inches."""
+
 CROWDED = 8.0
 """A cloud this many times smaller than the axes is drawn a second time, enlarged."""
 
@@ -103,8 +106,7 @@ def accuracy_figure(
     right = left + side + 2.0
     width = sheet.width - right - 0.3
     _numbers(sheet, (right, 0.1, width), numbers, (setting, _outside(cloud, limit)))
-    low = 4.3
-    curve = sheet.axes(right + 0.3, low, width - 0.3, sheet.height - sheet.top - low - 0.65)
+    curve = sheet.axes(right + 0.3, LOW, width - 0.3, sheet.height - sheet.top - LOW - 0.65)
     _cumulative(curve, cloud, setting, numbers)
     if len(cloud.x):
         corner = ((left + side + 0.1) / sheet.width, 1 - (sheet.top + 0.02) / sheet.height)
@@ -212,11 +214,11 @@ def _histogram(axes: Any, values: Array, found: Axis, limit: float, upright: boo
     draw = axes.barh if upright else axes.bar
     draw((edges[1:] + edges[:-1]) / 2, count, edges[1] - edges[0], **how)
     most = float(count.max(initial=1))
-    if len(values) and found.std > 0:
+    if found.std > (edges[1] - edges[0]) / 2:  # a narrower curve would only hide the bar
         at = np.linspace(-limit, limit, 400)
         curve = np.exp(-0.5 * ((at - found.mean) / found.std) ** 2) / np.sqrt(2 * np.pi)
         curve *= len(values) * (edges[1] - edges[0]) / found.std
-        most = max(most, float(curve[:: 400 // BINS].max()))
+        most = max(most, float(curve.max()))
         axes.plot(*((curve, at) if upright else (at, curve)), color=INK, linewidth=1)
     _plain(axes, upright, most, limit)
 
@@ -245,11 +247,9 @@ def _numbers(
     style = {"fontfamily": "monospace", "fontsize": size, "linespacing": 1.35}
     lines = [*_table(numbers), "", *_facts(numbers, *known)]
     sheet.text(left, top, plain_letters("\n".join(lines)), **style)
-    doubt = known[0].doubt
-    if doubt:
-        below = top + len(lines) * size * 1.35 * 1.17 / 72 + 0.05
-        text = "\n".join(wrapped(doubt, width, size)[:3])
-        sheet.text(left, below, text, fontsize=size, color=ALARM, fontweight="bold")
+    doubt = "\n".join(wrapped(known[0].doubt, width, size)[:2])
+    above = LOW - 0.35  # the legend of the curve stands between
+    sheet.text(left, above, doubt, fontsize=size, color=ALARM, fontweight="bold", va="bottom")
 
 
 def _table(numbers: Accuracy) -> Iterator[str]:

@@ -50,8 +50,8 @@ def chips_figure(chips: Iterable[Chip]) -> Figure:
     shown = ordered[:MOST_CHIPS]
     heads = ("Reference", "Moving", "Column, row (px)", "dx, dy (px)", "ZNCC", "MI (0-1)")
     caption = (
-        f"{len(shown)} of {len(ordered)} pairs of chips, the least similar first. The moving chip "
-        "is centered on the displaced position, so that both must show the same."
+        "The least similar of the chips that are spread over the overlap. The moving chip is "
+        "centered on the displaced position, so that both must show the same."
     )
     title = "Chips, least similar first"
     return Figure(title, caption, _table(heads, map(_chip_row, shown)) if shown else "")

@@ -15,7 +15,18 @@ from orthoweave.core.options import Kind, options_of
 
 ROOT = Path(__file__).resolve().parents[2]
 SPECIFIED = {
+    "shiftanalysis": "alignment",
+    "shiftseries": "alignment",
+    "shiftfield": "alignment",
+    "coregister": "alignment",
+    "applytransform": "alignment",
+    "alignrasters": "alignment",
     "globalregression": "radiometry",
+    "localblockadjustment": "radiometry",
+    "histogrammatch": "radiometry",
+    "lirrn": "radiometry",
+    "applyadjustments": "radiometry",
+    "trimedges": "masks",
     "footprints": "mosaic",
     "voronoiseamlines": "mosaic",
     "mergerasters": "mosaic",
@@ -27,6 +38,9 @@ EXAMPLES = {
     Kind.RASTER: "a.tif",
     Kind.RASTERS: ["a.tif"],
     Kind.VECTOR: "a.gpkg",
+    Kind.POINTS: "a.gpkg",
+    Kind.FILE: "a.json",
+    Kind.LAYER: "a.tif",
     Kind.RASTER_OUT: "b.tif",
     Kind.VECTOR_OUT: "b.gpkg",
     Kind.FOLDER_OUT: "b",

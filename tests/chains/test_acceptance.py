@@ -256,10 +256,11 @@ told = {}
 for path in sorted(pathlib.Path(sys.argv[1]).iterdir()):
     if path.suffix.lower() not in (".tif", ".tiff"):
         continue
-    for name in ("mergerasters", "footprints", "mosaicpipeline", "globalregression"):
+    many = ("globalregression", "localblockadjustment")
+    for name in ("mergerasters", "footprints", "mosaicpipeline", *many):
         to = f"{sys.argv[2]}/{path.name}_{name}" + {
-            "footprints": ".gpkg", "globalregression": ""}.get(name, ".tif")
-        option = "--output-folder" if name == "globalregression" else "--output"
+            "footprints": ".gpkg", **dict.fromkeys(many, "")}.get(name, ".tif")
+        option = "--output-folder" if name in many else "--output"
         heard = io.StringIO()
         with contextlib.redirect_stderr(heard), contextlib.redirect_stdout(io.StringIO()):
             status = main([name, "--images", str(path), option, to])

@@ -64,7 +64,7 @@ def sample_mosaic() -> Any:
 
 
 def matched_mosaic() -> Any:
-    """Return the model: make images, match their colors, cut seams, merge along them."""
+    """Return the model: make images, match and even their colors, cut seams, merge along them."""
     from qgis.core import QgsProcessingModelAlgorithm
 
     model = QgsProcessingModelAlgorithm("Matched mosaic", "tests", "tests")
@@ -72,14 +72,34 @@ def matched_mosaic() -> Any:
     model.addChildAlgorithm(child("sample", "sampledata", sample))
     matching = {"IMAGES": ("sample", "OUTPUT_LAYERS"), "LOAD_OUTPUTS": False}
     model.addChildAlgorithm(child("match", "globalregression", matching))
-    cutting = {"IMAGES": ("match", "OUTPUT_LAYERS")}
+    evening = {"IMAGES": ("match", "OUTPUT_LAYERS"), "LOAD_OUTPUTS": False}
+    model.addChildAlgorithm(child("even", "localblockadjustment", evening))
+    cutting = {"IMAGES": ("even", "OUTPUT_LAYERS")}
     model.addChildAlgorithm(child("cut", "voronoiseamlines", cutting))
     merging = {
-        "IMAGES": ("match", "OUTPUT_LAYERS"),
+        "IMAGES": ("even", "OUTPUT_LAYERS"),
         "SEAMLINES": ("cut", "OUTPUT"),
         "RULE": "feather",
     }
     finished(model, child("merge", "mergerasters", merging), "OUTPUT")
+    model.updateDestinationParameters()
+    return model
+
+
+def measured_field(pair: list[str]) -> Any:
+    """Return the model: a series of images, an analysis, a field of its key points."""
+    from qgis.core import QgsProcessingModelAlgorithm
+
+    model = QgsProcessingModelAlgorithm("Measured field", "tests", "tests")
+    model.addChildAlgorithm(child("series", "shiftseries", {"IMAGES": pair}))
+    shift = {"REFERENCE": pair[0], "MOVING": pair[1], "MAX_POINTS": 40}
+    model.addChildAlgorithm(child("shift", "shiftanalysis", shift))
+    field = {
+        "KEY_POINTS": ("shift", "KEY_POINTS"),
+        "REFERENCE": pair[0],
+        "MAX_DISTANCE": ("shift", "POINTS"),
+    }
+    finished(model, child("field", "shiftfield", field), "OUTPUT")
     model.updateDestinationParameters()
     return model
 
@@ -135,3 +155,23 @@ def test_seam_cells_and_corrected_images_feed_the_merge(toolbox: Any, tmp_path: 
     beside = json.loads(Path(f"{output}.orthoweave.json").read_text(encoding="utf-8"))
     assert beside["request"]["seamlines"].startswith(steps["cut"]["OUTPUT"])
     assert not beside["warnings"]
+
+
+def test_key_points_feed_a_field_and_their_number_limits_it(toolbox: Any, tmp_path: Path) -> None:
+    import processing
+    from osgeo import gdal
+
+    made = {"SCENE": "pair", "SIZE": 160, "OUTPUT_FOLDER": str(tmp_path / "made")}
+    pair = processing.run("orthoweave:sampledata", made)["OUTPUT_LAYERS"]
+    pair = sorted(pair, key=lambda path: "reference" not in path)
+    output = str(tmp_path / "field.tif")
+    steps = run(read_again(measured_field(pair), tmp_path / "f.model3"), output)["CHILD_RESULTS"]
+    assert steps["series"]["IMAGES_USED"] == 2
+    # the sample pair is shifted by (2.3, -1.7) px
+    assert steps["shift"]["SHIFT_X"] == pytest.approx(2.3, abs=0.05)
+    assert 0 < steps["shift"]["POINTS"] <= 40
+    field = gdal.Open(output).ReadAsArray()
+    assert field[1][~(field[1] != field[1])] == pytest.approx(-1.7, abs=0.2)
+    beside = json.loads(Path(f"{output}.orthoweave.json").read_text(encoding="utf-8"))
+    assert beside["request"]["max_distance"] == steps["shift"]["POINTS"]
+    assert beside["request"]["key_points"].startswith(steps["shift"]["KEY_POINTS"])

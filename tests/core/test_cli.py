@@ -157,6 +157,12 @@ def test_the_result_is_shown_as_lines_without_what_is_absent(package, capsys):
     assert told.err == "Warning: One image is small already.\n"
 
 
+def test_numbers_are_shown_with_the_digits_that_mean_something(package, capsys):
+    given = ["shrink", "--images", "a.tif", "--output", "m.tif", "--factor", "0.14873885103286824"]
+    cli.main(given, package)
+    assert "Factor used: 0.148738851\n" in capsys.readouterr().out
+
+
 def test_the_result_is_json_when_asked(package, capsys):
     cli.main(["shrink", "--images", "ä.tif", "--output", "m.tif", "--json"], package)
     told = capsys.readouterr()

@@ -10,7 +10,7 @@ from orthoweave.core.image import read_padded
 from orthoweave.core.placement import common_canvas, onto
 from orthoweave.core.progress import SILENT
 from orthoweave.core.raster import bytes_read, open_image
-from orthoweave.core.survey import resampled, survey
+from orthoweave.core.survey import Missing, resampled, survey, survey_missing
 from orthoweave.core.windows import Window
 
 
@@ -220,3 +220,27 @@ def test_a_single_image_is_its_own_canvas(pair):
     own = Own([image])
     survey([image], own=[own], joint=[Nothing()], canvas=image.grid, progress=SILENT)
     assert (own.counts[0] == 1).all()
+
+
+@pytest.mark.parametrize("layout", ["matching", "offset", "turned"])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_only_what_is_missing_is_read(pair, layout, threads):
+    images = pair(LAYOUTS[layout])
+    canvas = common_canvas(images)
+    for wanted, pairs in (({1}, set()), (set(), {(0, 1)}), ({0}, {(0, 1)}), (set(), set())):
+        own, joint = Own(images), Joint(images, canvas)
+        missing = Missing(frozenset(wanted), frozenset(pairs), own, joint)
+        started = bytes_read()
+        survey_missing(images, missing, canvas=canvas, threads=threads)
+        read = bytes_read() - started
+        for index, counts in enumerate(own.counts):
+            assert (counts == (index in wanted)).all()
+        both = joint.places[0].clipped(joint.places[1]).clipped(canvas.window)
+        assert (joint.counts[both.slices] > 0).any() == bool(pairs)
+        if not wanted and not pairs:
+            assert read == 0
+        elif layout == "matching":
+            sizes = [2 * 2 * image.grid.window.pixels for image in images]
+            # blocks of 256 pixels round the common ground
+            ground = 2 * 2 * (both.width + 512) * (both.height + 512) * len(pairs)
+            assert read <= 1.2 * sum(sizes[index] for index in wanted) + 2 * ground

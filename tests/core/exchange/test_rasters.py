@@ -12,7 +12,6 @@ from orthoweave.core.exchange.rasters import (
     Rasters,
     key_point_delta,
     key_point_mask,
-    node_grid,
 )
 from orthoweave.core.image import ArrayImage
 from orthoweave.core.matching.keypoints import KeyPoints
@@ -94,7 +93,7 @@ def test_band_pass_images_are_written_under_their_names(tmp_path, grids, read_ba
 
 
 def test_a_plane_is_a_plane_in_every_window(grids):
-    image = FieldImage("field", plane(), grids["north up"], grids["north up"])
+    image = FieldImage("field", plane(), grids["north up"])
     whole = image.read(image.grid.window)
     x, y = np.meshgrid(np.arange(400), np.arange(300))
     # float32 nodes
@@ -108,7 +107,7 @@ def test_a_plane_is_a_plane_in_every_window(grids):
 
 
 def test_what_is_far_from_points_is_nodata(tmp_path, grids, read_back):
-    image = FieldImage("field", plane(), grids["north up"], grids["north up"], max_distance=50)
+    image = FieldImage("field", plane(), grids["north up"], max_distance=50)
     written = Rasters(str(tmp_path), Memory()).write_field(image)
     found = read_back(written.path)
     # the distance is x / 4
@@ -120,7 +119,7 @@ def test_what_is_far_from_points_is_nodata(tmp_path, grids, read_back):
 @pytest.mark.parametrize("kind", ["north up", "rotated", "south up"])
 def test_map_units_are_east_and_north(grids, kind):
     grid = grids[kind]
-    image = FieldImage("field", plane(), grid, grid, vectors=Ground(grid).vectors)
+    image = FieldImage("field", plane(), grid, vectors=Ground(grid).vectors)
     found = image.read(Window(10, 20, 1, 1)).values[:, 0, 0]
     dx, dy = 1 + 0.1 - 0.4, 0.5 + 0.6
     _, a, b, _, d, e = grid.transform
@@ -132,26 +131,15 @@ def test_map_units_are_east_and_north(grids, kind):
 
 def test_degrees_become_metres(grids):
     grid = grids["geographic"]
-    image = FieldImage("field", plane(), grid, grid, vectors=Ground(grid).vectors)
+    image = FieldImage("field", plane(), grid, vectors=Ground(grid).vectors)
     east, north = image.read(Window(0, 0, 1, 1)).values[:2, 0, 0]
     # 1 and -.5 pixels of .0001 degrees at 45 N, where a degree is 78.85 and 111.13 km
     np.testing.assert_allclose((east, north), (7.885, -5.557), rtol=1e-3)
 
 
-def test_nodes_can_be_the_pixels(grids):
-    grid = grids["rotated"]
-    nodes = node_grid(grid, 16.0)
-    assert (nodes.width, nodes.height) == (26, 20)
-    np.testing.assert_allclose(nodes.to_map(0.5, 0.5), grid.to_map(0.5, 0.5), rtol=1e-15)
-    np.testing.assert_allclose(nodes.to_map(2.5, 1.5), grid.to_map(32.5, 16.5), rtol=1e-15)
-    field = plane()
-    found = FieldImage("field", field, grid, nodes).read(nodes.window)
-    np.testing.assert_allclose(found.values[0], field.dx[:20, :26], atol=1e-5)
-
-
 def test_fields_can_be_pickled(grids):
     grid = grids["north up"]
-    image = FieldImage("f", plane(), grid, grid, vectors=partial(Ground.vectors, Ground(grid)))
+    image = FieldImage("f", plane(), grid, vectors=partial(Ground.vectors, Ground(grid)))
     again = pickle.loads(pickle.dumps(image))
     np.testing.assert_array_equal(
         again.read(Window(0, 0, 9, 9)).values, image.read(Window(0, 0, 9, 9)).values

@@ -97,9 +97,13 @@ def test_a_table_that_cannot_be_read_is_measured_anew(folder, listen):
     assert heard.warnings[0].endswith("Key points are measured anew.")
 
 
-def test_a_file_is_known_by_size_and_time(tmp_path):
+def test_a_file_is_known_by_size_time_and_layer(tmp_path):
     path = tmp_path / "a.tif"
     path.write_bytes(b"12345")
     first = fingerprint(mask=str(path), dem=None)
     assert first["dem"] is None and first["mask"]["bytes"] == 5
-    assert fingerprint(mask=f"{path}|layername=x", dem=str(tmp_path / "gone")) == first
+    assert fingerprint(mask=str(path), dem=None) == first
+    layers = [fingerprint(mask=f"{path}|layername={name}") for name in ("x", "y")]
+    assert layers[0] != layers[1] and layers[0]["mask"]["bytes"] == 5
+    places = [fingerprint(mask=f"PG:dbname={name}") for name in ("x", "y")]
+    assert places[0] != places[1]

@@ -158,6 +158,15 @@ def test_identical_images_have_no_error_at_all():
     assert found.shares == (1, 1, 1)
 
 
+def test_equal_displacements_have_no_spread():
+    # 341 times 0.1 has a mean that differs from 0.1 in the last digit
+    found = accuracy(
+        made(341, model=Linear("translation", shift=(0.1, 0.1)), noise=0.0), Situation(AREA)
+    )
+    assert (found.pixels.x.std, found.pixels.y.std) == (0.0, 0.0)
+    assert found.pixels.x.mean == 0.1
+
+
 def test_statistics_of_20000_points_take_less_than_a_second_of_processor_time():
     points = made(24000)
     start = time.process_time()

@@ -188,7 +188,9 @@ def test_correlation_count_without_difference_or_blocks_is_1(seen):
     assert subpixel.correlation_count([nothing]) == 1
 
 
-@pytest.mark.parametrize(("sigma", "support"), [(0.01, 8), (0.02, 12), (0.06, 12), (0.07, 16)])
+@pytest.mark.parametrize(
+    ("sigma", "support"), [(0.01, 8), (0.02, 12), (0.06, 12), (0.07, 16), (0.2, 24)]
+)
 def test_the_window_grows_with_the_noise(sigma, support):
     assert subpixel.support_for(sigma) == support
 

@@ -492,9 +492,9 @@ def test_bad_input_gives_its_sentence(pair, analyze, write, tmp_path):
         ((flat, moving), {}, IncompatibleImages,
          r"The reference .*has no texture in band 1 \(the 2 and 98 % values are both 12\)"),
         ((reference, empty), {}, IncompatibleImages,
-         r"No valid pixel is left in the moving image empty\.tif: .*90000 to ZERO_IS_NODATA"),
+         r"No valid pixel is left in the moving image empty\.tif: .*90000 .*ZERO_IS_NODATA"),
         ((reference, moving), {"mask": none}, IncompatibleImages,
-         r"No valid pixel is left in the reference reference\.tif: .*90000 to MASK"),
+         r"No valid pixel is left in the reference reference\.tif: .*90000 .*MASK"),
         ((reference, other), {}, NoSolution, r"FEATURE"),
         ((reference, wave), {}, IncompatibleImages, r"wave\.tif holds complex values"),
         ((reference, moving), {"mask": zone}, IncompatibleImages,
@@ -575,10 +575,18 @@ def test_files_of_other_names_stay_and_a_cancelled_run_leaves_nothing(
     assert (folder / "mine.txt").read_text() == "kept"
 
 
-def test_a_folder_that_cannot_be_made_gives_its_sentence(pair, analyze, tmp_path):
+def test_a_folder_that_cannot_be_made_gives_its_sentence_before_measuring(pair, analyze, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ImageIOError, match=r"Folder .*file.* cannot be created"):
         analyze(pair(), output_folder=str(tmp_path / "file" / "out"))
+    assert "Measuring key points" not in analyze.heard.phases
+
+
+def test_a_configuration_that_asks_too_much_is_named(pair, analyze, tmp_path):
+    path = tmp_path / "c.json"
+    path.write_text('{"processing_configuration": {"klt_matching": {"minDistance": 1}}}')
+    with pytest.raises(InvalidOption, match=r"c\.json: Smallest distance .* is below 2 px"):
+        analyze(pair(), configuration=str(path))
 
 
 def test_an_earlier_run_is_resumed_until_something_differs(pair, analyze):

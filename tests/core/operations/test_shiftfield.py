@@ -104,7 +104,7 @@ def test_bad_input_gives_its_sentence(points, reference, write, tmp_path):
         ({"key_points": "gone.csv"}, ImageIOError, r"gone\.csv cannot be read"),
         ({"key_points": reference}, ImageIOError, r"reference\.tif cannot be opened"),
         ({"neighbors": 3}, InvalidOption, r"Key points of a plane: 3 is below 6\."),
-        ({"reference": without, "units": "map"}, InvalidOption, r"nowhere has no CRS"),
+        ({"reference": without, "units": "map"}, InvalidOption, r"nowhere\.tif has no CRS"),
         ({"key_points": none}, InvalidOption, r"None of the key points is used"),
         ({"output": reference}, InvalidOption, r"overwrite the input reference\.tif"),
     ):

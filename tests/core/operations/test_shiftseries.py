@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from orthoweave.core.errors import InvalidOption
+from orthoweave.core.errors import InvalidOption, NoSolution
 from orthoweave.core.exchange import results
 from orthoweave.core.operations import shiftanalysis, shiftseries
 from orthoweave.core.operations.shiftseries import Request, folder_names, run
@@ -67,6 +67,16 @@ def test_each_image_is_a_row_and_a_broken_one_does_not_stop_the_run(images, tmp_
     assert heard.fractions == sorted(heard.fractions) and heard.fractions[-1] == 1.0
     page = Path(result.report).read_text(encoding="utf-8")
     assert "2 of 4 images agree" in page and "s_20190706_b" in page
+
+
+@pytest.mark.noisy
+def test_a_series_of_which_nothing_can_be_measured_is_an_error(images, tmp_path):
+    request = Request(images=images[3:], reference=images[0], output_folder=str(tmp_path / "out"))
+    with pytest.raises(
+        NoSolution, match=r"None of the images .*s_20190706_b\.tif cannot be opened"
+    ):
+        run(request)
+    assert "cannot be opened" in (tmp_path / "out" / "shift_series.csv").read_text()
 
 
 def test_results_equal_those_of_single_runs(images, tmp_path):

@@ -32,6 +32,13 @@ def test_the_verdict_follows_the_difference_after(after, grade):
     assert f"by {after:.2g} % of the mean, before by 15 %" in verdict.sentence
 
 
+@pytest.mark.parametrize(("after", "grade"), [(0.5, "usable"), (5.0, "usable"), (9.0, "poor")])
+def test_ground_that_looks_changed_is_never_called_good(after, grade):
+    verdict = overlap_verdict(15.0, after, changed=True)
+    assert verdict.grade == grade
+    assert "look changed" in verdict.sentence and "match well" not in verdict.sentence
+
+
 def test_without_overlaps_the_verdict_is_failed():
     assert overlap_verdict(None, None).grade == "failed"
 

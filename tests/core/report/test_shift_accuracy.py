@@ -89,3 +89,12 @@ def test_the_tolerance_is_drawn_in_the_unit_of_the_axis():
     )
     lines = {line.get_label(): line for axes in figure.axes for line in axes.get_lines()}
     assert lines["tolerance 0.7 px"].get_xdata()[0] == pytest.approx(7.0)
+
+
+def test_a_normal_curve_is_drawn_only_where_it_is_wider_than_a_bar():
+    rng = np.random.default_rng(0)
+    narrow = drawn(5 + rng.normal(0, 0.01, 50), rng.normal(0, 0.01, 50)).axes[1]
+    wide = drawn(rng.normal(0, 1, 50), rng.normal(0, 1, 50)).axes[1]
+    assert not narrow.get_lines() and narrow.get_yticks().tolist() == [50]
+    (curve,) = wide.get_lines()
+    assert curve.get_ydata().max() < wide.get_ylim()[1]

@@ -80,7 +80,9 @@ CASES = {
         plots=PlotOptions(*(kind(fig_size=20) for kind in (OverviewPlot, ShiftPlot, DemPlot)))
     ),
     "small": lambda: shown(plots=PlotOptions(OverviewPlot(7), ShiftPlot(7), DemPlot(7), CePlot(7))),
-    "other CRS": lambda: replace(shown(), setting=Setting(UTM, "OSGB36 / British National Grid")),
+    "other CRS": lambda: replace(
+        shown(), setting=Setting(UTM, "OSGB36 / British National Grid", (10.0, 10.0))
+    ),
 }
 
 
