@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,7 +77,8 @@ class BlockEstimate:
     """The maps, what is known about the fields, and how images differ before and after.
 
     Differences are those of the input, of the images with gains and offsets, and after the blocks.
-    `pairs` are numbers of `names`; `pixels` count what the two share.
+    `pairs` are numbers of `names`; `pixels` count what the two share; `changed` names pairs whose
+    common ground looks changed in large parts.
     """
 
     maps: BlockMaps
@@ -89,6 +90,7 @@ class BlockEstimate:
     pairs: tuple[tuple[int, int], ...] = ()
     pixels: tuple[int, ...] = ()
     band_names: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
 
     @property
     def titles(self) -> list[str]:
@@ -101,16 +103,18 @@ def block_grid(
 ) -> Grid:
     """Return the blocks on the ground of the images, one pixel for each.
 
-    Raises InvalidOption when they are too many or their ground is empty.
+    Raises InvalidOption when they are too many, or their ground is empty or without images.
     """
     bounds = _bounds(how)
+    area = canvas.window_of(bounds) if bounds else canvas.window
+    boxes = [canvas_box(canvas, image.grid).clipped(area) for image in images]
+    if all(box.empty for box in boxes):
+        raise InvalidOption(f"Ground of the blocks: {how.bounds} lies outside all images.")
     if how.block_rule == "rows_columns" and how.block_rows and how.block_columns:
         return blocks_of(canvas, how.block_rows, how.block_columns, bounds)
     if how.block_rule == "coefficient_of_variation":
         counts = variation_blocks(*_first_band(images, canvas, how, progress))
         return blocks_of(canvas, *counts, bounds)
-    area = canvas.window_of(bounds) if bounds else canvas.window
-    boxes = [canvas_box(canvas, image.grid).clipped(area) for image in images]
     moved = [box.shifted(-area.col, -area.row) for box in boxes]
     ground = canvas.cropped(area).window
     return blocks_of(
@@ -173,9 +177,7 @@ def estimate_blocks(
     used = overlaps.size >= LEAST_OVERLAP
     steps = zip((raw, cells, after), levels)
     differences = [overlap_differences(one, used, level) for one, level in steps]
-    for sentence in _remarks(whole, cells.times(shading.factors(cells)), used):
-        progress.warn(sentence)
-    return BlockEstimate(
+    outcome = BlockEstimate(
         maps,
         shading,
         whole.names,
@@ -184,7 +186,11 @@ def estimate_blocks(
         maps.limited + sum(one.limited for one in corrections),
         *pairs_of(overlaps),
         images[0].band_names,
+        _changed(whole, cells.times(shading.factors(cells)), used),
     )
+    for sentence in _remarks(outcome, matched=adjustments is not None):
+        progress.warn(sentence)
+    return outcome
 
 
 def pairs_of(overlaps: Overlaps) -> tuple[tuple[tuple[int, int], ...], tuple[int, ...]]:
@@ -272,10 +278,10 @@ def estimating_of(how: UsedPixels) -> Estimating:
     )
 
 
-def _remarks(whole: Whole, cells: CellMeans, used: Array) -> list[str]:
-    """A sentence that names pairs whose common ground looks changed in large parts."""
+def _changed(whole: Whole, cells: CellMeans, used: Array) -> tuple[str, ...]:
+    """The pairs whose common ground looks changed in large parts."""
     if not len(cells.share):
-        return []
+        return ()
     overlaps = cells.overlaps
     level = np.abs(cells.means).mean(0)
     apart = (np.abs(cells.residuals()) / np.where(level > 0, level, np.inf)).mean(0)
@@ -285,15 +291,28 @@ def _remarks(whole: Whole, cells: CellMeans, used: Array) -> list[str]:
     )
     unlike = np.nan_to_num(overlaps.correlation, nan=1.0).mean(1) < UNLIKE
     told = np.flatnonzero(used & ((much > MUCH) | (unlike & (some > SOME))))
-    names = [" and ".join(whole.names[index] for index in overlaps.pairs[pair]) for pair in told]
-    if not names:
-        return []
-    return [
-        "Large parts of the common ground differ although gains were matched: "
-        f"{listed(names)}. Where that is real change, clouds, snow or a wrong position, blocks "
-        "that differ most are left alone, but others carry it from one image into the other: keep "
-        "it out of the statistics with polygons or masks, or use global regression alone."
-    ]
+    return tuple(
+        " and ".join(whole.names[index] for index in overlaps.pairs[pair]) for pair in told
+    )
+
+
+def _remarks(found: BlockEstimate, *, matched: bool) -> Iterator[str]:
+    """Sentences about ground that looks changed; `matched` when gains were solved before."""
+    if found.changed:
+        although, before = " although gains were matched", ""
+        if not matched:
+            although, before = "", " Use global regression first when that is not done yet."
+        yield (
+            f"Large parts of the common ground differ{although}: {listed(found.changed)}.{before} "
+            "Where that is real change, clouds, snow or a wrong position, blocks carry it from one "
+            "image into the other: keep it out of the statistics with polygons or masks, or use "
+            "global regression alone."
+        )
+    if found.maps.left:
+        yield (
+            f"In {found.maps.left} of {found.blocks_used} blocks images differ so much that it "
+            "looks like clouds or real change; they are not made alike there."
+        )
 
 
 def block_corrected(image: Image, maps: BlockMaps, how: Blocking, output_type: str) -> Image:

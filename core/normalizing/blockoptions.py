@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from ..errors import InvalidOption
 from ..options import Kind, option
+from ..radiometry.balanced import LARGE
 from ..radiometry.blockmaps import METHODS, block_layout
+from ..radiometry.shading import ACCEPTED
 from ..requests import UsedPixels
 
 
@@ -37,7 +39,9 @@ class Blocking(UsedPixels):
         "radial_tilt",
         choices=("none", "radial", "radial_tilt"),
         help="A smooth field inside each image is solved first: darker corners (radial), and a "
-        "slope too (radial_tilt). It is used only when it explains what it was not fitted to",
+        "slope too (radial_tilt). It is used only when it explains enough of the differences it "
+        f"was not fitted to: {ACCEPTED['radial_tilt']:.0%} with slope, else "
+        f"{ACCEPTED['radial']:.0%} without",
     )
     block_rule: str = option(
         Kind.CHOICE,
@@ -104,8 +108,9 @@ class Blocking(UsedPixels):
         "Ignore what changed",
         True,
         advanced=True,
-        help="Down-weight parts of overlaps that disagree, and leave blocks alone that look like "
-        "clouds or real change.",
+        help="Down-weight parts of overlaps that disagree, and leave blocks alone whose images "
+        "differ like thick clouds: much more than elsewhere, and by more than "
+        f"{2 * LARGE:.0%} of the mean.",
     )
 
     def __post_init__(self) -> None:

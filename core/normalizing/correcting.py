@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from ..errors import InvalidOption
 from ..image import Image
 from ..options import Kind, option, result
 from ..progress import Progress
@@ -72,18 +73,38 @@ class ModeledResult(CorrectedResult):
 
 
 def destinations(
-    images: Sequence[RasterImage], request: Reporting, inputs: Iterable[str | None] = ()
+    images: Sequence[RasterImage],
+    request: Reporting,
+    inputs: Iterable[str | None] = (),
+    outputs: Iterable[str | None] = (),
 ) -> tuple[str, ...]:
     """Return the path of each corrected image; every output is checked against all inputs.
 
-    `inputs` are files read besides the images.
+    `inputs` are files read besides the images, `outputs` what is written besides images, model and
+    report. Raises InvalidOption when an output would replace an input or another output.
     """
     paths = output_paths(images, request.output_folder, request.name_pattern)
     mask = getattr(request, "vector_mask", None)
     read = [*(image.path for image in images), *files_of(mask), *filter(None, inputs)]
-    for path in filter(None, (getattr(request, "output_model", None), request.report)):
+    given = (getattr(request, "output_model", None), request.report, *outputs)
+    more = [os.path.abspath(path) for path in given if path]
+    for path in more:
         refuse_overwriting(path, read)
+    written = paths if getattr(request, "write_images", True) else ()
+    _refuse_replacing((*written, *more), read)
     return paths
+
+
+def _refuse_replacing(outputs: Sequence[str], inputs: Iterable[str]) -> None:
+    """Raise InvalidOption for an output that is an input under its name, or written twice."""
+    read, seen = {os.path.realpath(path): path for path in inputs}, set()
+    for path in map(os.path.realpath, outputs):
+        name = os.path.basename(path)
+        if path in read:
+            raise InvalidOption(f"Output would overwrite the input {name}. Choose another name.")
+        if path in seen:
+            raise InvalidOption(f"{name} would be written twice. Choose other names.")
+        seen.add(path)
 
 
 def corrected(image: Image, mine: ImageAdjustment, output_type: str = "same") -> Image:

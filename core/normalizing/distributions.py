@@ -32,7 +32,7 @@ class Look:
 def look_at(
     image: Image, how: UsedPixels, threads: int, progress: Progress = SILENT, *, masked: bool = True
 ) -> Look:
-    """Read an image once; without `masked` a mask of its own may be missing.
+    """Read an image once; without `masked` it is a reference, whose mask may be missing.
 
     Raises InvalidOption when polygons or masks leave nothing.
     """
@@ -40,7 +40,9 @@ def look_at(
     center = fixed_center([image])
     counting = Distributions(image, (center,), selection)
     survey([image], own=(counting,), canvas=image.grid, threads=threads, progress=progress)
-    return _checked(image, Look(counting.own.images[0], counting.sides, (center,)), how, progress)
+    look = Look(counting.own.images[0], counting.sides, (center,))
+    # only the caller knows what a reference without pixels means
+    return _checked(image, look, how, progress) if masked or look.own.used else look
 
 
 def look_at_overlap(

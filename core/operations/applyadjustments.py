@@ -10,6 +10,7 @@ from difflib import get_close_matches
 
 from ..alike import file_name
 from ..errors import InvalidOption
+from ..exchange.blockmaps import map_files
 from ..image import Image
 from ..normalizing.blockoptions import Blocking
 from ..normalizing.correcting import (
@@ -144,8 +145,8 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
     comparable.refuse_type(images, request.output_type)
     # what is not read cannot be counted: holes are expected
     comparable.refuse_holes(images, [0] * len(images), request.output_type)
-    files = (request.model, request.reference_map, *request.local_maps)
-    paths = destinations(images, request, [path for path in files if path and "$" not in path])
+    maps = map_files(request.reference_map, request.local_maps, _called(images, request))
+    paths = destinations(images, request, (request.model, *maps))
     found = applied(images, request, heard)
     progress.phase("Writing the corrected images")
     views = [one.view for one in found]

@@ -35,7 +35,7 @@ from ..radiometry.adjustments import Adjustments
 from ..radiometry.agreement import Agreement, agreement
 from ..radiometry.moments import overlap_statistics, whole_statistics
 from ..radiometry.regression import solve_gains
-from ..radiometry.remarks import pixel_remarks, range_remarks, remarks
+from ..radiometry.remarks import known_remarks, pixel_remarks, range_remarks, remarks
 from ..raster import open_listed
 from ..report.figures import adjustment_chart, overlap_chart
 from ..report.html import Figure, Report, Table, numbers_of
@@ -133,8 +133,8 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
 
 def check(images: Sequence[Image], how: Estimating, known: Known | None = None) -> None:
     """Raise IncompatibleImages or InvalidOption when the images cannot be compared."""
-    refuse_other_crs(images)
     comparable.refuse_different(images)
+    refuse_other_crs(images)
     models_among(images, how, known.others if known else ())
 
 
@@ -179,8 +179,9 @@ def estimate(
     names = [image.name for image in images]
     surveyed, order = whole_statistics(names, sums.own.images, sums.joint.center)
     whole = with_known(surveyed, known.adjustments.images)
+    fresh = overlap_statistics(sums.joint, order, whole)
     overlaps = with_known_pairs(
-        overlap_statistics(sums.joint, order, whole),
+        fresh,
         surveyed.names,
         whole,
         known.adjustments,
@@ -190,7 +191,8 @@ def estimate(
     model = _by_name(whole.names, [*names, *known.others], models_among(images, how, known.others))
     solution = solve_gains(whole, overlaps, model, rules_of(how), progress, kept)
     found = agreement(whole, overlaps, solution)
-    for sentence in (*remarks(whole, solution, found), *range_remarks(images, whole, solution)):
+    sentences = (*remarks(whole, solution, found), *range_remarks(images, whole, solution))
+    for sentence in (*sentences, *known_remarks(len(overlaps.pairs) - len(fresh.pairs))):
         progress.warn(sentence)
     groups = len(np.unique(solution.groups[whole.size > 0]))
     empty = tuple(image.name for image, own in seen if own.valid == 0)
@@ -213,7 +215,7 @@ def _report(outcome: Result, found: Estimate, warnings: Sequence[str]) -> Report
         title="Global regression",
         verdict=overlap_verdict(found.agreement.before, found.agreement.after),
         numbers=numbers_of(outcome),
-        figures=figures(found),
+        figures=figures(found) if outcome.report else (),
         tables=tables(found),
         skipped=tuple((name, "no valid pixels, copied unchanged") for name in found.empty),
         reading=READING,
@@ -221,14 +223,17 @@ def _report(outcome: Result, found: Estimate, warnings: Sequence[str]) -> Report
     )
 
 
-def figures(found: Estimate) -> tuple[Figure, ...]:
-    """Return the figures of a report: overlap differences, gains and offsets."""
+def figures(found: Estimate, finished: Sequence[float | None] | None = None) -> tuple[Figure, ...]:
+    """Return the figures of a report: overlap differences, gains and offsets.
+
+    `finished` are the differences of the pairs after all, when more than gains was corrected.
+    """
     pairs, images = found.agreement.pairs, found.adjustments.images
     return (
         overlap_chart(
             [f"{pair.first} – {pair.second}" for pair in pairs],
             [pair.before for pair in pairs],
-            [pair.after for pair in pairs],
+            [pair.after for pair in pairs] if finished is None else finished,
         ),
         adjustment_chart(
             [image.name for image in images],
@@ -239,11 +244,11 @@ def figures(found: Estimate) -> tuple[Figure, ...]:
     )
 
 
-def tables(found: Estimate) -> tuple[Table, ...]:
-    """Return the tables of a report: overlaps, gains and offsets."""
+def tables(found: Estimate, after: str = "after") -> tuple[Table, ...]:
+    """Return the tables of a report: overlaps (`after` says after what), gains and offsets."""
     images = found.adjustments.images
     return (
-        pair_table(found.agreement.pairs),
+        pair_table(found.agreement.pairs, after),
         adjustment_table(
             [image.name for image in images],
             [image.group for image in images],

@@ -39,7 +39,7 @@ from ..radiometry import comparable
 from ..radiometry.adjustments import Adjustments, unchanged
 from ..radiometry.matched import Levels, Matching, average, matched, shares_of
 from ..raster import RasterImage, open_image, open_listed
-from ..report.html import Report, numbers_of
+from ..report.html import Figure, Report, numbers_of
 from ..report.levels import READING, curve_figure, level_table, level_verdict
 from ..requests import UsedPixels
 
@@ -173,8 +173,8 @@ def check(images: Sequence[RasterImage], reference: RasterImage | None, request:
     if reference is not None:
         comparable.refuse_other_reference(images[0], reference)
         if request.pixels == "overlap":
-            refuse_other_crs([*images, reference])
             comparable.refuse_unplaced([*images, reference])
+            refuse_other_crs([*images, reference])
 
 
 def estimate(
@@ -240,11 +240,14 @@ def _seen(
 def _report(
     outcome: Result, leveled: Sequence[Leveled], bands: Sequence[str], warnings: Sequence[str]
 ) -> Report:
+    figures: tuple[Figure, ...] = ()
+    if outcome.report:
+        figures = (distributions(leveled, bands), curve_figure(curves(leveled), bands))
     return Report(
         title="Histogram matching",
         verdict=level_verdict(outcome.difference_before, outcome.difference_after),
         numbers=numbers_of(outcome),
-        figures=(distributions(leveled, bands), curve_figure(curves(leveled), bands)),
+        figures=figures,
         tables=(level_table([one.row for one in leveled]),),
         skipped=skipped_images(leveled),
         reading=READING,

@@ -42,7 +42,7 @@ from ..radiometry.histograms import Histogram
 from ..radiometry.matched import Levels, Matching, matched, shares_of
 from ..radiometry.remarks import listed
 from ..raster import RasterImage, open_image, open_listed
-from ..report.html import Report, numbers_of
+from ..report.html import Figure, Report, numbers_of
 from ..report.levels import READING, level_table, level_verdict, sample_figure
 from ..requests import UsedPixels
 
@@ -277,6 +277,20 @@ def _fitted(
 def _report(
     outcome: Result, found: Sequence[Normalized], bands: Sequence[str], warnings: Sequence[str]
 ) -> Report:
+    return Report(
+        title="Location-independent normalization (LIRRN)",
+        verdict=level_verdict(outcome.difference_before, outcome.difference_after),
+        numbers=numbers_of(outcome),
+        figures=_figures(found, bands) if outcome.report else (),
+        tables=(level_table([one.row for one in found]),),
+        skipped=skipped_images(found),
+        reading=READING,
+        warnings=tuple(warnings),
+    )
+
+
+def _figures(found: Sequence[Normalized], bands: Sequence[str]) -> tuple[Figure, ...]:
+    """Samples with their lines, and levels before and after."""
     drawn_samples = {
         one.adjustment.name: (
             [_few(x) for x, _ in one.samples],
@@ -286,16 +300,7 @@ def _report(
         for one in found
         if one.samples
     }
-    return Report(
-        title="Location-independent normalization (LIRRN)",
-        verdict=level_verdict(outcome.difference_before, outcome.difference_after),
-        numbers=numbers_of(outcome),
-        figures=(sample_figure(drawn_samples, bands), distributions(found, bands)),
-        tables=(level_table([one.row for one in found]),),
-        skipped=skipped_images(found),
-        reading=READING,
-        warnings=tuple(warnings),
-    )
+    return sample_figure(drawn_samples, bands), distributions(found, bands)
 
 
 def _few(values: Array) -> Array:

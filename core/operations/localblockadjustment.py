@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from ..alike import file_name
-from ..exchange.blockmaps import Loaded, load_maps, local_path, save_maps
+from ..errors import InvalidOption
+from ..exchange.blockmaps import Loaded, load_maps, local_path, map_files, save_maps
 from ..image import Image
 from ..normalizing.blocking import (
     BlockEstimate,
@@ -36,9 +37,10 @@ from ..radiometry import comparable
 from ..radiometry.blockagreement import Differences
 from ..radiometry.blockmaps import BlockMaps, correction_of
 from ..radiometry.interpolation import outside_share
-from ..radiometry.remarks import pixel_remarks
+from ..radiometry.remarks import overlap_remark, pixel_remarks
+from ..radiometry.shading import ACCEPTED
 from ..radiometry.statistics import OwnSums
-from ..raster import RasterImage, open_listed, refuse_overwriting
+from ..raster import RasterImage, open_listed
 from ..report.figures import overlap_chart
 from ..report.html import Figure, Report, Table, numbers_of
 from ..report.localblocks import (
@@ -114,9 +116,10 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
     heard = Recorder(progress)
     images, skipped = open_listed(request, heard)
     check(images, request)
-    maps = (request.load_reference_map, *(p for p in request.load_local_maps if "$" not in p))
-    paths = destinations(images, request, (*maps, *mask_files(images, request)))
     saved = _saved(request, images)
+    files = map_files(request.load_reference_map, request.load_local_maps, images)
+    read = (*files, *mask_files(images, request))
+    paths = destinations(images, request, read, _written(saved, images))
     loaded = load_maps(request.load_reference_map, request.load_local_maps, images, heard)
     found, empty = _estimated(images, loaded, request, heard)
     views = [apply(image, found.maps, request, request.output_type) for image in images]
@@ -142,8 +145,8 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
 
 def check(images: Sequence[Image], request: Request) -> None:
     """Raise IncompatibleImages or InvalidOption when the images cannot be compared."""
-    refuse_other_crs(images)
     comparable.refuse_different(images)
+    refuse_other_crs(images)
     comparable.refuse_type(images, request.output_type)
 
 
@@ -209,8 +212,10 @@ def _estimated(
         progress=progress.part(0.0, 0.4),
     )
     empty = _empty(images, counted.globals.own, request, progress)
-    if len(images) > 1 and not counted.globals.joint.pairs:
-        progress.warn(f"None of the {len(images)} images share valid pixels; nothing to solve.")
+    valid = [own.used for own in counted.globals.own.images]
+    sentence = overlap_remark(valid, paired=bool(counted.globals.joint.pairs))
+    if sentence:
+        progress.warn(sentence)
     return estimate_blocks(images, counted, request, None, progress), empty
 
 
@@ -225,28 +230,36 @@ def _empty(
 
 
 def _saved(request: Request, images: Sequence[RasterImage]) -> tuple[str | None, str | None]:
-    """Return where maps are saved, checked against everything that is read."""
+    """Return where the reference map and local ones are saved; $ stands for an image's name."""
     pattern = request.save_local_maps
-    pattern = os.path.join(os.path.abspath(request.output_folder), pattern) if pattern else None
-    inputs = [image.path for image in images]
+    if pattern and "$" not in pattern and len(images) > 1:
+        raise InvalidOption(
+            f"Local maps to save: {pattern!r} needs a $ for the maps of {len(images)} images."
+        )
+    folder = os.path.abspath(request.output_folder)
+    return request.save_reference_map, pattern and os.path.join(folder, pattern)
+
+
+def _written(saved: tuple[str | None, str | None], images: Sequence[RasterImage]) -> list[str]:
+    """Return the files of all maps that are saved."""
+    reference, pattern = saved
     local = [local_path(pattern, image.name) for image in images] if pattern else []
-    for path in (*local, *([request.save_reference_map] if request.save_reference_map else [])):
-        refuse_overwriting(path, inputs)
-    return request.save_reference_map, pattern
+    return [*([reference] if reference else []), *local]
 
 
 def _report(
     outcome: Result, found: BlockEstimate, request: Request, warnings: Sequence[str]
 ) -> Report:
     before, _, after = found.differences
+    shown: tuple[Figure, ...] = ()
+    if outcome.report:
+        overlaps = overlap_chart(found.titles, before.pairs, after.pairs)
+        shown = (overlaps, *figures(found, request))
     return Report(
         title="Local block adjustment",
-        verdict=overlap_verdict(before.pooled, after.pooled),
+        verdict=overlap_verdict(before.pooled, after.pooled, changed=bool(found.changed)),
         numbers=numbers_of(outcome),
-        figures=(
-            overlap_chart(found.titles, before.pairs, after.pairs),
-            *figures(found, request),
-        ),
+        figures=shown,
         tables=tables(found, ("Before", "After"), (before, after)),
         reading=READING,
         warnings=tuple(warnings),
@@ -257,6 +270,8 @@ def figures(found: BlockEstimate, how: Blocking) -> tuple[Figure, ...]:
     """Return the figures of a report: shading and corrections of the blocks."""
     changes = []
     for local in found.maps.local[:PICTURES]:
+        if not local.values.size:
+            continue  # it lies outside the map
         correction = correction_of(found.maps, local, how.max_change)
         changes.append((local.name, correction.relative(local.values).mean(0)))
     return (
@@ -270,7 +285,10 @@ def tables(
 ) -> tuple[Table, ...]:
     """Return the tables of a report: overlaps after each step, and the fields tried."""
     columns = [(title, step.pairs) for title, step in zip(titles, steps)]
-    trials = [(at, one.kind, one.explained, one.accepted) for at, one in found.shading.trials]
+    trials = [
+        (at, one.kind, one.explained, ACCEPTED[one.kind], one.accepted)
+        for at, one in found.shading.trials
+    ]
     return (
         difference_table(found.names, found.pairs, found.pixels, columns),
         *([shading_table(trials)] if trials else []),

@@ -10,6 +10,7 @@ from typing import Any
 from ..image import Image
 from ..normalizing.blocking import BlockEstimate, Blocking
 from ..raster import RasterImage
+from ..report import localblocks, overlaps
 from ..report.html import Figure, Table
 from ..report.mosaic import before_and_after, cells_figure, images_table
 from ..report.thumbnail import Thumbnail
@@ -37,6 +38,17 @@ class Models:
         found = self.regression.agreement
         return found.before, self.blocks.differences[2].pooled if self.blocks else found.after
 
+    @property
+    def changed(self) -> bool:
+        """True when blocks were matched on ground that looks changed."""
+        return bool(self.blocks and self.blocks.changed)
+
+    @property
+    def reading(self) -> tuple[str, ...]:
+        """How to read the numbers."""
+        blocks = localblocks.READING if self.blocks else ()
+        return (*(overlaps.READING if self.regression else ()), *blocks)
+
 
 def overlap_numbers(models: Models) -> list[dict[str, Any]]:
     """Return the numbers of each overlap for report.json."""
@@ -62,7 +74,8 @@ def figures(models: Models, images: Sequence[Image]) -> Iterator[Figure]:
         }
         yield cells_figure(shapes, [points_of(cut.geometry) for cut in models.partition.cuts])
     if models.regression:
-        yield from globalregression.figures(models.regression)
+        after = models.blocks.differences[2].pairs if models.blocks else None
+        yield from globalregression.figures(models.regression, after)
     if models.blocks:
         yield from localblockadjustment.figures(models.blocks, Blocking())
 
@@ -78,7 +91,8 @@ def tables(models: Models) -> Iterator[Table]:
             ]
         )
     if models.regression:
-        yield from globalregression.tables(models.regression)
+        after = "after gains" if models.blocks else "after"
+        yield from globalregression.tables(models.regression, after)
     if models.blocks:
         steps = ("Before", "After gains", "After blocks")
         yield from localblockadjustment.tables(models.blocks, steps, models.blocks.differences)

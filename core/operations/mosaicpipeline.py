@@ -24,7 +24,6 @@ from ..raster import RasterImage, open_listed, refuse_overwriting, same_crs
 from ..raster.style import shown_bands
 from ..report.html import Report, numbers_of, write_report
 from ..report.mosaic import Coverage, coverage_numbers, mosaic_verdict, steps_table
-from ..report.overlaps import READING
 from ..report.thumbnail import Thumbnail, small_grid
 from ..requests import ImageField, Images
 from ..seams.holes import Holes
@@ -191,14 +190,12 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
     )
     report = Report(
         title="Mosaic",
-        verdict=mosaic_verdict(
-            outcome.mean_difference_before, outcome.mean_difference_after, coverage
-        ),
+        verdict=mosaic_verdict(*differences, coverage, changed=models.changed),
         numbers=(*numbers_of(outcome), *coverage_numbers(coverage)),
         figures=(*pictures(before, after), *figures(models, images)),
         tables=(*tables(models), steps_table(clock.steps, peak_memory_mb())),
         skipped=without_cell(models, images),
-        reading=READING if models.regression else (),
+        reading=models.reading,
         warnings=tuple(heard.warnings),
         repeat=repetition("mosaicpipeline", request),
     )

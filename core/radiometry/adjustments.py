@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,8 @@ def load_adjustments(path: str) -> Adjustments:
     except OSError as error:
         reason = error.strerror or str(error)
         raise ImageIOError(f"{file.name} cannot be read: {reason}.") from error
+    except UnicodeDecodeError as error:
+        raise InvalidOption(f"{file.name} is not JSON: it is not even text.") from error
     except ValueError as error:
         raise InvalidOption(f"{file.name} is not JSON: {error}.") from error
     entries = _Node(file.name, found).entries()
@@ -176,15 +179,21 @@ class _Node:
 
     def number(self, name: str) -> float:
         value = self.get(name).value
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
+        if not _is_number(value):
             raise InvalidOption(f'{self.place} has no number for "{name}" but {value!r}.')
         return float(value)
+
+    def amount(self, name: str) -> float:
+        value = self.number(name)
+        if value < 0:
+            raise InvalidOption(f'{self.place} has a "{name}" below 0: {value:g}.')
+        return value
 
     def numbers(self, name: str) -> tuple[float, ...]:
         found = self.get(name)
         if not isinstance(found.value, list):
             raise InvalidOption(f"{found.place} is not a list of numbers.")
-        wrong = [v for v in found.value if isinstance(v, bool) or not isinstance(v, (int, float))]
+        wrong = [value for value in found.value if not _is_number(value)]
         if wrong:
             raise InvalidOption(f"{found.place} holds {wrong[0]!r}, which is no number.")
         return tuple(map(float, found.value))
@@ -218,7 +227,7 @@ def _read_overlaps(entry: _Node, name: str) -> Overlapping:
 
 def _read_statistics(node: _Node) -> tuple[BandStatistics, ...]:
     return tuple(
-        BandStatistics(b.number("mean"), b.number("std"), _count(b.number("size")))
+        BandStatistics(b.number("mean"), b.amount("std"), _count(b.amount("size")))
         for b in node.bands()
     )
 
@@ -229,6 +238,11 @@ def _read_lookup(node: _Node) -> Lookup:
     if not x or len(x) != len(y) or not rising:
         raise InvalidOption(f"{node.place} needs as many y as x, at least one, and x must rise.")
     return Lookup(x, y)
+
+
+def _is_number(value: object) -> bool:
+    """False for NaN and Infinity too, which Python reads from JSON."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)
 
 
 def _count(value: float) -> float:

@@ -41,11 +41,12 @@ class Rating:
 @dataclass(frozen=True)
 class Steps:
     """Corrections of images in blocks: `step`[band, node] for the image and block (row, column) of
-    each node."""
+    each node. In `left` blocks two images differ so much that they were not compared."""
 
     images: Array
     blocks: Array
     step: Array
+    left: int = 0
 
     def of(self, image: int) -> tuple[Array, Array]:
         """Return the blocks (row, column) [2, node] of an image and its steps [band, node]."""
@@ -60,6 +61,7 @@ class _Edges:
     ends: Array
     weight: Array
     apart: Array
+    left: int
 
 
 def balanced_steps(cells: CellMeans, rating: Rating, blocks: Grid, grids: list[Grid]) -> Steps:
@@ -80,7 +82,7 @@ def balanced_steps(cells: CellMeans, rating: Rating, blocks: Grid, grids: list[G
     for size in np.unique(sizes):
         nodes = order[starts[sizes == size, None] + np.arange(size)]
         step[:, nodes] = _solved(edges, nodes, trust)
-    return Steps(images, places, step)
+    return Steps(images, places, step, edges.left)
 
 
 def _inside(places: Array, blocks: Grid) -> Array:
@@ -109,7 +111,9 @@ def _edges(cells: CellMeans, rating: Rating, inside: Array) -> tuple[_Edges, Arr
     named, number = np.unique(nodes[[1, 2, 0]], axis=1, return_inverse=True)
     numbers = number.reshape(2, -1)
     apart = belief * (means[0] - means[1])
-    return _Edges(numbers, weight * np.maximum(belief, UNSEEN), apart), named[2], named[:2]
+    left = np.unique(found[1:, belief == 0], axis=1).shape[1]
+    believed = weight * np.maximum(belief, UNSEEN)
+    return _Edges(numbers, believed, apart, left), named[2], named[:2]
 
 
 def _belief(means: Array, pair: Array, rating: Rating) -> Array:

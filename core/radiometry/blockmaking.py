@@ -115,8 +115,9 @@ def balanced_maps(
         ratio = np.where(logs[:, None, None], change, 1.0)
         values = np.where(logs[:, None, None], target / ratio, target - change)
         local.append(LocalMap(name, one.window, _stored(values)))
+    ends = limits.low, limits.high
     return BlockMaps(
-        blocks.grid, reference, tuple(local), methods, limits.low, limits.high, limited=cut
+        blocks.grid, reference, tuple(local), methods, *ends, limited=cut, left=steps.left
     )
 
 

@@ -39,7 +39,8 @@ class BlockMaps:
 
     `grid` has one pixel per block; `reference`[band, row, col] is NaN where it says nothing. `low`
     and `high` are the limits of gamma per band; `methods` has one of METHODS per band. `limited`
-    counts the factors that were cut to the largest change.
+    counts the factors that were cut to the largest change, `left` the blocks where images differ
+    too much to be compared.
     """
 
     grid: Grid
@@ -50,6 +51,7 @@ class BlockMaps:
     high: tuple[float, ...] = ()
     target: str = "balanced"
     limited: int = 0
+    left: int = 0
 
     def of(self, name: str) -> LocalMap:
         """Return the local map of an image; raises InvalidOption when there is none."""

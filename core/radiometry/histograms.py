@@ -90,7 +90,9 @@ class Histogram:
     def quantiles(self, shares: Array) -> Array:
         """Return the values below which shares (0-1) of all lie, on straight lines inside bins.
 
-        Where a share falls between two bins with a gap, the middle of the gap is taken.
+        Where a share falls between two bins with a gap, the middle of the gap is taken. Bins of
+        decimal numbers are narrow and stand for their middle: values that come from whole numbers
+        all lie in few of them, where a line would pretend to a steep curve.
         """
         filled = np.flatnonzero(self.counts)
         edges, after = self.edges, np.cumsum(self.counts[filled])
@@ -98,11 +100,14 @@ class Histogram:
         at = np.minimum(np.searchsorted(after, wanted), len(filled) - 1)
         counts = self.counts[filled[at]]
         part = np.clip((wanted - (after[at] - counts)) / counts, 0.0, 1.0)
-        found = edges[filled[at]] + part * self.width
+        found = edges[filled[at]] + (part if self.whole else 0.5) * self.width
         following = np.minimum(at + 1, len(filled) - 1)
         gap = (part == 1.0) & (following > at)
-        found = np.where(gap, 0.5 * (found + edges[filled[following]]), found)
-        return np.asarray(np.clip(found, self.low - 0.5 * self.whole, self.high + 0.5 * self.whole))
+        ends = edges[filled[at] + 1], edges[filled[following]]
+        found = np.where(gap, 0.5 * (ends[0] + ends[1]), found)
+        low, high = self.low - 0.5 * self.whole, self.high + 0.5 * self.whole
+        found = np.where(wanted > 0, np.where(wanted < after[-1], found, high), low)
+        return np.asarray(np.clip(found, low, high))
 
     def below(self, values: Array) -> Array:
         """Return how many of all lie below each of some values."""

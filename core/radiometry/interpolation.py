@@ -58,6 +58,7 @@ class Surface:
     ) -> Surface:
         """Return values[band, row, col] (NaN for unknown) of a window; `grids` are those of the
         pixels and of the map."""
+        values, window = _somewhere(values, window)
         known = np.isfinite(values)
         complete = tuple(bool(band.all()) for band in known)
         filled = np.where(known, values, 0.0).astype(kind)
@@ -95,6 +96,13 @@ def outside_share(pixels: Grid, blocks: Grid) -> float:
     return float(_outside(x, y, blocks.window).mean())
 
 
+def _somewhere(values: Array, window: Window) -> tuple[Array, Window]:
+    """The same blocks, or one unknown block for an image that lies outside them all."""
+    if values.size:
+        return values, window
+    return np.full((*values.shape[:-2], 1, 1), np.nan, values.dtype), Window(0, 0, 1, 1)
+
+
 def _reaches(position: float, count: int) -> bool:
     return -ROUNDING <= position <= count + ROUNDING
 
@@ -113,6 +121,7 @@ def at_points(
     """
     x, y = at
     kind = values.dtype
+    values, window = _somewhere(values, window)
     across = Taps.of(x - window.col, window.width, kind)
     down = Taps.of(y - window.row, window.height, kind)
     known = np.isfinite(values)

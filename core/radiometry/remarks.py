@@ -25,13 +25,10 @@ BLACK_BORDER = 0.02
 
 def remarks(whole: Whole, solution: Solution, found: Agreement) -> Iterator[str]:
     """Yield a sentence for each thing that is not as it should be."""
-    seen = whole.size > 0
-    if seen.sum() < 2:
-        if seen.any():
-            yield "Only one image has valid pixels; there is nothing to compare it with."
-        return
-    if not solution.used.any():
-        yield f"None of the {len(seen)} images share valid pixels; nothing to solve."
+    sentence = overlap_remark(list(whole.size), paired=bool(solution.used.any()))
+    if sentence:
+        yield sentence
+    if sentence or not (whole.size > 0).any():
         return
     yield from _alone(whole, solution)
     yield from _groups(whole, solution)
@@ -42,6 +39,15 @@ def remarks(whole: Whole, solution: Solution, found: Agreement) -> Iterator[str]
             f"Most of the common ground changed and was down-weighted in {listed(changed)}. "
             "Check these images for clouds or wrong positions."
         )
+
+
+def overlap_remark(valid: Sequence[int], *, paired: bool) -> str | None:
+    """Return a sentence when nothing can be compared; `valid` are the pixels of each image."""
+    if sum(count > 0 for count in valid) == 1:
+        return "Only one image has valid pixels; there is nothing to compare it with."
+    if any(valid) and not paired:
+        return f"None of the {len(valid)} images share valid pixels; nothing to solve."
+    return None
 
 
 def pixel_remarks(images: Sequence[Image], sums: Sequence[ImageSums]) -> Iterator[str]:
@@ -58,6 +64,16 @@ def pixel_remarks(images: Sequence[Image], sums: Sequence[ImageSums]) -> Iterato
             )
 
 
+def known_remarks(pairs: int) -> Iterator[str]:
+    """Yield a sentence when pairs were not looked at because they are known from a model."""
+    if pairs:
+        count = "1 overlap is" if pairs == 1 else f"{pairs} overlaps are"
+        yield (
+            f"{count} known from the given model by one mean for each image, not block by block; "
+            "their differences in the report are smaller for that reason."
+        )
+
+
 def listed(names: Sequence[str]) -> str:
     """Return some of the names, the rest as a number."""
     more = len(names) - NAMED
@@ -70,7 +86,7 @@ def _alone(whole: Whole, solution: Solution) -> Iterator[str]:
     lone = (members[solution.groups] == 1) & (whole.size > 0)
     names = [whole.names[index] for index in np.flatnonzero(lone)]
     if names:
-        yield (f"Too few pixels in common with any other image, kept unchanged: {listed(names)}.")
+        yield f"Too few pixels in common with any other image, kept unchanged: {listed(names)}."
 
 
 def _groups(whole: Whole, solution: Solution) -> Iterator[str]:
@@ -93,9 +109,10 @@ def _fixed(whole: Whole, solution: Solution) -> Iterator[str]:
         why = "no texture" if isnan(fixed.found) else f"gain {fixed.found:.3g} out of 0.1 to 10"
         texts[fixed.image].append(f"band {fixed.band + 1}: {why}")
     for image, reasons in texts.items():
+        bands = "1 band" if len(reasons) == 1 else f"{len(reasons)} bands"
         yield (
-            f"{whole.names[image]} keeps gain 1 in {len(reasons)} bands, where only its offset is "
-            f"solved ({listed(reasons)})."
+            f"{whole.names[image]} keeps gain 1 in {bands}, where only its offset is solved "
+            f"({listed(reasons)})."
         )
 
 

@@ -20,7 +20,6 @@ READING = (
     "changes cannot be told from haze: keep them out of the statistics with polygons or masks.",
 )
 
-NEEDED = {"radial_tilt": 0.65, "radial": 0.4}
 CURVES = 24
 """Images whose fields are drawn."""
 
@@ -57,18 +56,19 @@ def shading_figure(fields: Array, names: Sequence[str], bands: Sequence[str] = (
     return panels(contents, ("distance from the middle", "factor"), title=title, caption=caption)
 
 
-def shading_table(trials: Sequence[tuple[int, str, float, bool]]) -> Table:
-    """Return the table of fields that were tried: group, kind, part explained, accepted."""
+def shading_table(trials: Sequence[tuple[int, str, float, float, bool]]) -> Table:
+    """Return the table of fields tried: group, kind, part explained and needed, accepted."""
     return Table(
         "Shading that was tried",
         ("Group", "Kind", "Explained", "Needed", "Result"),
         tuple(
-            (group, kind, explained, NEEDED[kind], "accepted" if accepted else "rejected")
-            for group, kind, explained, accepted in trials
+            (group, kind, explained, needed, "accepted" if accepted else "rejected")
+            for group, kind, explained, needed, accepted in trials
         ),
         "Fields are fitted to every other cell of the overlaps, like the white squares of a "
         "chessboard, and judged on the black ones: the part of the disagreement that they explain "
-        "there. Images of one group are connected by overlaps.",
+        "there. What would reach below 0.5 or above 2 anywhere on an image is rejected too. "
+        "Images of one group are connected by overlaps.",
     )
 
 
@@ -104,7 +104,7 @@ def difference_table(
     ]
     rows.sort(key=lambda row: -float(row[-1] or 0.0))
     return Table(
-        "Overlaps, worst first",
+        "Overlaps after each step, worst first",
         ("Image", "Image", "Common pixels", *(f"{title}, %" for title, _ in steps)),
         tuple(rows),
         "Differences of block means without sign, in % of the mean, averaged over the bands.",

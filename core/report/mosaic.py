@@ -50,14 +50,16 @@ class Coverage:
         return self.valid / self.pixels
 
 
-def mosaic_verdict(before: float | None, after: float | None, coverage: Coverage) -> Verdict:
+def mosaic_verdict(
+    before: float | None, after: float | None, coverage: Coverage, *, changed: bool = False
+) -> Verdict:
     """Return how good a mosaic is: holes first, then how well the images match."""
     if coverage.valid == 0:
         return Verdict("failed", "The mosaic has no valid pixel.")
     if after is None:
         text = f"The mosaic covers {100 * coverage.fraction:.3g} % of its rectangle. "
         return Verdict("usable", text + "No overlaps were compared.")
-    matched = overlap_verdict(before, after)
+    matched = overlap_verdict(before, after, changed=changed)
     if not coverage.holes:
         return matched
     grade = "usable" if matched.grade == "good" else matched.grade

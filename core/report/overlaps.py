@@ -68,21 +68,28 @@ class Pair(Protocol):
         """Share of the overlap that hardly counted."""
 
 
-def overlap_verdict(before: float | None, after: float | None) -> Verdict:
-    """Return how well images agree after correction; None when no overlap could be compared."""
+def overlap_verdict(before: float | None, after: float | None, *, changed: bool = False) -> Verdict:
+    """Return how well images agree after correction; None when no overlap could be compared.
+
+    Where the ground looks `changed`, even images that were made alike are no more than usable.
+    """
     if before is None or after is None:
         return Verdict("failed", "No overlap could be compared; the images were not matched.")
     grade = "good" if after <= GOOD else "usable" if after <= USABLE else "poor"
+    advice = _ADVICE[grade]
+    if changed:
+        grade = "poor" if grade == "poor" else "usable"
+        advice = "But large parts of the ground look changed, and blocks may have hidden that."
     return Verdict(
         grade,
         f"In the overlaps the images differ by {after:.2g} % of the mean, before by "
-        f"{before:.2g} %. {_ADVICE[grade]}",
+        f"{before:.2g} %. {advice}",
         f"good: up to {GOOD:g} %; usable: up to {USABLE:g} %; poor: more.",
     )
 
 
-def pair_table(pairs: Iterable[Pair]) -> Table:
-    """Return the table of all overlaps, the worst first."""
+def pair_table(pairs: Iterable[Pair], after: str = "after") -> Table:
+    """Return the table of all overlaps, the worst first; `after` says after what."""
     return Table(
         "Overlaps, worst first",
         (
@@ -90,8 +97,8 @@ def pair_table(pairs: Iterable[Pair]) -> Table:
             "Image",
             "Common pixels",
             "Difference before, %",
-            "Difference after, %",
-            "Std ratio after",
+            f"Difference {after}, %",
+            f"Std ratio {after}",
             "Correlation",
             "Down-weighted, %",
         ),

@@ -211,6 +211,13 @@ def polygons(path, boxes, field="image"):
     return str(path)
 
 
+def test_nothing_is_drawn_without_a_report(tiles, tmp_path, monkeypatch):
+    monkeypatch.setattr(globalregression, "figures", None)
+    assert run(request(tiles("ab"), tmp_path)).report is None
+    with pytest.raises(TypeError):
+        run(request(tiles("ab"), tmp_path, report=str(tmp_path / "r.html")))
+
+
 @pytest.fixture
 def spoiled(write, tmp_path):
     """Two images; in the second, half the overlap is a lake that dried out; and its polygon."""

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from orthoweave.core.errors import ImageIOError, InvalidOption
 from orthoweave.core.operations.globalregression import Request, run
+from orthoweave.core.progress import SILENT
 from orthoweave.core.radiometry.adjustments import load_adjustments
 from orthoweave.core.raster import bytes_read, open_image
 
@@ -61,10 +62,11 @@ def row(write):
 def solved(tmp_path):
     """Run and return (result, model): solved(paths, "name", **options)."""
 
-    def make(images, title, **how):
+    def make(images, title, progress=SILENT, **how):
         folder, model = tmp_path / title, tmp_path / f"{title}.json"
         result = run(
-            Request(images=images, output_folder=str(folder), output_model=str(model), **how)
+            Request(images=images, output_folder=str(folder), output_model=str(model), **how),
+            progress,
         )
         return result, load_adjustments(str(model))
 
@@ -76,18 +78,25 @@ def values(path):
     return image.read(image.grid.window).values
 
 
-def test_a_loaded_model_gives_the_same_again_and_reads_pixels_only_to_write(row, solved, tmp_path):
+def test_a_loaded_model_gives_the_same_again_and_reads_pixels_only_to_write(
+    row, solved, tmp_path, listen
+):
     paths = row()
     first, model = solved(paths, "one")
     sources = sum(piece(name).nbytes for name in "abcd")
     started = bytes_read()
-    again, same = solved(paths, "two", load_adjustments=str(tmp_path / "one.json"))
+    heard = listen()
+    known = {"load_adjustments": str(tmp_path / "one.json")}
+    again, same = solved(paths, "two", heard, **known)
     # once to write; the middle of the first image would be looked at for decimal numbers only
     assert bytes_read() - started == sources
     for old, new in zip(model.images, same.images):
         np.testing.assert_allclose(new.gains, old.gains, rtol=1e-6)
         assert (new.whole, new.overlaps) == (old.whole, old.overlaps)
     assert again.pairs == first.pairs == 3
+    # one mean of each whole overlap hides differences inside it
+    (told,) = [text for text in heard.warnings if "known from" in text]
+    assert told.startswith("3 overlaps are known from the given model")
 
 
 def test_only_pixels_of_a_new_image_and_of_its_overlaps_are_read(row, solved, tmp_path):

@@ -75,6 +75,26 @@ def test_a_curve_is_undone_by_the_histogram_and_not_by_mean_and_spread(pair, mat
     assert apart["mean_std"].max() > 20 and apart["min_max"].max() > 20
 
 
+@pytest.mark.parametrize("levels", [250, 4000])
+def test_reflectances_made_from_counts_are_matched_as_the_counts_are(levels, write, match):
+    values = scene(120, 140)
+    values = np.rint((values - values.min()) / np.ptp(values) * levels)
+    images = [values[:, ::-1] * 0.6 + 0.2 * levels, values**1.2 * levels**-0.2]
+    counts = [np.rint(image).astype("uint16") + 1 for image in images]
+    ways = []
+    for scale, dtype in ((1.0, "uint16"), (1e-4, "float32")):
+        paths = [
+            write(f"{dtype}{number}.tif", (scale * one).astype(dtype))
+            for number, one in enumerate(counts)
+        ]
+        result, (found,) = match(paths[:1], reference=paths[1])
+        assert result.difference_after < 0.2 * result.difference_before
+        ways.append(found.values / scale)
+    # both are rounded once where the curve is read and one of them where it is written
+    apart = np.abs(ways[0] - ways[1])
+    assert apart.mean() < 0.5 and (apart > 1.5).mean() < 1e-3
+
+
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "int32", "float32"])
 @pytest.mark.parametrize("method", ["histogram", "mean_std", "min_max"])
 def test_the_reference_itself_comes_out_bit_for_bit(dtype, method, write, match):

@@ -203,14 +203,15 @@ def test_a_report_shows_samples_and_lines(ends, normalize, tmp_path):
     assert len(text) < 1_000_000
 
 
-def test_images_that_do_not_fit_are_refused(ends, write, normalize):
+def test_images_that_do_not_fit_are_refused(ends, write, normalize, listen):
     reference, image = ends
     two = write("two.tif", texture(30, 40, 1)[:2].astype("uint16"))
     with pytest.raises(IncompatibleImages, match=r"sub\.tif has 3 bands and two\.tif 2"):
         normalize([image], reference=two)
     blank = write("blank.tif", np.zeros((BANDS, 30, 40), "uint16"), nodata=0)
     with pytest.raises(InvalidOption, match=r"blank\.tif has no valid pixels to aim at\."):
-        normalize([image], reference=blank)
+        normalize([image], heard := listen(), reference=blank)
+    assert heard.warnings == []  # a reference is not copied
     with pytest.raises(InvalidOption, match=r"Reference image \(REFERENCE\) is missing\."):
         normalize([image])
 

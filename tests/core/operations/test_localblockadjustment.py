@@ -260,7 +260,7 @@ def test_polygons_keep_changed_ground_out_of_the_maps(write, tmp_path):
     assert np.abs(kept - truth).max() < 10
 
 
-def test_a_cloud_in_one_image_does_not_change_the_other(write, tmp_path):
+def test_a_cloud_in_one_image_does_not_change_the_other(write, tmp_path, listen):
     cloudy = spoiled("b", "none")
     cloudy[:, 40:100, 10:70] = 9000
     paths = (
@@ -269,9 +269,10 @@ def test_a_cloud_in_one_image_does_not_change_the_other(write, tmp_path):
     )
     moved = {}
     for robust in (True, False):
-        result = run(
-            Request(images=paths, output_folder=str(tmp_path / str(robust)), robust=robust)
-        )
+        heard = listen()
+        how = Request(images=paths, output_folder=str(tmp_path / str(robust)), robust=robust)
+        result = run(how, heard)
+        assert any("looks like clouds" in text for text in heard.warnings) is robust
         found = pixels(result.output_layers[0]).values / spoiled("a", "none")
         moved[robust] = np.abs(found - 1).max()
     # blocks at the rim of the cloud differ less than a cloud does; nothing else may be touched
@@ -408,10 +409,13 @@ def test_what_cannot_be_done_is_said_in_a_sentence(tiles, write, tmp_path):
     images = tiles("none")
     other = write("o.tif", np.ones((2, 9, 9), "uint16"), crs="EPSG:32632", transform=place("a"))
     three = write("t.tif", np.ones((3, 9, 9), "uint16"), transform=place("a"))
+    nowhere = write("n.tif", np.ones((2, 9, 9), "uint16"), crs=None, transform=None)
     reference = write("ref.tif", np.ones((2, 21, 28), "float32"), transform=place("a"))
     local = write("a_local.tif", np.ones((2, 18, 24), "float32"), transform=place("a"))
     cases = (
         (IncompatibleImages, r'Use "Align to grid" first', {"images": (*images, other)}),
+        (IncompatibleImages, r"n\.tif has no position on the ground, so overlaps are unknown",
+         {"images": (*images, nowhere)}),
         (IncompatibleImages, r"3 \(alpha not counted\)", {"images": (*images, three)}),
         (IncompatibleImages, r"ref\.tif has 21 × 28 blocks and a_local\.tif 18 × 24\.",
          {"load_reference_map": reference, "load_local_maps": (local,)}),
@@ -423,6 +427,19 @@ def test_what_cannot_be_done_is_said_in_a_sentence(tiles, write, tmp_path):
         (InvalidOption, r"Output would overwrite the input a\.tif",
          {"save_reference_map": str(tmp_path / "a.tif")}),
         (InvalidOption, "is empty. Give xmin, xmax, ymin, ymax", {"bounds": (5, 1, 2, 3)}),
+        (InvalidOption, "lies outside all images", {"bounds": (1, 2, 3, 4)}),
+        (InvalidOption, r"'maps/x\.tif' needs a \$ for the maps of 3 images",
+         {"save_local_maps": "maps/x.tif"}),
+        (InvalidOption, r"a_Local\.tif would be written twice", {"save_local_maps": "$_Local"}),
+        (InvalidOption, r"b_Local\.tif would be written twice",
+         {"save_reference_map": str(tmp_path / "out" / "b_Local.tif")}),
+        (InvalidOption, r"Output would overwrite the input ref\.tif",
+         {"load_reference_map": reference, "save_reference_map": reference}),
+        (InvalidOption, r"Output would overwrite the input a_local\.tif",
+         {"load_local_maps": (str(tmp_path / "$_local.tif"),),
+          "save_local_maps": str(tmp_path / "$_local.tif")}),
+        (InvalidOption, r"\$_m\.tif gives no block map of any image",
+         {"load_local_maps": (str(tmp_path / "$_m.tif"),)}),
     )  # fmt: skip
     for kind, sentence, how in cases:
         with pytest.raises(kind, match=sentence):
@@ -441,12 +458,27 @@ def test_an_image_beside_the_reference_map_is_told(tiles, tmp_path, listen):
     np.testing.assert_array_equal(beyond, np.rint(spoiled("b", "none"))[:, :, 121:])
 
 
+def test_images_outside_the_blocks_stay_and_one_alone_is_told(tiles, tmp_path, listen):
+    images = tiles("none")
+    left = (X, X + 10.0 * 100, Y - 10.0 * 120, Y)
+    heard = listen()
+    result = run(request(images, tmp_path, bounds=left, report=str(tmp_path / "r.html")), heard)
+    for name, path in zip("bc", result.output_layers[1:]):
+        np.testing.assert_array_equal(pixels(path).values, np.rint(spoiled(name, "none")))
+    assert sum("100 % outside the reference map" in text for text in heard.warnings) == 2
+    alone = listen()
+    run(request(images[:1], tmp_path), alone)
+    assert alone.warnings == [
+        "Only one image has valid pixels; there is nothing to compare it with."
+    ]
+
+
 def test_real_change_is_warned_of(tiles, write, tmp_path, listen):
     other = np.rint(ground(seed=99)[:, 20:240, 130:370] * np.linspace(0.6, 1.4, 240))
     changed = write("other.tif", other.astype("uint16"), transform=place("b"))
     heard = listen()
     run(request((*tiles("none", names="a"), changed), tmp_path), heard)
-    assert heard.warnings[0].startswith("Large parts of the common ground differ although gains")
+    assert heard.warnings[0].startswith("Large parts of the common ground differ: a and other. Use")
 
 
 @pytest.mark.parametrize("after", [0, 4, 9])

@@ -344,7 +344,7 @@ def test_two_images_of_one_name_are_refused(tiles, tmp_path, write):
     [
         ("l8_quebec_mosaic/mosaic_cog1.tif", "l8_quebec_mosaic/mosaic_cog2.tif"),
         ("l8_quebec_mosaic",),
-        ("drone_brighton",),
+        tuple(f"drone_brighton/DJI_00{number}.tif" for number in (18, 19, 25, 26)),
         ("naip_nd",),
     ],
 )

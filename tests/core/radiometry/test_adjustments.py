@@ -96,6 +96,12 @@ def changed(value, *path):
          "reg.json: img_1 / adjustments / band_0 has no number for \"scale\" but 'x'."),
         (changed(True, "img_1", "adjustments", "band_0", "scale"),
          'reg.json: img_1 / adjustments / band_0 has no number for "scale" but True.'),
+        (changed(float("nan"), "img_1", "adjustments", "band_0", "scale"),
+         'reg.json: img_1 / adjustments / band_0 has no number for "scale" but nan.'),
+        (changed(float("inf"), "img_1", "whole_stats", "band_0", "mean"),
+         'reg.json: img_1 / whole_stats / band_0 has no number for "mean" but inf.'),
+        (changed(-5, "img_1", "whole_stats", "band_0", "size"),
+         'reg.json: img_1 / whole_stats / band_0 has a "size" below 0: -5.'),
         (changed(3, "img_1"), "reg.json: img_1 is not a table of names and values."),
         (without("img_1", "whole_stats", "band_0", "std"),
          'reg.json: img_1 / whole_stats / band_0 has no "std".'),
@@ -111,5 +117,8 @@ def test_what_is_wrong_with_a_file_is_named(content, sentence, tmp_path):
 def test_a_file_that_is_no_json_or_not_there_is_named(tmp_path):
     with pytest.raises(InvalidOption, match=r"reg\.json is not JSON: "):
         load_adjustments(saved(tmp_path, "{"))
+    (tmp_path / "picture.json").write_bytes(b"II*\x00\xda\xff")
+    with pytest.raises(InvalidOption, match=r"picture\.json is not JSON: it is not even text\."):
+        load_adjustments(str(tmp_path / "picture.json"))
     with pytest.raises(ImageIOError, match=r"none\.json cannot be read: No such file"):
         load_adjustments(str(tmp_path / "none.json"))

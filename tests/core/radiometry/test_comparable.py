@@ -35,7 +35,8 @@ def test_images_of_one_kind_are_accepted():
         ([image("lc", color_table=((0, 0, 0, 255),))],
          "lc has a color table; class values cannot be corrected."),
         ([image("a"), image("b", transform=(0.0, 1.0, 0.0, 0.0, 0.0, 1.0))],
-         "b has no position on the ground, so overlaps are unknown. Use LIRRN or histogram matching."),
+         "b has no position on the ground, so overlaps are unknown. "
+         "Use LIRRN or histogram matching."),
         ([image("a", 4), image("b", 3)],
          "a has 4 bands and b 3 (alpha not counted). Give images with the same bands."),
         ([image("a", 1), image("b", 2)],

@@ -85,6 +85,16 @@ def test_quantiles_lie_on_straight_lines_inside_bins_and_in_the_middle_of_gaps()
     np.testing.assert_allclose(found.below(np.array([0, 3, 5, 10, 99])), [0, 2, 4, 5, 6])
 
 
+def test_quantiles_of_decimal_numbers_stand_in_the_middle_of_narrow_bins():
+    found = counted(np.array([0.2, 0.2, 0.2, 0.2, 0.9, 0.9], "float64"))
+    shares = np.array([0.0, 0.1, 0.5, 2 / 3, 0.9, 1.0])
+    # a bin is narrower than 1e-5 here
+    wanted = [0.2, 0.2, 0.2, 0.55, 0.9, 0.9]
+    np.testing.assert_allclose(found.quantiles(shares), wanted, atol=1e-5)
+    assert np.ptp(found.quantiles(np.linspace(0.01, 0.6, 9))) == 0
+    assert list(found.quantiles(np.array([0.0, 1.0]))) == [0.2, 0.9]
+
+
 def test_a_part_between_two_values_keeps_its_own_counts():
     values = np.arange(100, dtype="int16").repeat(3)
     part = counted(values).between(20, 30)
