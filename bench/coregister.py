@@ -39,7 +39,7 @@ PEER = "coregix==0.3.0"
 PEER_HOME = ROOT / "build" / "peer-coregix"
 ONE_THREAD = ("OMP_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS", "OPENBLAS_NUM_THREADS")
 GREEN = "l8_greenland_30m/LC80030172015001LGN00_B4.tiff"
-PLACES = (GREEN, "naip_nd/m_4709963_se_14_1_20190904_west.tif", "s2_timeseries/S2_20150711.tif")
+PLACES = (GREEN, "naip_nd/m_4709963_se_14_1_20190904_west.tif", "openaerial_10cm/5dded5bc0140b80006d2e565_23.tif")
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def main() -> None:
     for name in ONE_THREAD:
         os.environ[name] = "1"
     peer = installed() if chosen.peer else None
-    head = "| pair | left px | to reach | best peer of the specification | exact px | reported | windows | "
+    head = "| pair | left px | to reach | best peer (spec) | exact px | reported | windows | "
     head += "valid | values | CPU s | MiB |"
     head += " coregix: left px | CPU s | MiB | CPU ours / theirs |" if peer else ""
     sys.stdout.write(f"{head}\n|{'---|' * (head.count('|') - 1)}\n")
@@ -142,11 +142,11 @@ def coregix(one: Known, made: Made, folder: Path, python: Path) -> Done:
     """Correct a pair with coregix and measure the file."""
     output = folder / "coregix.tif"
     output.unlink(missing_ok=True)
-    command = [str(python.parent / "coregix"), "align-image-pair"]
+    command = [str(python.parent / "align-image-pair")]
     command += ["--moving-image", str(made.moving), "--fixed-image", str(made.reference)]
     command += ["--output-image", str(output), *one.peer_options]
-    if "reference" not in one.options:
-        command.append("--output-on-moving-grid")
+    grid = "no-output-on-moving-grid" if "reference" in one.options else "output-on-moving-grid"
+    command.append(f"--{grid}")
     try:
         cost = cost_of(command)
     except RuntimeError as error:
@@ -186,7 +186,8 @@ def made_large(one: Known, side: int, folder: Path) -> Made:
                 whole = np.clip(np.rint(noisy), 1, 65535).astype(np.uint16)
                 target.GetRasterBand(1).WriteArray(whole, 0, row)
         np.save(ideal, (known.GAIN * scene + known.OFFSET).astype(np.float32))
-    return replace(made, ideal=np.load(ideal).astype(np.float64))
+    # in memory only where it is looked at: a process counts what its parent holds
+    return replace(made, ideal=np.load(ideal, mmap_mode="r"))
 
 
 def _quilt(folder: Path, side: int) -> np.ndarray:
@@ -198,34 +199,28 @@ def _quilt(folder: Path, side: int) -> np.ndarray:
     source = folder / "source.tif"
     scene = SHARED / "data" / "s2_timeseries" / "S2_20150711.tif"
     make_cases.scaleup([str(scene)], str(source), size=side, bands=[3], holes=False, slant=0.0)
-    values = gdal.Open(str(source)).GetRasterBand(1).ReadAsArray()
+    values = band(source)
     source.unlink()
     return values
+
+
+def band(path: Path) -> np.ndarray:
+    """Return the first band of a file."""
+    opened = gdal.Open(str(path))
+    return opened.GetRasterBand(1).ReadAsArray()
 
 
 def refused(count: int, folder: Path) -> None:
     """Try to register crops of different places; every one must be refused."""
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(3)
-    scenes = [
-        gdal.Open(str(SHARED / "data" / name)).GetRasterBand(1).ReadAsArray() for name in PLACES
-    ]
+    scenes = [band(SHARED / "data" / name) for name in PLACES]
     accepted = []
     for number in range(count):
-        paths = []
-        places = rng.choice(len(scenes), 2, replace=number % 2 == 0)
-        corners: list[tuple[int, int]] = []
-        for role, place in zip(("reference", "moving"), places):
-            scene = scenes[place]
-            while True:
-                top, left = (int(rng.integers(0, max(1, size - 300))) for size in scene.shape)
-                apart = [abs(top - a) + abs(left - b) > 200 for a, b in corners]
-                if places[0] != places[1] or all(apart):
-                    break
-            corners.append((top, left))
-            crop = scene[top : top + 300, left : left + 300]
-            paths.append(folder / f"{role}.tif")
-            pairs.write(paths[-1], np.clip(crop, 1, 65535).astype(np.uint16))
+        crops = unrelated(scenes, rng, same=number % 2 == 1)
+        paths = [folder / "reference.tif", folder / "moving.tif"]
+        for path, crop in zip(paths, crops):
+            pairs.write(path, np.clip(crop, 1, 65535).astype(np.uint16))
         transform = folder / "t.json"
         files = ["--moving", str(paths[1]), "--reference", str(paths[0])]
         command = orthoweave("coregister", *files, "--transform", str(transform))
@@ -235,6 +230,23 @@ def refused(count: int, folder: Path) -> None:
     sys.stdout.write(f"\n{count} unrelated pairs: {len(accepted)} accepted\n")
     for number, reason in accepted:
         sys.stdout.write(f"- pair {number}: {reason}\n")
+
+
+def unrelated(
+    scenes: list[np.ndarray], rng: np.random.Generator, *, same: bool
+) -> list[np.ndarray]:
+    """Return crops of 256 px of two scenes, or of places of one scene that do not touch."""
+    side = 256
+    first, second = (0, 0) if same else rng.choice(len(scenes), 2, replace=False)
+    half = scenes[0].shape[0] // 2
+    tops = [(0, half - side), (half, scenes[0].shape[0] - side)]
+    crops = []
+    for index, place in enumerate((first, second)):
+        rows, cols = scenes[place].shape
+        low, high = tops[index] if same else (0, rows - side)
+        top, left = int(rng.integers(low, high + 1)), int(rng.integers(0, cols - side + 1))
+        crops.append(scenes[place][top : top + side, left : left + side])
+    return crops
 
 
 if __name__ == "__main__":

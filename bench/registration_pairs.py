@@ -99,15 +99,26 @@ def warped(size: float) -> Callable[[int, int], Truth]:
 
 
 SHIFT = turned(0.0, 3.4, -2.2)
+RAW, CHUNKS = ("--no-use-edge-proxies",), ("--split-factor", "2")
+TWO_LEVELS = ("--solve-resolutions", "40,0", *CHUNKS)
 KNOWN = (
-    Known("translation (3.4, -2.2)", "green", SHIFT, 0.010, 0.023),
-    Known("rotation 0.15° + (2.3, 1.6)", "green", turned(0.15, 2.3, 1.6), 0.002, 0.008),
+    Known("translation (3.4, -2.2)", "green", SHIFT, 0.010, 0.023, peer_options=RAW),
+    Known(
+        "rotation 0.15° + (2.3, 1.6)",
+        "green",
+        turned(0.15, 2.3, 1.6),
+        0.002,
+        0.008,
+        peer_options=CHUNKS,
+    ),
     Known("red against near-infrared", "naip", SHIFT, 0.080, 0.113),
     Known("inverted contrast, gamma 0.6", "green", SHIFT, 0.010, 0.044, "inverted"),
     Known("local warp of 2 px", "green", warped(2.0), 0.050, 0.111, "", ("--model", "local")),
     Known("wedges + masked clouds", "green", SHIFT, 0.020, 0.040, "wedges"),
     Known("unmasked clouds", "green", SHIFT, 0.030, 0.059, "clouds"),
-    Known("shift of 31 px", "green", turned(0.0, 25.3, -18.7), 0.010, 0.025),
+    Known(
+        "shift of 31 px", "green", turned(0.0, 25.3, -18.7), 0.010, 0.025, peer_options=TWO_LEVELS
+    ),
     Known("rotation 1°", "green", turned(1.0, 2.0, 1.0), 0.003, 0.014),
     Known("moving 2 × coarser", "green", SHIFT, 0.030, 0.059, "coarser"),
     Known(
@@ -284,6 +295,7 @@ def left(path: Path, made: Made) -> Left:
     inner = ndimage.binary_erosion(valid & there, iterations=4)
     rest, wrong = _windows(got, _Gridded(ideal), inner)
     exact, _ = _windows(got, _Scene(made, px, py, side), inner)
+    rest, exact = rest * side, exact * side
     spread = float(ideal[inner].std()) if inner.any() else 1.0
     length = np.hypot(*rest.T)
     return Left(

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,11 +12,13 @@ import numpy as np
 from ..displacements.ground import with_map
 from ..errors import InvalidOption
 from ..grid import Grid
+from ..matching.fields import Bent
 from ..matching.keypoints import USED, KeyPoints
 from ..matching.network import residuals
 from ..progress import SILENT, Progress
 from ..registration.joint import Joint
 from ..registration.ties import Tied
+from ..report.network import ImageRow, PairRow
 from ..stage import make_folder
 from .layer import ExtraField, write_key_points
 from .tiepoints import TiePoints, between, known_pairs, read_tie_points, write_tie_points
@@ -100,7 +102,7 @@ def write_tie_layer(path: str, tied: Sequence[Tied], found: Joint, names: Sequen
 def _columns(pair: Tied, found: Joint, grid: Grid, names: Sequence[str]) -> dict[str, Any]:
     ground = found.ground
     ties = ground.ties(pair)
-    models = [correction.linear for correction in found.corrections]
+    models = [Bent(one.linear, one.field) for one in found.corrections]
     places = [_pixels(found, grid, at) for at in (ties.p, ties.q)]
     # the displacement that is left, seen at the place where the first image shows the point
     rest = residuals(ties, models)
@@ -127,3 +129,40 @@ def _pixels(found: Joint, grid: Grid, at: Any) -> Any:
     """Return array positions of the first image's grid of metric coordinates[point, (u, v)]."""
     x, y = found.ground.frame.on_map(at[:, 0], at[:, 1])
     return np.stack(grid.to_pixel(x, y), 1) - 0.5
+
+
+def image_rows(found: Joint, names: Sequence[str], fixed: Collection[int]) -> Iterator[ImageRow]:
+    """Yield what a report says about each image."""
+    for at, name in enumerate(names):
+        correction = found.corrections[at]
+        u, v = found.ground.corners(at).mean(0)
+        x, y = found.ground.frame.on_map(float(u), float(v))
+        moved_x, moved_y = correction(x, y)
+        fate = "no tie points" if not found.groups[at] else ""
+        fate = "fixed" if at in fixed else fate
+        yield ImageRow(
+            name,
+            found.groups[at],
+            (x, y),
+            (float(moved_x - x), float(moved_y - y)),
+            correction.linear.rotation,
+            correction.linear.scale,
+            fate or ("refused" if found.groups[at] in found.refusals else ""),
+        )
+
+
+def pair_rows(found: Joint, missing: Sequence[tuple[int, int, str]]) -> Iterator[PairRow]:
+    """Yield what a report says about each pair, those without tie points last."""
+    for pair in found.pairs:
+        yield PairRow(pair.first, pair.second, pair.points, pair.before, pair.after)
+    for first, second, why in missing:
+        yield PairRow(first, second, 0, np.nan, np.nan, why)
+
+
+def loops(found: Joint, names: Sequence[str]) -> Iterator[tuple[str, float, float, str]]:
+    """Yield the triangles that do not close: names, sum and its deviation (px), doubtful pair."""
+    for loop in found.closures:
+        pixel = max(found.ground.pixel(image) for image in loop.images)
+        listed = ", ".join(names[image] for image in loop.images)
+        doubtful = " – ".join(names[image] for image in loop.worst)
+        yield listed, loop.length / pixel, loop.sigma / pixel, doubtful

@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +40,13 @@ LOSSES: dict[str, Callable[[Column], Column]] = {
     "cauchy": lambda u: 1 / (1 + u**2),
 }
 """Weights of residuals u, which are divided by their scale."""
+
+
+class Displacing(Protocol):
+    """What says how far an image shows the ground from where it lies."""
+
+    def predict(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+        """Return the displacements at positions."""
 
 
 @dataclass(frozen=True)
@@ -105,8 +113,9 @@ class Nodes:
 class Adjusting:
     """How a network is adjusted.
 
-    `loss` is one of LOSSES, `scale` 0 = the median robust scale of the pairs, at least `floor`;
-    `equal`: all pairs count alike, otherwise each of their points.
+    `kind`: one of KINDS, or "none": nothing moves; `loss`: one of LOSSES, `scale` 0 = the median
+    robust scale of the pairs, at least `floor`; `equal`: all pairs count alike, otherwise each of
+    their points.
     """
 
     kind: str = "translation"
@@ -143,8 +152,9 @@ def adjust(nodes: Nodes, ties: Sequence[Ties], how: Adjusting) -> Adjusted:
     """
     used = [pair for pair in (pair.fitted() for pair in ties) if len(pair)]
     groups = connected(len(nodes), used)
-    models = [_still(how.kind)] * len(nodes)
-    for group in range(1, int(groups.max(initial=0)) + 1):
+    models = [_still(how.kind if how.kind != "none" else "translation")] * len(nodes)
+    moving = range(1, int(groups.max(initial=0)) + 1) if how.kind != "none" else ()
+    for group in moving:
         own = [pair for pair in used if groups[pair.first] == group]
         members = np.flatnonzero(groups == group)
         for image, model in zip(members, _Group.of(nodes, own, members, how).solved()):
@@ -172,14 +182,14 @@ def connected(count: int, ties: Sequence[Ties]) -> Whole:
     )
 
 
-def residuals(ties: Ties, models: Sequence[Linear]) -> Floats:
+def residuals(ties: Ties, models: Sequence[Displacing]) -> Floats:
     """Return what is left between both images at the ground points[point, (u, v)]."""
-    ground = _ground(ties, models)
+    ground = ground_of(ties, models)
     first, second = (_moved(models[image], ground) for image in (ties.first, ties.second))
     return (ties.p - ties.q) - (first - second)
 
 
-def _ground(ties: Ties, models: Sequence[Linear]) -> Floats:
+def ground_of(ties: Ties, models: Sequence[Displacing]) -> Floats:
     """Return where the tie points lie on the ground, the mean of what both images say."""
     ground = (ties.p + ties.q) / 2
     ends = ((ties.p, models[ties.first]), (ties.q, models[ties.second]))
@@ -189,7 +199,7 @@ def _ground(ties: Ties, models: Sequence[Linear]) -> Floats:
     return ground
 
 
-def _moved(model: Linear, at: Floats) -> Floats:
+def _moved(model: Displacing, at: Floats) -> Floats:
     return np.stack(model.predict(at[:, 0], at[:, 1]), 1)
 
 
@@ -248,7 +258,7 @@ class _Group:
             return theta
         scale = math.inf
         for _ in range(OUTER):
-            ground = [_ground(pair, self._models(theta)) for pair in self.ties]
+            ground = [ground_of(pair, self._models(theta)) for pair in self.ties]
             if math.isinf(scale):
                 theta = theta + self._step(theta, ground, scale)
             scale = self._scale(theta, ground)

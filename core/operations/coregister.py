@@ -7,15 +7,19 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
 from ..alike import file_name
-from ..errors import InvalidOption, NoSolution
+from ..errors import IncompatibleImages, InvalidOption, NoSolution
 from ..exchange.given import read_given
 from ..exchange.layer import ExtraField, write_key_points
 from ..exchange.registration import write_diagnostics, write_page
 from ..exchange.transform import SavedTransform, Side, write_transform
+from ..grid import Grid
 from ..image import Image
+from ..masks.edges import Rim, eroded
 from ..matching.keypoints import KeyPoints
-from ..options import Kind, option, result, values_of
+from ..options import Kind, option, redefault, result, values_of
 from ..progress import SILENT, Progress, Recorder
 from ..provenance import recorded, repetition
 from ..raster import refuse_overwriting
@@ -25,7 +29,7 @@ from ..registration.corrected import (
     corrected,
     declared,
     moved_grid,
-    reference_grid,
+    moved_outline,
 )
 from ..registration.estimate import Estimate, estimate, pair_lattice
 from ..registration.inputs import Inputs, open_inputs
@@ -33,7 +37,8 @@ from ..registration.options import MODELS, PairMasking, PairMatching
 from ..registration.placed import write_placed
 from ..registration.points import Listed, listed, on_lattice
 from ..registration.solve import Given, Run
-from ..transform.correction import identity
+from ..requests import EdgeTrim
+from ..transform.correction import Correction, identity
 from ..write import write
 
 NEEDS = (("all models but local", ()), ("local", ("scipy",)), ("report figures", ("matplotlib",)))
@@ -50,7 +55,7 @@ KINDS = {
 
 
 @dataclass(frozen=True)
-class Request(PairMatching, PairMasking, MovedWriting):
+class Request(PairMatching, PairMasking, EdgeTrim, MovedWriting):
     """Options of the run."""
 
     moving: str = option(Kind.RASTER, "Moving image", help="The image that is moved.")
@@ -72,6 +77,7 @@ class Request(PairMatching, PairMasking, MovedWriting):
         help="moving: the pixels of the moving image. reference: those of the reference, where the "
         "moved image lies on it",
     )
+    resampling: str = redefault(MovedWriting, "resampling", "auto", advanced=True)
     tie_points: str | None = option(
         Kind.FILE,
         "Key points to use",
@@ -201,10 +207,34 @@ def apply(inputs: Inputs, found: Estimate, request: Request, progress: Progress 
     typed = declared(inputs.moving, request, inputs.reference.nodata)
     target = inputs.moving.grid
     if request.output_grid == "reference":
-        target = reference_grid(inputs.moving, correction, inputs.reference.grid)
-    return corrected(
+        target = _on_reference(inputs, correction)
+    moved = corrected(
         typed, correction, target, resampling=resampling, valid_weight=request.valid_weight
     )
+    rim = Rim(
+        request.edge_trim_depth if request.edge_trim else 0,
+        request.edge_trim_band,
+        request.edge_trim_below if request.edge_trim else None,
+        request.edge_trim_above if request.edge_trim else None,
+    )
+    return eroded(moved, rim, name="EDGE_TRIM_BAND")
+
+
+def _on_reference(inputs: Inputs, correction: Correction) -> Grid:
+    """Return the part of the reference's grid on which the corrected image lies."""
+    grid = inputs.reference.grid
+    x, y = moved_outline(inputs.moving, correction, grid.crs)
+    col, row = grid.to_pixel(x, y)
+    known = np.isfinite(col) & np.isfinite(row)
+    box = (col[known].min(), row[known].min(), col[known].max(), row[known].max())
+    pixels = Grid(grid.width, grid.height, (0.0, 1.0, 0.0, 0.0, 0.0, 1.0))
+    window = pixels.window_of(box).clipped(grid.window)
+    if window.empty:
+        raise IncompatibleImages(
+            f"{file_name(inputs.moving)}, corrected, does not reach {file_name(inputs.reference)}. "
+            "Use OUTPUT_GRID = moving."
+        )
+    return grid.cropped(window)
 
 
 def _destinations(request: Request) -> Iterator[str]:

@@ -1,0 +1,386 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Move overlapping images together so that all of them fit each other, without a master."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ..alike import file_name
+from ..errors import IncompatibleImages, InvalidOption, NoSolution
+from ..exchange.network import (
+    image_rows,
+    load_ties,
+    loops,
+    pair_rows,
+    save_ties,
+    write_tie_layer,
+    write_transforms,
+)
+from ..exchange.transform import SavedTransform, Side
+from ..grid import Grid
+from ..image import Image
+from ..matching.fields import Smoothing
+from ..matching.network import Adjusting
+from ..options import Kind, option, redefault, result, values_of
+from ..progress import SILENT, Progress, Recorder
+from ..provenance import recorded, repetition
+from ..raster import RasterImage, open_listed, output_paths, refuse_overwriting
+from ..registration.corrected import MovedWriting, corrected, declared, moved_grid, moved_outline
+from ..registration.gridding import Lattices, seen_on
+from ..registration.joint import Approach, Ground, Joint, joint
+from ..registration.members import Found, Members, members_of, tied_pairs
+from ..registration.overlaps import covers, overlapping
+from ..registration.placed import write_placed
+from ..registration.setoptions import SetAdjusting, SetMatching, SetWriting
+from ..report.html import numbers_of, write_report
+from ..report.network import NetworkFacts, finite, network_report
+from ..transform.correction import Correction, identity
+from ..transform.warped import Moved
+from ..write import write
+from . import alignrasters
+
+NEEDS = (("global models", ()), ("local model", ("scipy",)), ("report figures", ("matplotlib",)))
+
+
+@dataclass(frozen=True)
+class Request(SetAdjusting, SetMatching, SetWriting):
+    """Options of the run."""
+
+    resolution: Any = redefault(
+        alignrasters.Request,
+        "resolution",
+        "native",
+        advanced=True,
+        help="native without TAP: each image keeps its pixels, bit for bit, and only its place on "
+        "the map changes. Otherwise new pixels are computed: highest, average, lowest: the "
+        "smallest, mean, largest of all images; or one or two numbers in map units",
+    )
+    transforms: str | None = option(
+        Kind.FOLDER_OUT,
+        "Transforms",
+        None,
+        advanced=True,
+        help="Folder for the correction of each image, to apply it to other bands and masks.",
+    )
+    key_points: str | None = option(
+        Kind.VECTOR_OUT,
+        "Key points",
+        None,
+        advanced=True,
+        help="The tie points of all pairs, with what is left between them.",
+    )
+    report: str | None = option(
+        Kind.HTML_OUT, "Report", None, created=True, help="What was done and how good it is."
+    )
+
+    def __post_init__(self) -> None:
+        """Check the options."""
+        if not isinstance(self.resolution, str):
+            sizes = np.atleast_1d(self.resolution).tolist()
+            object.__setattr__(self, "resolution", " ".join(map(str, sizes)))
+        super().__post_init__()
+        alignrasters.parsed(self.resolution)
+        if self.global_model == "none" and self.local_model == "none":
+            raise InvalidOption(
+                "GLOBAL_MODEL and LOCAL_MODEL are both none, so nothing would be corrected. Choose "
+                "one of them."
+            )
+
+
+@dataclass(frozen=True)
+class Result:
+    """What the run gives."""
+
+    output_layers: tuple[str, ...] = result(Kind.RASTERS, "Corrected images")
+    transforms: str | None = result(Kind.FOLDER_OUT, "Transforms")
+    key_points: str | None = result(Kind.VECTOR_OUT, "Key points")
+    save_tie_points: str | None = result(Kind.JSON_OUT, "Tie points")
+    report: str | None = result(Kind.HTML_OUT, "Report")
+    rmse_before: float | None = result(Kind.NUMBER, "Residual before, px")
+    rmse_after: float | None = result(Kind.NUMBER, "Residual after, px")
+    pairs: int | None = result(Kind.INTEGER, "Pairs with tie points")
+    group_count: int | None = result(Kind.INTEGER, "Groups of connected images")
+    images_used: int | None = result(Kind.INTEGER, "Images used")
+    images_skipped: int | None = result(Kind.INTEGER, "Images skipped")
+    accepted: int | None = result(Kind.INTEGER, "Accepted")
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The corrections of a set, and the tie points they come from."""
+
+    found: Joint
+    points: Found
+
+
+@recorded
+def run(request: Request, progress: Progress = SILENT) -> Result:
+    """Find tie points in all overlaps, adjust the network, and write the corrected images.
+
+    Raises NoSolution with the reason when the result is not accepted and REFUSED is fail; then
+    tie points, transforms, key points and report are written, the images are not.
+    """
+    heard = Recorder(progress)
+    images, skipped = open_listed(request, heard)
+    members = members_of(images, request, band=request.band, nodata=request.nodata, progress=heard)
+    paths = _destinations(images, members, request)
+    done = estimate(members, request, heard.part(0.0, 0.7))
+    outcome = _outcome(done, members, request, skipped, paths)
+    _tell(done, members, request, heard)
+    reason = _reason(done)
+    _write_evidence(done, members, outcome, request, heard)
+    if not done.found.accepted and request.refused == "fail":
+        raise NoSolution(reason)
+    heard.phase("Writing the corrected images")
+    views = apply(images, done.found, request)
+    for at, part in enumerate(heard.part(0.75, 1.0).split(len(images))):
+        _write(images[at], views[at], paths[at], request, part)
+    progress.info(reason)
+    progress.advance(1.0)
+    return outcome
+
+
+def estimate(members: Members, request: Request, progress: Progress = SILENT) -> Estimate:
+    """Return the corrections of the images. Raises NoSolution when no pair can be matched."""
+    crs = members.images[0].grid.crs
+    ground = Ground.of([image.grid for image in members.images], crs)
+    progress.phase("Looking for overlaps")
+    found = covers(members.images, crs, threads=request.threads, progress=progress.part(0.0, 0.15))
+    pairs = overlapping(found, request.min_overlap_fraction)
+    known = {}
+    if request.load_tie_points:
+        known = load_ties(request.load_tie_points, members.names, progress)
+    every = sorted({*pairs, *known})
+    if not every:
+        raise IncompatibleImages(
+            f"None of {', '.join(members.names[:12])} overlap each other. Check the "
+            "georeferencing, or lower MIN_OVERLAP_FRACTION."
+        )
+    points = tied_pairs(members, every, known, request, progress.part(0.15, 1.0))
+    if request.save_tie_points:
+        save_ties(request.save_tie_points, points.tied, members.names)
+    if len(points.missing) == len(every):
+        raise NoSolution(
+            f"None of {len(every)} overlapping pairs could be matched. {points.missing[0][2]}"
+        )
+    nodes = ground.nodes(members.resistance, request.geolocation_sigma)
+    near = tuple(ground.near(one, request.max_shift) for one in points.tied)
+    solved = joint(ground, near, nodes, _approach(members, request), members.names)
+    return Estimate(solved, replace(points, tied=near))
+
+
+def _approach(members: Members, request: Request) -> Approach:
+    """Return how the set is corrected."""
+    network = Adjusting(
+        request.global_model,
+        request.robust_loss,
+        request.robust_scale,
+        request.pair_weighting == "equal",
+    )
+    local = Smoothing(
+        np.array(members.hold),
+        request.local_spacing,
+        request.local_smoothness,
+        request.local_bending,
+        request.local_falloff,
+    )
+    smooth = request.local_model == "smooth"
+    return Approach(
+        network, request.global_strength, local if smooth else None, request.local_strength
+    )
+
+
+def apply(images: Sequence[RasterImage], found: Joint, request: Request) -> list[Image]:
+    """Return every image at its place, as a view; on new pixels where these are needed."""
+    lattices: list[Grid | None] = [None] * len(images)
+    if request.resolution != "native" or request.tap:
+        size = alignrasters.parsed(request.resolution)
+        lattices = [*Lattices(found.ground.crs, size, tap=request.tap).of(images)]
+    views = []
+    for image, lattice, group, correction in zip(images, lattices, found.groups, found.corrections):
+        if request.refused == "unchanged" and group in found.refusals:
+            correction = identity(correction.crs, correction.frame)
+        views.append(_view(image, correction, lattice, request))
+    return views
+
+
+def _view(
+    image: RasterImage, correction: Correction, lattice: Grid | None, request: Request
+) -> Image:
+    """Return an image at its place: its own pixels, or those of a lattice."""
+    place = _place(image, correction)
+    typed = request.output_type != "same" or request.output_nodata is not None
+    if typed or lattice is not None or place is None:
+        how = MovedWriting(output_type=request.output_type, output_nodata=request.output_nodata)
+        seen = declared(image, how)
+    else:
+        seen = image
+    if place is not None:
+        moved = seen if place == image.grid else Moved(seen, place)
+        return moved if lattice is None else seen_on(moved, lattice, request.resampling)
+    target = lattice or image.grid
+    x, y = moved_outline(image, correction, target.crs)
+    box = (float(x.min()), float(y.min()), float(x.max()), float(y.max()))
+    target = target.cropped(target.window_of(box))
+    return corrected(seen, correction, target, resampling=request.resampling)
+
+
+def _place(image: RasterImage, correction: Correction) -> Grid | None:
+    """Return the grid that puts an image's own pixels in place; None where none does."""
+    if correction.identity:
+        return image.grid
+    try:
+        return None if correction.field else moved_grid(image, correction)
+    except InvalidOption:  # not straight in the image's own CRS
+        return None
+
+
+def _write(
+    image: RasterImage, view: Image, path: str, request: Request, progress: Progress
+) -> None:
+    """Write an image: as a copy that lies elsewhere, or with new pixels."""
+    as_it_is = view is image or (isinstance(view, Moved) and view.source is image)
+    if as_it_is and request.nodata is None and not request.build_overviews:
+        write_placed(image, path, view.grid.transform, request, progress)
+    else:
+        write(view, path, request, progress)
+
+
+def _destinations(
+    images: Sequence[RasterImage], members: Members, request: Request
+) -> tuple[str, ...]:
+    inputs = [image.path for image in members.images]
+    inputs += [request.load_tie_points] if request.load_tie_points else []
+    for path in (request.save_tie_points, request.key_points, request.report):
+        if path:
+            refuse_overwriting(path, inputs)
+    paths = output_paths(images, request.output_folder, request.name_pattern)
+    for path in paths:
+        refuse_overwriting(path, inputs)
+    return paths
+
+
+def _outcome(
+    done: Estimate, members: Members, request: Request, skipped: int, paths: Sequence[str]
+) -> Result:
+    found = done.found
+    written = found.accepted or request.refused != "fail"
+    return Result(
+        output_layers=tuple(paths) if written else (),
+        transforms=request.transforms,
+        key_points=request.key_points,
+        save_tie_points=request.save_tie_points,
+        report=request.report,
+        rmse_before=finite(found.rmse[0]),
+        rmse_after=finite(found.rmse[1]),
+        pairs=len(found.pairs),
+        group_count=max(found.groups),
+        images_used=sum(group > 0 for group in found.groups[: members.written]),
+        images_skipped=skipped,
+        accepted=int(found.accepted),
+    )
+
+
+def _tell(done: Estimate, members: Members, request: Request, progress: Progress) -> None:
+    """Say what a user must know beside the result."""
+    found, names = done.found, members.names
+    for first, second, why in done.points.missing:
+        progress.info(f"{names[first]} and {names[second]} have no tie points: {why}")
+    if done.points.missing:
+        progress.warn(
+            f"{len(done.points.missing)} of {len(done.points.tied)} overlapping pairs could not be "
+            "matched; the report names them."
+        )
+    alone = [name for name, group in zip(names[: members.written], found.groups) if not group]
+    if alone:
+        progress.warn(f"Without tie points, and so copied unchanged: {', '.join(alone)}.")
+    if max(found.groups) > 1:
+        progress.warn(
+            f"The images form {max(found.groups)} groups without tie points between them; each is "
+            "corrected for itself."
+        )
+    if found.closures:
+        first, second = found.closures[0].worst
+        progress.warn(
+            f"{len(found.closures)} triangles of pairs do not close; the most doubtful pair is "
+            f"{names[first]} and {names[second]}. See the report."
+        )
+    if not found.accepted and request.refused != "fail":
+        fate = "uncorrected" if request.refused == "unchanged" else "corrected all the same"
+        progress.warn(
+            f"{_reason(done)} {_refused_count(found)} images are written {fate} (REFUSED = "
+            f"{request.refused})."
+        )
+
+
+def _refused_count(found: Joint) -> int:
+    return sum(group in found.refusals for group in found.groups)
+
+
+def _reason(done: Estimate) -> str:
+    found = done.found
+    if found.refusals:
+        return next(iter(found.refusals.values()))
+    before, after = found.rmse
+    return (
+        f"The correction was accepted: residual {before:.3g} px before, {after:.3g} px after, on "
+        f"{len(found.pairs)} pairs."
+    )
+
+
+def _write_evidence(
+    done: Estimate, members: Members, outcome: Result, request: Request, progress: Recorder
+) -> None:
+    """Write what a run leaves whether its result is accepted or not."""
+    found = done.found
+    if request.transforms:
+        write_transforms(request.transforms, list(_saved(done, members, request)))
+    if request.key_points:
+        write_tie_layer(request.key_points, done.points.tied, found, members.names)
+    if request.report:
+        progress.phase("Writing the report")
+        fixed = [at for at, one in enumerate(members.resistance) if np.isinf(one)]
+        facts = NetworkFacts(
+            found.accepted,
+            _reason(done),
+            found.rmse[1],
+            numbers_of(outcome),
+            tuple(image_rows(found, members.names, fixed)),
+            tuple(pair_rows(found, done.points.missing)),
+            tuple(loops(found, members.names)),
+            tuple(progress.warnings),
+            repetition("coregisterset", request),
+        )
+        write_report(request.report, network_report(facts))
+
+
+def _saved(done: Estimate, members: Members, request: Request) -> Iterator[SavedTransform]:
+    """Yield the correction of each image that is written, with all that its file tells."""
+    found, options = done.found, values_of(request)
+    for at, image in enumerate(members.images[: members.written]):
+        side = Side(file_name(image), image.grid, max(1, request.band), image.nodata)
+        own = [pair for pair in found.pairs if at in (pair.first, pair.second)]
+        numbers = {
+            "rmse_before": found.rmse[0],
+            "rmse_after": found.rmse[1],
+            "n_points": sum(pair.points for pair in own),
+            "pairs": len(own),
+            "group": found.groups[at],
+        }
+        refusal = found.refusals.get(found.groups[at], "")
+        yield SavedTransform(
+            found.corrections[at],
+            side,
+            side,
+            request.global_model,
+            request.global_model,
+            "ncc",
+            numbers,
+            not refusal,
+            refusal or _reason(done),
+            options,
+        )

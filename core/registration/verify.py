@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Verify a correction on windows that took no part in it, on the really warped image."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..image import Image, Mask
+from ..matching.alignment import Aligning
+from ..matching.information import mutual_information
+from ..matching.patches import Patch, overlaid
+from ..matching.windowed import Matches, Windows, matched
+from ..transform.correction import Correction
+from ..transform.models import Linear
+from ..windows import Window
+from .corrected import corrected
+from .lattice import Lattice, averaged
+from .solve import Run, Solved, patches_of
+
+Column = NDArray[np.float64]
+Floats = NDArray[np.float32]
+
+LEAST = 5
+"""Check windows below which the windows of the fit are taken instead."""
+
+TOGETHER = 1.0
+"""Windows count when what was, less the correction, is what is left, within so many px."""
+
+BEYOND = 3
+"""Px that are searched beyond the displacement to be found."""
+
+SAMPLES = 100_000
+"""Pixels on which mutual information is compared."""
+
+STILL = Linear("translation")
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """How alike the images are on the same pixels: correlation, mutual information in nats."""
+
+    correlation: float
+    information: float
+
+
+@dataclass(frozen=True)
+class Checked:
+    """Displacements of check windows before and after, px of the reference.
+
+    `before, after`[window, axis]; `used` says which count; `from_fit`: too few windows took no
+    part, so those of the fit stand here; `alike`: of the features, before and after.
+    """
+
+    x: Column
+    y: Column
+    before: Column
+    after: Column
+    used: Mask
+    from_fit: bool
+    alike: tuple[Likeness, Likeness]
+
+    @property
+    def rmse(self) -> tuple[float, float]:
+        """Root of the mean squared length of the displacements before and after."""
+        return _rms(self.before[self.used]), _rms(self.after[self.used])
+
+    @property
+    def lengths(self) -> Column:
+        """Lengths of the displacements after the correction."""
+        return np.asarray(np.hypot(*self.after[self.used].T))
+
+
+def _rms(rest: Column) -> float:
+    return float(np.sqrt(np.mean((rest**2).sum(1)))) if len(rest) else math.nan
+
+
+def checked(lattice: Lattice, solved: Solved, correction: Correction, run: Run) -> Checked:
+    """Warp the moving image and match the check windows again, before and after."""
+    run.progress.phase("Verifying")
+    found = _compared(lattice, solved, correction, solved.checks, run)
+    if int(found.used.sum()) >= LEAST:
+        return found
+    if solved.settled is None or not solved.agreed.inliers.any():
+        return found
+    fitted = solved.settled.windows.chosen(solved.agreed.inliers)
+    return replace(_compared(lattice, solved, correction, fitted, run), from_fit=True)
+
+
+def _compared(
+    lattice: Lattice, solved: Solved, correction: Correction, windows: Windows, run: Run
+) -> Checked:
+    """Match windows under no model, in the image as it is stored and in the corrected one."""
+    options, model = solved.options, solved.model
+    x, y = windows.x, windows.y
+    moved = np.stack(_predicted(lattice, correction, x, y), 1)
+    radius = math.ceil(float(np.hypot(*moved.T).max(initial=0.0))) + BEYOND
+    if solved.factor == 1:
+        stored = iter([solved.held.patch])
+    else:
+        stored = patches_of(lattice, windows, model, radius, run)
+    view = corrected(lattice.moving, correction, lattice.grid, resampling="cubic")
+    parts = [_both(view, patch, windows, options, radius) for patch in stored]
+    before, after = (Matches.joined([part.matches[end] for part in parts]) for end in (0, 1))
+    scale = np.array(lattice.factor)
+    ends = [np.stack((one.dx, one.dy), 1) for one in (before, after)]
+    used = before.good(level=2, min_reliability=options.min_reliability)
+    used &= after.good(level=2, min_reliability=options.min_reliability)
+    with np.errstate(invalid="ignore"):
+        used &= np.hypot(*(ends[0] - moved - ends[1]).T) <= TOGETHER
+    values = [np.concatenate([part.values[index] for part in parts]) for index in range(4)]
+    alike = (_likeness(values[0], values[1]), _likeness(values[2], values[3]))
+    return Checked(x, y, ends[0] * scale, ends[1] * scale, used, False, alike)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Matches before and after, and features (reference, moving, twice) on common pixels."""
+
+    matches: tuple[Matches, Matches]
+    values: list[Floats]
+
+
+def _both(view: Image, stored: Patch, windows: Windows, options: Aligning, radius: int) -> _Part:
+    """Match the windows of a patch in the image as it is stored and in the corrected view."""
+    inside = windows.chosen(windows.inside(stored.origin, stored.reference.shape))
+    first = overlaid(stored, STILL, options.seeing)
+    rows, cols = stored.reference.shape
+    values, valid = averaged(view, Window(*stored.origin, cols, rows))
+    moving = options.seeing.feature(values, valid)
+    ends = [first.normalized(), replace(first, moving=moving).normalized()]
+    matches = [
+        matched(end, inside, reach, either_sign=not options.edges)
+        for end, reach in zip(ends, (radius, BEYOND))
+    ]
+    joint = ends[0].joint & ends[1].joint
+    pairs = [part for end in ends for part in (end.reference, end.moving)]
+    return _Part((matches[0], matches[1]), [one.values[joint] for one in pairs])
+
+
+def _predicted(
+    lattice: Lattice, correction: Correction, x: Column, y: Column
+) -> tuple[Column, Column]:
+    dx, dy = correction.displacements(lattice.grid, x, y)
+    return np.asarray(dx, np.float64), np.asarray(dy, np.float64)
+
+
+def _likeness(reference: Floats, moving: Floats) -> Likeness:
+    step = max(1, len(reference) // SAMPLES)
+    reference, moving = reference[::step], moving[::step]
+    if len(reference) < 2:
+        return Likeness(0.0, 0.0)
+    one, other = (part - part.mean() for part in (reference, moving))
+    spread = math.sqrt(float((one * one).sum()) * float((other * other).sum()))
+    correlation = float((one * other).sum()) / spread if spread > 0 else 0.0
+    weight = np.ones_like(reference)
+    return Likeness(correlation, mutual_information(reference, moving, weight))
