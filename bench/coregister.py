@@ -39,7 +39,9 @@ PEER = "coregix==0.3.0"
 PEER_HOME = ROOT / "build" / "peer-coregix"
 ONE_THREAD = ("OMP_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS", "OPENBLAS_NUM_THREADS")
 GREEN = "l8_greenland_30m/LC80030172015001LGN00_B4.tiff"
-PLACES = (GREEN, "naip_nd/m_4709963_se_14_1_20190904_west.tif", "openaerial_10cm/5dded5bc0140b80006d2e565_23.tif")
+NAIP = "naip_nd/m_4709963_se_14_1_20190904_west.tif"
+AERIAL = "openaerial_10cm/5dded5bc0140b80006d2e565_23.tif"
+PLACES = (GREEN, NAIP, AERIAL)
 
 
 @dataclass(frozen=True)

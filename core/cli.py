@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None, package: ModuleType = operation
     """
     given = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        return _run(given, operations.installed(package))
+        return _run(given, operations.installed(package, only=given[0] if given else ""))
     except OrthoweaveError as error:
         sys.stderr.write(f"{error}\n")
         return FAILED

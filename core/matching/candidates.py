@@ -6,6 +6,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+import numpy as np
+
 from ..transform.models import Linear
 from .correlation import masked_correlation
 from .patches import Coarser, Patch, Seeing, coarser, overlaid, patch_of
@@ -63,6 +65,10 @@ def _peaks(
         (ends[0].valid, ends[1].valid),
         (max(1, round(reach)), max(1, round(reach))),
     )
+    if not seeing.edges:
+        # band values may be inverted: a deep valley is as good as a peak
+        known = surface.values > -1
+        surface = surface._replace(values=np.where(known, np.abs(surface.values), -1.0))
     found = surface.peaks(count)
     return [
         (

@@ -76,6 +76,21 @@ class Drawing(Memory):
 
 
 @dataclass(frozen=True)
+class DrawingSets(Drawing):
+    """Options of figures that show images before and after."""
+
+    before: tuple[str, ...] = option(
+        Kind.RASTERS, "Images before", help="Files, folders or patterns."
+    )
+    after: tuple[str, ...] = option(
+        Kind.RASTERS,
+        "Images after",
+        help="The same images after correction; they belong together by their names without the "
+        "suffixes of steps, else by their order.",
+    )
+
+
+@dataclass(frozen=True)
 class DrawnResult:
     """What every figure gives."""
 

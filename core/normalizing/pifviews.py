@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from ..grid import Grid
-from ..image import Array, Details, Image, Mask, Pixels, View, calculation, read_padded
+from ..image import Array, Details, Image, Mask, Pixels, calculation, read_padded
 from ..placement import onto
 from ..radiometry.invariant import Way
 from ..windows import Window
+from .computed import Computed
 from .invariants import Found
 from .paired import Paired
 
@@ -31,19 +32,19 @@ class Judged:
     band_names: tuple[str, ...] = ("score", "invariant")
 
     @property
-    def grid(self) -> Grid:
-        """The common ground."""
-        return self.pair.grid
-
-    @property
     def dtype(self) -> np.dtype[Any]:
         """Decimal numbers."""
         return np.dtype(np.float32)
 
     @property
     def details(self) -> Details:
-        """Nothing to declare."""
+        """What every computed image declares: nothing."""
         return Details()
+
+    @property
+    def grid(self) -> Grid:
+        """The common ground."""
+        return self.pair.grid
 
     def read(
         self, window: Window, bands: Sequence[int] | None = None, rounded: bool = True
@@ -58,20 +59,10 @@ class Judged:
 
 
 @dataclass(frozen=True)
-class Marking(View):
+class Marking(Computed):
     """One band about an image's pixels, from the pairs that it is in and where they lie."""
 
     parts: tuple[tuple[Image, Window], ...]
-
-    @property
-    def bands(self) -> int:
-        """One band."""
-        return 1
-
-    @property
-    def details(self) -> Details:
-        """Nothing but the nodata value."""
-        return Details()
 
     def judged(self, window: Window, band: int) -> list[tuple[Array, Mask]]:
         """Return values and validity of a band of each pair."""
@@ -118,16 +109,6 @@ class InvariantScore(Marking):
     """The best score of an image's pixels in any pair; not valid where there is none."""
 
     best: str = "high"
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Decimal numbers."""
-        return np.dtype(np.float32)
-
-    @property
-    def nodata(self) -> float | None:
-        """NaN."""
-        return math.nan
 
     @property
     def band_names(self) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from ..alike import file_name, refuse_other_bands
 from ..errors import InvalidOption
 from ..image import Array, Image, Mask
 from ..normalizing.figuring import (
-    Drawing,
+    DrawingSets,
     DrawnResult,
     matching_order,
     opened,
@@ -41,18 +41,9 @@ Stretch = tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True)
-class Request(Drawing):
+class Request(DrawingSets):
     """Options of the run."""
 
-    before: tuple[str, ...] = option(
-        Kind.RASTERS, "Images before", help="Files, folders or patterns."
-    )
-    after: tuple[str, ...] = option(
-        Kind.RASTERS,
-        "Images after",
-        help="The same images after correction; they belong together by their names without the "
-        "suffixes of steps, else by their order.",
-    )
     before_label: str = option(Kind.TEXT, "Title of the first row", "Before", help="Left of it.")
     after_label: str = option(Kind.TEXT, "Title of the second row", "After", help="Left of it.")
     bands: tuple[float, ...] = option(

@@ -7,13 +7,13 @@ import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from ..alike import file_name, refuse_other_bands
 from ..errors import IncompatibleImages, InvalidOption
-from ..image import Array, Details, Image, Pixels, View, read_padded
+from ..image import Array, Image, Pixels, read_padded
+from ..normalizing.computed import Computed
 from ..normalizing.figuring import (
     Drawing,
     DrawnResult,
@@ -110,7 +110,7 @@ class Result(DrawnResult):
 
 
 @dataclass(frozen=True)
-class Difference(View):
+class Difference(Computed):
     """Mean over bands of an image after minus before, valid where both are; in % if relative.
 
     `place` is where the image after lies on the pixels of the source.
@@ -122,29 +122,9 @@ class Difference(View):
     relative: bool = False
 
     @property
-    def bands(self) -> int:
-        """One band."""
-        return 1
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Decimal numbers."""
-        return np.dtype(np.float32)
-
-    @property
-    def nodata(self) -> float | None:
-        """NaN."""
-        return math.nan
-
-    @property
     def band_names(self) -> tuple[str, ...]:
         """What it is."""
         return ("difference, %" if self.relative else "difference",)
-
-    @property
-    def details(self) -> Details:
-        """Nothing but the nodata value."""
-        return Details()
 
     def read(
         self, window: Window, bands: Sequence[int] | None = None, rounded: bool = True

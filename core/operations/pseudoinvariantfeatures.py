@@ -126,9 +126,9 @@ class Estimate:
 @recorded
 def run(request: Request, progress: Progress = SILENT) -> Result:
     """Find invariant pixels, solve gains and offsets, write corrected images and masks."""
+    reference = open_image(request.reference, request.nodata) if request.reference else None
     heard = Recorder(progress)
     images, skipped = open_listed(request, heard)
-    reference = open_image(request.reference, request.nodata) if request.reference else None
     check(images, reference, request)
     paths = _outputs(images, request)
     estimated = estimate(images, reference, request, heard.part(0.0, 0.5))

@@ -13,7 +13,7 @@ from ..alike import refuse_other_bands
 from ..errors import InvalidOption
 from ..image import Array, Image, Mask
 from ..normalizing.figuring import (
-    Drawing,
+    DrawingSets,
     DrawnResult,
     each_tile,
     matching_order,
@@ -38,18 +38,9 @@ BETTER = 0.9
 
 
 @dataclass(frozen=True)
-class Request(Drawing):
+class Request(DrawingSets):
     """Options of the run."""
 
-    before: tuple[str, ...] = option(
-        Kind.RASTERS, "Images before", help="Files, folders or patterns."
-    )
-    after: tuple[str, ...] = option(
-        Kind.RASTERS,
-        "Images after",
-        help="The same images after correction; they belong together by their names without the "
-        "suffixes of steps, else by their order.",
-    )
     title: str = option(Kind.TEXT, "Title", "Spectral profiles", help="Above the figure.")
     bands_axis: str = option(Kind.TEXT, "Title of the bands", "Band", help="Below the figure.")
     values_axis: str = option(

@@ -16,8 +16,9 @@ MOST_PIXELS = 1 << 22
 def grown(passable: Mask, rows: Array, cols: Array, radius: int) -> Mask:
     """Return the pixels reached from points over 8-connected passable ones.
 
-    A region stays within `radius` pixels of its own point; points whose own pixel cannot be
-    passed have none. Points may lie up to `radius` outside of the array.
+    A region stays within `radius` pixels of its own point, and begins there also when the point's
+    own pixel, which then is not reached, cannot be passed. Points may lie up to `radius` outside
+    of the array.
     """
     padded = np.pad(passable, 2 * radius)
     side = 2 * radius + 1
@@ -43,11 +44,13 @@ def _batches(count: int, side: int) -> Iterator[slice]:
         yield slice(start, start + size)
 
 
-def _filled(passable: Mask) -> Mask:
-    """What is connected with the middle of each passable[box, row, col]."""
-    middle = passable.shape[1] // 2
+def _filled(allowed: Mask) -> Mask:
+    """What is connected with the middle of each box of allowed[box, row, col]."""
+    middle = allowed.shape[1] // 2
+    passable = allowed.copy()
+    passable[:, middle, middle] = True
     reached = np.zeros_like(passable)
-    reached[:, middle, middle] = passable[:, middle, middle]
+    reached[:, middle, middle] = True
     runs = _runs(passable)
     while True:
         known = np.zeros(int(runs.max(initial=0)) + 1, bool)
@@ -55,7 +58,7 @@ def _filled(passable: Mask) -> Mask:
         wider = passable & known[runs]
         grew = _widened(wider) & passable
         if (grew == reached).all():
-            return reached
+            return reached & allowed
         reached = grew
 
 

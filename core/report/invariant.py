@@ -102,14 +102,6 @@ class Pair(Protocol):
     """A pair of images."""
 
     @property
-    def first(self) -> str:
-        """The image."""
-
-    @property
-    def second(self) -> str:
-        """Its reference."""
-
-    @property
     def invariant(self) -> int:
         """Invariant pixels found."""
 
@@ -118,16 +110,24 @@ class Pair(Protocol):
         """Pixels used."""
 
     @property
+    def first(self) -> str:
+        """The image."""
+
+    @property
     def robust(self) -> bool:
         """Whether all common pixels are used instead."""
 
     @property
     def before(self) -> float | None:
-        """Difference in % of the mean."""
+        """How far invariant pixels differ at first, % of the mean."""
+
+    @property
+    def second(self) -> str:
+        """Its reference."""
 
     @property
     def after(self) -> float | None:
-        """Difference after correction."""
+        """How far they differ once corrected."""
 
     @property
     def bands(self) -> Sequence[Band]:

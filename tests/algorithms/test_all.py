@@ -25,7 +25,11 @@ SPECIFIED = {
     "localblockadjustment": "radiometry",
     "histogrammatch": "radiometry",
     "lirrn": "radiometry",
+    "pseudoinvariantfeatures": "radiometry",
     "applyadjustments": "radiometry",
+    "spectralprofiles": "radiometry",
+    "differencemap": "radiometry",
+    "beforeafter": "radiometry",
     "trimedges": "masks",
     "footprints": "mosaic",
     "voronoiseamlines": "mosaic",
@@ -43,6 +47,7 @@ EXAMPLES = {
     Kind.LAYER: "a.tif",
     Kind.RASTER_OUT: "b.tif",
     Kind.VECTOR_OUT: "b.gpkg",
+    Kind.FIGURE_OUT: "b.png",
     Kind.FOLDER_OUT: "b",
 }
 

@@ -17,10 +17,11 @@ def slow(passable, rows, cols, radius):
             at = stack.pop()
             far = (at[0] - row) ** 2 + (at[1] - col) ** 2 > radius**2
             inside = 0 <= at[0] < height and 0 <= at[1] < width
-            if at in seen or far or not inside or not passable[at]:
+            here = inside and passable[at]
+            if at in seen or far or not (here or at == (row, col)):
                 continue
             seen.add(at)
-            found[at] = True
+            found[at] |= here
             stack += [(at[0] + i, at[1] + j) for i in (-1, 0, 1) for j in (-1, 0, 1)]
     return found
 
@@ -43,8 +44,12 @@ def test_a_winding_way_is_followed():
     assert (grown(passable, np.array([0]), np.array([0]), 20) == passable).all()
 
 
-def test_points_that_cannot_be_passed_and_no_points_reach_nothing():
+def test_a_point_that_cannot_be_passed_is_not_reached_but_what_surrounds_it():
     passable = np.ones((5, 5), bool)
     passable[2, 2] = False
-    assert not grown(passable, np.array([2]), np.array([2]), 3).any()
+    np.testing.assert_array_equal(grown(passable, np.array([2]), np.array([2]), 3), passable)
+
+
+def test_without_points_nothing_is_reached():
+    passable = np.ones((5, 5), bool)
     assert not grown(passable, np.zeros(0, int), np.zeros(0, int), 3).any()
