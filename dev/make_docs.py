@@ -139,7 +139,12 @@ def needed(page: Page) -> dict[str, tuple[str, ...]]:
     """Return example values of the options that must be given."""
     from orthoweave.core.options import Kind, options_of
 
-    endings = {Kind.RASTER_OUT: ".tif", Kind.VECTOR_OUT: ".gpkg", Kind.HTML_OUT: ".html"}
+    endings = {
+        Kind.RASTER_OUT: ".tif",
+        Kind.VECTOR_OUT: ".gpkg",
+        Kind.HTML_OUT: ".html",
+        Kind.FIGURE_OUT: ".png",
+    }
     declared = options_of(page.operation.Request)
     required = {name: option for name, option in declared.items() if option.required}
     return {
