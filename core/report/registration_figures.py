@@ -297,7 +297,10 @@ def _histogram(axes: Any, parts: list[tuple[Column, str, str]], label: str) -> N
             hatch="//" if number == 0 and len(parts) > 1 else None,
             label=f"{name}: RMSE {rms:.3g} px",
         )
-    axes.legend(fontsize=SMALL, frameon=False)
+    # windows are counted in whole numbers, and the legend stands above the bars
+    axes.yaxis.get_major_locator().set_params(integer=True)
+    axes.set_ylim(0, axes.get_ylim()[1] * (1.1 + 0.1 * len(parts)))
+    axes.legend(fontsize=SMALL, frameon=False, loc="upper right")
 
 
 LOOKS = {
