@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..matching import corners, outliers
-from ..transform.field import Field, fit_field, spacing_for
+from ..transform.field import Field, fit_field, neighbors_for, spacing_for
 from ..transform.planes import Column, Scattered
 from ..windows import Window
 from .crossing import Displacement
@@ -203,8 +203,9 @@ class _Work:
             known = Scattered.joined(known, self.prior)
         if not len(known):
             return None
-        longer = max(self.area.width, self.area.height)
-        return fit_field(known, self.area, spacing_for(longer))
+        spacing = spacing_for(max(self.area.width, self.area.height))
+        wide = neighbors_for(len(known), self.area.pixels, self.scene.tracking.support)
+        return fit_field(known, self.area, spacing, neighbors=wide)
 
     def _dirty(
         self, field: Field | None, base: list[Column], accepted: Flags, points: Scattered
