@@ -129,7 +129,7 @@ def onto(image: Image, grid: Grid, resampling: str, *, strict: bool = False) -> 
             return snapped
     window = grid.window_of(bounds_in(image.grid, grid.crs))
     mapping = None if same else CrsMapping(grid.crs, image.grid.crs)
-    view = Warped(_revisited(image), grid.cropped(window), method, mapping, 1, strict)
+    view = Warped(revisited(image), grid.cropped(window), method, mapping, 1, strict)
     return view if same else replace(view, step=lattice_step(view))
 
 
@@ -139,11 +139,11 @@ def is_resampled(image: Image) -> bool:
     return moves or (isinstance(image, View) and is_resampled(image.source))
 
 
-def _revisited(image: Image) -> Image:
+def revisited(image: Image) -> Image:
     """Return the image with the hint that windows of its file will overlap: kernels reach out."""
     if isinstance(image, RasterImage):
         return replace(image, revisited=True)
-    return replace(image, source=_revisited(image.source)) if isinstance(image, View) else image
+    return replace(image, source=revisited(image.source)) if isinstance(image, View) else image
 
 
 def refuse_other_crs(images: Sequence[Image]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -14,8 +14,8 @@ from ..alike import file_name
 from ..errors import IncompatibleImages
 from ..grid import Bounds, Grid
 from ..image import Image, Pixels, View, read_padded
-from ..placement import DENSITY, NOWHERE, bounds_in
-from ..raster import CrsMapping, RasterImage, crs_title, same_crs
+from ..placement import DENSITY, NOWHERE, bounds_in, revisited
+from ..raster import CrsMapping, crs_title, same_crs
 from ..transform.warped import Warped
 from ..windows import Window
 from .crossing import Crossing, coarsened
@@ -115,13 +115,6 @@ def pair_of(reference: Image, moving: Image) -> Pair:
             f"at least {SMALLEST} px along each axis are needed."
         )
     return Pair(reference, moving, grid, factor)
-
-
-def revisited(image: Image) -> Image:
-    """Return the image with the hint that windows of its file overlap: features look around."""
-    if isinstance(image, RasterImage):
-        return replace(image, revisited=True)
-    return replace(image, source=revisited(image.source)) if isinstance(image, View) else image
 
 
 def crossing(working: Grid, moving: Grid) -> Crossing:

@@ -17,8 +17,9 @@ from ..errors import IncompatibleImages, InvalidOption
 from ..grid import Grid
 from ..image import Cast, Details, Image, Pixels, View, representable
 from ..options import Kind, option
+from ..placement import revisited
 from ..progress import SILENT, Progress
-from ..raster import CrsMapping, RasterImage, same_crs
+from ..raster import CrsMapping, same_crs
 from ..requests import Writing
 from ..transform.correction import Chain, Correction, Inverse, Mapping, moved_transform
 from ..transform.labels import labels_in
@@ -167,7 +168,7 @@ def corrected(
     """
     forward = forward_of(placing)
     into = None if same_crs(target.crs, forward.crs) else CrsMapping(target.crs, forward.crs)
-    seen = _revisited(image)
+    seen = revisited(image)
     if forward.field is None and same_crs(image.grid.crs, forward.crs):
         transform, _ = moved_transform(image.grid, placing.inverse())
         seen = Moved(seen, replace(image.grid, transform=transform))
@@ -296,10 +297,3 @@ def _metric_pixel(grid: Grid, forward: Correction) -> float:
     u, v = forward.frame.metric(x, y)
     sides = np.hypot(u[1:] - u[0], v[1:] - v[0])
     return float(sides.mean())
-
-
-def _revisited(image: Image) -> Image:
-    """Return the image with the hint that windows of its file will overlap."""
-    if isinstance(image, RasterImage):
-        return replace(image, revisited=True)
-    return replace(image, source=_revisited(image.source)) if isinstance(image, View) else image
