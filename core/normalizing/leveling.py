@@ -12,12 +12,15 @@ import numpy as np
 from ..alike import file_name
 from ..image import Array, Image
 from ..progress import Progress
-from ..radiometry.adjustments import BandStatistics, ImageAdjustment
+from ..radiometry import comparable
+from ..radiometry.adjustments import Adjustments, BandStatistics, ImageAdjustment
 from ..radiometry.matched import Levels, applied, difference, flat_bands, levels_of
 from ..radiometry.moments import whole_statistics
 from ..radiometry.remarks import listed
 from ..report.html import Figure
 from ..report.levels import Distribution, LevelRow, distribution_figure
+from ..write import Written
+from .correcting import Modeling, common_numbers, corrected, model_numbers
 from .distributions import Look
 
 
@@ -133,3 +136,32 @@ def numbers(leveled: Sequence[Leveled]) -> list[dict[str, Any]]:
         row = asdict(one.row)
         found.append({**row, **{n: row[n].tolist() for n in ("mean", "corrected")}})
     return found
+
+
+def leveled_views(
+    images: Sequence[Image], leveled: Sequence[Leveled], output_type: str
+) -> list[Image]:
+    """Return the corrected images as views.
+
+    Raises what `refuse_holes` raises for an output type that cannot hold an image's holes.
+    """
+    comparable.refuse_holes(images, [one.valid for one in leveled], output_type)
+    return [corrected(image, one.adjustment, output_type) for image, one in zip(images, leveled)]
+
+
+def outcome_numbers(
+    method: str,
+    request: Modeling,
+    written: Sequence[Written],
+    leveled: Sequence[Leveled],
+    skipped: int,
+) -> dict[str, Any]:
+    """Save the model where asked for; return the fields of a result, `skipped` not readable."""
+    model = Adjustments(tuple(one.adjustment for one in leveled), method)
+    idle = sum(not one.compared for one in leveled)
+    return {
+        **common_numbers(request, written, len(leveled) + skipped, skipped + idle),
+        **model_numbers(request, model, [one.name for one in model.images]),
+        "difference_before": difference_of(leveled, after=False),
+        "difference_after": difference_of(leveled, after=True),
+    }

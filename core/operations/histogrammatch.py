@@ -11,10 +11,7 @@ from ..errors import InvalidOption
 from ..normalizing.correcting import (
     ModeledResult,
     Modeling,
-    common_numbers,
-    corrected,
     destinations,
-    model_numbers,
     write_reported,
     written_images,
 )
@@ -22,10 +19,11 @@ from ..normalizing.distributions import Look, look_at, look_at_overlap
 from ..normalizing.leveling import (
     Leveled,
     curves,
-    difference_of,
     distributions,
+    leveled_views,
     levels,
     numbers,
+    outcome_numbers,
     skipped_images,
     warn_of_flat,
     with_statistics,
@@ -36,7 +34,7 @@ from ..placement import refuse_other_crs
 from ..progress import SILENT, Progress, Recorder
 from ..provenance import recorded
 from ..radiometry import comparable
-from ..radiometry.adjustments import Adjustments, unchanged
+from ..radiometry.adjustments import unchanged
 from ..radiometry.matched import Levels, Matching, average, matched, shares_of
 from ..raster import RasterImage, open_image, open_listed
 from ..report.html import Figure, Report, numbers_of
@@ -145,20 +143,9 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
     paths = destinations(images, request, (request.reference, *mask_files(images, request)))
     progress.phase("Looking at the levels")
     leveled = estimate(images, reference, request, heard.part(0.0, 0.4))
-    counts = [one.valid for one in leveled]
-    comparable.refuse_holes(images, counts, request.output_type)
-    model = Adjustments(tuple(one.adjustment for one in leveled), "histogrammatch")
-    views = [
-        corrected(image, one.adjustment, request.output_type) for image, one in zip(images, leveled)
-    ]
+    views = leveled_views(images, leveled, request.output_type)
     written = written_images(views, paths, request, progress.part(0.42, 0.98))
-    idle = sum(not one.compared for one in leveled)
-    outcome = Result(
-        **common_numbers(request, written, len(images) + skipped, skipped + idle),
-        **model_numbers(request, model, [image.name for image in images]),
-        difference_before=difference_of(leveled, after=False),
-        difference_after=difference_of(leveled, after=True),
-    )
+    outcome = Result(**outcome_numbers("histogrammatch", request, written, leveled, skipped))
     report = _report(outcome, leveled, images[0].band_names, heard.warnings)
     write_reported("histogrammatch", request, report, outcome, {"images": numbers(leveled)})
     progress.info(report.verdict.sentence)

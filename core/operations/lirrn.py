@@ -14,20 +14,18 @@ from ..image import Array
 from ..normalizing.correcting import (
     ModeledResult,
     Modeling,
-    common_numbers,
-    corrected,
     destinations,
-    model_numbers,
     write_reported,
     written_images,
 )
 from ..normalizing.distributions import Look, look_at
 from ..normalizing.leveling import (
     Leveled,
-    difference_of,
     distributions,
+    leveled_views,
     levels,
     numbers,
+    outcome_numbers,
     skipped_images,
     with_statistics,
 )
@@ -36,7 +34,7 @@ from ..options import Kind, option, redefault, result
 from ..progress import SILENT, Progress, Recorder
 from ..provenance import recorded
 from ..radiometry import comparable
-from ..radiometry.adjustments import Adjustments, ImageAdjustment, unchanged
+from ..radiometry.adjustments import ImageAdjustment, unchanged
 from ..radiometry.classes import class_limits, class_samples, drawn, straight_line
 from ..radiometry.histograms import Histogram
 from ..radiometry.matched import Levels, Matching, matched, shares_of
@@ -155,18 +153,9 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
     paths = destinations(images, request, (request.reference, *mask_files(images, request)))
     progress.phase("Sampling brightness classes")
     found = estimate(images, reference, request, heard.part(0.0, 0.4))
-    comparable.refuse_holes(images, [one.valid for one in found], request.output_type)
-    model = Adjustments(tuple(one.adjustment for one in found), "lirrn")
-    adjusted = zip(images, model.images)
-    views = [corrected(image, mine, request.output_type) for image, mine in adjusted]
+    views = leveled_views(images, found, request.output_type)
     written = written_images(views, paths, request, progress.part(0.42, 0.98))
-    idle = sum(not one.compared for one in found)
-    outcome = Result(
-        **common_numbers(request, written, len(images) + skipped, skipped + idle),
-        **model_numbers(request, model, [image.name for image in images]),
-        difference_before=difference_of(found, after=False),
-        difference_after=difference_of(found, after=True),
-    )
+    outcome = Result(**outcome_numbers("lirrn", request, written, found, skipped))
     report = _report(outcome, found, images[0].band_names, heard.warnings)
     write_reported("lirrn", request, report, outcome, {"images": numbers(found)})
     progress.info(report.verdict.sentence)
