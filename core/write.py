@@ -150,18 +150,21 @@ def _remove(path: str) -> None:
 
 
 def style(images: Sequence[Image], written: Sequence[Written]) -> None:
-    """Write the styles of files that belong together: one stretch for all of them.
+    """Write the styles of files that belong together: one stretch for all with as many bands.
 
     From the 2 to the 98 % of their pooled valid values, band by band.
     """
-    stretch = _stretch(np.concatenate([one.sample for one in written], 1))
+    samples: dict[int, list[Array]] = {}
+    for one in written:
+        samples.setdefault(len(one.sample), []).append(one.sample)
+    pooled = {bands: _stretch(np.concatenate(found, 1)) for bands, found in samples.items()}
     for image, one in zip(images, written):
         if not image.details.color_table:
             image_style(
                 one.path,
                 image.band_names,
                 image.bands,
-                stretch,
+                pooled[len(one.sample)],
                 colors=image.details.colors,
                 alpha=image.nodata is None and image.details.validity in ("alpha", "mask"),
             )

@@ -120,7 +120,7 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
     for path in paths if request.reference else ():
         refuse_overwriting(path, [str(request.reference)])
     progress.phase("Writing the aligned images")
-    _write_alike(views, paths, request, progress)
+    write_all(views, paths, request, progress)
     return Result(paths, len(images), skipped, sum(map(is_resampled, views)))
 
 
@@ -223,17 +223,3 @@ def _grows(image: RasterImage, view: Image) -> bool:
     """Whether pixels become so much larger that they are averaged."""
     own = pixel_in(image, view.grid.crs)
     return any(new >= COARSER * old for new, old in zip(view.grid.pixel_size, own))
-
-
-def _write_alike(
-    views: Sequence[Image], paths: Sequence[str], request: Request, progress: Progress
-) -> None:
-    """Write all views; those with the same number of bands get one style."""
-    groups: dict[int, list[int]] = {}
-    for index, view in enumerate(views):
-        groups.setdefault(view.bands, []).append(index)
-    done = 0
-    for group in groups.values():
-        part = progress.part(done / len(views), (done + len(group)) / len(views))
-        write_all([views[i] for i in group], [paths[i] for i in group], request, part)
-        done += len(group)
