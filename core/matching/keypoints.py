@@ -16,9 +16,6 @@ STATUSES = ("used", "low score", "outlier", "out of range")
 
 USED, LOW_SCORE, OUTLIER, OUT_OF_RANGE = range(len(STATUSES))
 
-KNOWN = ("x0", "y0", "dx", "dy", "score", "sigma_x", "sigma_y")
-"""Columns that every point has; the others hold NaN where they are not known."""
-
 
 @dataclass(frozen=True)
 class KeyPoints:

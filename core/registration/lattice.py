@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -388,8 +388,3 @@ def _apart(reference: Image, moving: Image, reach: float) -> str:
 def _extent(bounds: Bounds) -> str:
     left, low, right, high = bounds
     return f"x {left:.10g} to {right:.10g}, y {low:.10g} to {high:.10g}"
-
-
-def with_moving(lattice: Lattice, moving: Image) -> Lattice:
-    """Return the same lattice with another moving image in the same place."""
-    return replace(lattice, moving=moving)
