@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 LEAVES = ("errors", "options", "requests", "progress", "deps", "stage", "installing")
-ARRAYS = ("radiometry", "seams", "report", "masks", "sample")
+ARRAYS = ("radiometry", "seams", "report", "masks", "landcover", "sample")
 TIERS = (
     LEAVES,
     ("windows", "grid", "image", "alike"),
@@ -26,7 +26,7 @@ TIERS = (
     ("survey", "write", "provenance"),
     ("displacements", "registration"),
     ("exchange",),
-    ("normalizing",),
+    ("normalizing", "workflow"),
     ("operations",),
     ("cli",),
 )
