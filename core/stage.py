@@ -72,14 +72,14 @@ def _sweep(folder: str, stem: str, extension: str) -> None:
     )
     for entry in os.listdir(folder):
         found = pattern.match(entry)
-        if found and not _alive(int(found.group(1))):
+        if found and not alive(int(found.group(1))):
             # a file that is open elsewhere (Windows) stays until its owner is gone
             with suppress(OSError):
                 os.remove(os.path.join(folder, entry))
 
 
-def _alive(process: int) -> bool:
-    """Return True while a process runs; on Windows an open file refuses removal by itself."""
+def alive(process: int) -> bool:
+    """Return True while another process runs; on Windows an open file refuses removal instead."""
     if process == os.getpid():
         return False
     if sys.platform == "win32":

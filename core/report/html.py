@@ -115,13 +115,16 @@ def write_report(path: str, report: Report) -> str:
 
 def page(report: Report) -> str:
     """Return a report as an HTML document; every text from outside is escaped."""
-    title = escape(report.title)
-    body = "\n".join(section for section in _sections(report) if section)
+    return document(report.title, "\n".join(filter(None, _sections(report))))
+
+
+def document(title: str, body: str, style: str = "") -> str:
+    """Return an HTML document in the look of the reports; `body` and `style` stand as they are."""
     return (
         f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{title}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n"
-        f"{body}\n</main>\n</body>\n</html>\n"
+        f"<title>{escape(title)}</title>\n<style>{_STYLE}{style}</style>\n</head>\n<body>\n"
+        f"<main>\n{body}\n</main>\n</body>\n</html>\n"
     )
 
 

@@ -93,14 +93,14 @@ def test_a_rename_that_fails_is_a_sentence(tmp_path):
     assert os.listdir(tmp_path) == ["m.tif"]
 
 
-def test_a_process_of_someone_else_counts_as_alive(monkeypatch):
+def test_a_process_of_someone_else_counts_asalive(monkeypatch):
     def refuse(*_):
         raise PermissionError
 
     monkeypatch.setattr(stage.os, "kill", refuse)
-    assert stage._alive(1)
+    assert stage.alive(1)
     monkeypatch.setattr(stage.sys, "platform", "win32")
-    assert not stage._alive(1)
+    assert not stage.alive(1)
 
 
 def test_the_folder_is_made_and_the_text_is_utf8(tmp_path):

@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""An iota2 configuration file as fields of the operation `landcover` and of its steps."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any
+
+from ..errors import ImageIOError, InvalidOption
+from .iota2keys import (
+    Meaning,
+    is_path,
+    known_keys,
+    meaning_of,
+    section_of,
+    sensor_of,
+)
+from .iota2text import read_sections
+
+OTB_OPTIONS = {
+    "classifier.rf.min": ("min_samples", int),
+    "classifier.rf.max": ("depth", int),
+    "classifier.rf.nbtrees": ("trees", int),
+    "classifier.rf.var": ("split_features", int),
+    "classifier.rf.acc": ("oob_stop", float),
+    "classifier.libsvm.c": ("c", float),
+    "classifier.libsvm.k": ("kernel", str),
+    "classifier.libsvm.gamma": ("gamma", float),
+    "classifier.knn.k": ("neighbors", int),
+    "classifier.ann.sizes": ("hidden", str),
+}
+"""Options of Orfeo Toolbox's trainer: field of `trainclassifier` and type."""
+
+
+@dataclass(frozen=True)
+class Configured:
+    """What a configuration file asks for.
+
+    `fields` are fields of `landcover`; `steps` those of single operations, {id: {field: value}};
+    `sensors` the sensor of each image folder, in the order of the file; `warnings` sentences about
+    keys that are unknown or not acted on.
+    """
+
+    fields: dict[str, Any] = field(default_factory=dict)
+    steps: dict[str, dict[str, Any]] = field(default_factory=dict)
+    sensors: dict[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+def read_configured(path: str) -> Configured:
+    """Read an iota2 configuration file of either syntax; relative paths are relative to it.
+
+    Raises ImageIOError when the file cannot be read, InvalidOption with the line or the key that
+    does not fit.
+    """
+    title = os.path.basename(path)
+    try:
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ImageIOError(f"{path} cannot be read as a configuration file: {error}.") from error
+    return configured(text, title, os.path.dirname(os.path.abspath(path)))
+
+
+def configured(text: str, title: str, folder: str) -> Configured:
+    """Return what a configuration text asks for; relative paths are relative to `folder`."""
+    reading = _Reading(title, folder)
+    for name, entries in read_sections(text, title).items():
+        for section, key, value in _keys(section_of(name), entries):
+            reading.take(section, key, value)
+    return reading.finished()
+
+
+def _keys(section: str, entries: dict[str, Any]) -> Iterator[tuple[str, str, Any]]:
+    """Yield (section, key, value); sensors of the current syntax stand inside a section."""
+    for key, value in entries.items():
+        inner = section_of(key)
+        if isinstance(value, dict) and inner in ("sensors", "iota2_feature_extraction"):
+            yield from ((inner, name, item) for name, item in value.items())
+        else:
+            yield section, key, value
+
+
+class _Reading:
+    """Collects the fields that keys mean."""
+
+    def __init__(self, title: str, folder: str) -> None:
+        self._title = title
+        self._folder = folder
+        self._steps: dict[str, dict[str, Any]] = {}
+        self._sensors: dict[str, str] = {}
+        self._warnings: list[str] = []
+
+    def take(self, section: str, key: str, value: Any) -> None:
+        """Put one value where it belongs; a None value leaves the default."""
+        if value is None:
+            return
+        sensor = sensor_of(key) if section == "chain" else None
+        if section == "chain" and is_path(key):
+            value = os.path.normpath(os.path.join(self._folder, str(value)))
+        if sensor:
+            self._sensors[value] = sensor
+            return
+        meaning = meaning_of(section, key)
+        if meaning is None:
+            self._warnings.append(self._unknown(section, key))
+        elif meaning.instead:
+            self._warnings.append(f"{self._title}: {key} is not used; {meaning.instead}.")
+        else:
+            self._set(meaning, f"{section}.{key}", value)
+
+    def _set(self, meaning: Meaning, key: str, value: Any) -> None:
+        try:
+            found = meaning.convert(value)
+        except InvalidOption as error:
+            raise InvalidOption(f"{self._title}, {key}: {error}") from error
+        except (TypeError, ValueError) as error:
+            raise InvalidOption(
+                f'{self._title}, {key}: "{value}" does not fit: {error}.'
+            ) from error
+        self._steps.setdefault(meaning.step, {})[meaning.field] = found
+
+    def _unknown(self, section: str, key: str) -> str:
+        near = get_close_matches(key.lower(), known_keys(section), 1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        return f"{self._title}: the key {section}.{key} is unknown and not used.{hint}"
+
+    def finished(self) -> Configured:
+        """Return everything, with the keys that act on others applied."""
+        steps = self._steps
+        fields = steps.pop("landcover", {})
+        self._train(steps)
+        self._series(fields, steps.pop("series", {}))
+        self._context(fields, steps.pop("autocontext", {}))
+        self._reduction(steps)
+        self._fusion(fields, steps)
+        if self._sensors:
+            fields["images"] = tuple(self._sensors)
+        return Configured(fields, steps, self._sensors, tuple(self._warnings))
+
+    def _train(self, steps: dict[str, dict[str, Any]]) -> None:
+        """Take over the options of Orfeo Toolbox and the selection of samples."""
+        otb = steps.pop("otb", {})
+        training = steps.setdefault("trainclassifier", {})
+        for name, value in _options(otb.get("options", {})).items():
+            target = OTB_OPTIONS.get(name.lower())
+            if target is None:
+                self._warnings.append(f"{self._title}: the classifier option {name} is not used.")
+                continue
+            found, kind = target
+            training[found] = kind(value)
+        if "standardization" in otb:
+            training["standardize"] = "yes" if otb["standardization"] else "no"
+        if isinstance(training.get("grid"), dict):
+            training.update(grid=json.dumps(training["grid"]), tune=True)
+        sampling = {**_selection(otb.get("selection", {})), **_augmented(otb.get("augmentation"))}
+        if sampling:
+            steps.setdefault("extractsamples", {}).update(sampling)
+        if not training:
+            del steps["trainclassifier"]
+
+    def _series(self, fields: dict[str, Any], series: dict[str, Any]) -> None:
+        if not series.get("gapfilling", True):
+            fields["step"] = -1
+        if not series.get("additional", True):
+            self._steps.get("spectralfeatures", {}).pop("expressions", None)
+
+    def _context(self, fields: dict[str, Any], context: dict[str, Any]) -> None:
+        if context.get("enabled"):
+            fields["auto_context"] = context.get("iterations", 3)
+
+    def _reduction(self, steps: dict[str, dict[str, Any]]) -> None:
+        reduction = steps.pop("reduction", {})
+        if reduction.get("enabled"):
+            mode = str(reduction.get("mode", "global")).lower()
+            steps.setdefault("trainclassifier", {}).update(
+                reduce=int(reduction.get("dimension", 4)), reduce_mode=mode
+            )
+
+    def _fusion(self, fields: dict[str, Any], steps: dict[str, dict[str, Any]]) -> None:
+        """In mode fusion the size limit of regions decides how many models each has."""
+        outside = steps.get("splitreference", {}).get("outside")
+        if fields.get("fusion") == "fusion" and outside is not None:
+            fields["fusion_area"] = outside
+
+
+def _options(given: Any) -> dict[str, Any]:
+    """Return classifier options, configured as a mapping or as `-name value` text."""
+    if isinstance(given, dict):
+        return given
+    words = str(given).split()
+    names = [place for place, word in enumerate(words) if word.startswith("-classifier")]
+    ends = [*names[1:], len(words)]
+    return {words[a][1:]: " ".join(words[a + 1 : b]) for a, b in zip(names, ends)}
+
+
+def _selection(given: Any) -> dict[str, Any]:
+    """Return the sampling fields of iota2's `sample_selection`, e.g. strategy `percent.p: 0.1`."""
+    if not isinstance(given, dict):
+        return {}
+    found: dict[str, Any] = {}
+    if "sampler" in given:
+        found["sampler"] = str(given["sampler"]).lower()
+    if "strategy" in given:
+        found["strategy"] = str(given["strategy"]).lower()
+    for key, value in given.items():
+        if key == "strategy.byclass.in":
+            found["rates"] = str(value)
+        elif key.startswith("strategy.") and isinstance(value, (int, float)):
+            # Orfeo Toolbox writes shares, we write percent
+            found["amount"] = 100 * value if key.startswith("strategy.percent") else value
+    return found
+
+
+def _augmented(given: Any) -> dict[str, Any]:
+    """Return the augmentation fields of iota2's `sample_augmentation`."""
+    if not isinstance(given, dict) or not given.get("activate", True):
+        return {}
+    found: dict[str, Any] = {"augment": str(given.get("strategy", "replicate")).lower()}
+    if "samples.strategy" in given:
+        low = str(given["samples.strategy"]).lower()
+        number = given.get("samples.strategy.minnumber")
+        found["augment_amount"] = f"minimum:{number}" if low == "minnumber" else "balance"
+    if "strategy.jitter.stdfactor" in given:
+        found["spread"] = given["strategy.jitter.stdfactor"]
+    if "strategy.smote.neighbors" in given:
+        found["neighbors"] = given["strategy.smote.neighbors"]
+    return found
