@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -42,10 +42,11 @@ _SURFACES = (*_POLYGONS, *_CURVED, *_MIXED)
 
 @dataclass(frozen=True)
 class Feature:
-    """A geometry as well-known binary, and its attributes."""
+    """A geometry as well-known binary, its attributes, and its number in the layer it is from."""
 
     geometry: bytes
     values: dict[str, Any] = field(default_factory=dict)
+    number: int = -1
 
 
 def read_polygons(source: str, crs: str, progress: Progress = SILENT) -> tuple[Feature, ...]:
@@ -94,7 +95,7 @@ def _features(layer: ogr.Layer, title: str, progress: Progress) -> Iterator[Feat
         progress.check()
         polygons = _polygons(feature.GetGeometryRef())
         if polygons:
-            yield Feature(wkb_of(polygons), dict(feature.items()))
+            yield Feature(wkb_of(polygons), dict(feature.items()), feature.GetFID())
         else:
             left_out += 1
     if left_out:
@@ -140,7 +141,7 @@ def _brought(
         if not all(np.isfinite(ring).all() for polygon in moved for ring in polygon):
             progress.warn(f"{title}: a polygon lies where the images' CRS ends; it is left out.")
             continue
-        brought.append(Feature(wkb_of(moved), feature.values))
+        brought.append(replace(feature, geometry=wkb_of(moved)))
     return tuple(brought)
 
 

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Names and colors of classes as text files: `name:label` and `label R G B` lines."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import TypeVar
+
+from ..errors import ImageIOError, InvalidOption
+from ..landcover.legend import Color, Legend
+from ..landcover.samples import LARGEST
+from ..stage import write_text
+
+Value = TypeVar("Value")
+
+
+def read_legend(nomenclature: str | None = None, colors: str | None = None) -> Legend:
+    """Read the names and colors of classes; a file that is not given leaves its part empty.
+
+    Raises ImageIOError when a file cannot be read, InvalidOption with the line that is wrong.
+    """
+    names = _names(nomenclature) if nomenclature else {}
+    return Legend(names, _colors(colors) if colors else {})
+
+
+def _names(path: str) -> dict[int, str]:
+    names: dict[int, str] = {}
+    for place, line in _lines(path):
+        name, colon, label = line.rpartition(":")
+        if not colon or not name.strip():
+            raise InvalidOption(f'{place}: "{line}" is not name:label, such as grassland:34.')
+        _add(names, _label(label, place, line), name.strip(), place)
+    return names
+
+
+def _colors(path: str) -> dict[int, Color]:
+    colors: dict[int, Color] = {}
+    for place, line in _lines(path):
+        words = line.split()
+        parts = [int(word) for word in words[1:] if word.isdigit() and int(word) <= 255]
+        if len(words) != 4 or len(parts) != 3:
+            raise InvalidOption(
+                f'{place}: "{line}" is not label R G B with 0-255, such as 34 120 180 60.'
+            )
+        _add(colors, _label(words[0], place, line), (parts[0], parts[1], parts[2]), place)
+    return colors
+
+
+def _add(known: dict[int, Value], label: int, value: Value, place: str) -> None:
+    if label in known:
+        raise InvalidOption(f"{place}: label {label} stands here a second time.")
+    known[label] = value
+
+
+def _label(text: str, place: str, line: str) -> int:
+    word = text.strip()
+    if not word.isdigit() or not 1 <= int(word) <= LARGEST:
+        raise InvalidOption(
+            f'{place}: "{line}" has no label; labels are whole numbers from 1 to {LARGEST}.'
+        )
+    return int(word)
+
+
+def _lines(path: str) -> Iterator[tuple[str, str]]:
+    """Yield (file and line for messages, text) of lines that say something."""
+    title = os.path.basename(path)
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            lines = file.read().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ImageIOError(f"{path} cannot be read as text: {error}.") from error
+    for number, line in enumerate(lines, 1):
+        text = line.partition("#")[0].strip()
+        if text:
+            yield f"{title}, line {number}", text
+
+
+def write_legend(legend: Legend, nomenclature: str, colors: str) -> tuple[str, str]:
+    """Write both files; return their paths."""
+    named = "".join(f"{name}:{label}\n" for label, name in sorted(legend.names.items()))
+    colored = "".join(f"{n} {r} {g} {b}\n" for n, (r, g, b) in sorted(legend.colors.items()))
+    return write_text(nomenclature, named), write_text(colors, colored)
