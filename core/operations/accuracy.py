@@ -1,0 +1,444 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Compare class maps with reference polygons: scores, areas and how far they may be off."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..displacements.ground import Ground
+from ..errors import IncompatibleImages, InvalidOption
+from ..exchange.assessments import Assessed, write_assessed
+from ..exchange.legend import read_legend
+from ..executor import each
+from ..grid import Grid
+from ..image import Array, Details, Image, Pixels, View, constant
+from ..landcover.assessment import Assessment, Bootstrap, Tally, assess
+from ..landcover.legend import Legend
+from ..options import Kind, option, result
+from ..placement import onto
+from ..progress import SILENT, Progress, Recorder
+from ..provenance import recorded, repetition
+from ..raster import expand, open_image, refuse_overwriting
+from ..raster.crs import is_geographic, reference
+from ..report.html import numbers_of
+from ..requests import Writing
+from ..vector import files_of
+from ..vector.groundtruth import Burning, GroundTruth, read_truth
+from ..windows import Window, tiling
+from ..write import write
+
+NEEDS = (("scores", ()), ("figures", ("matplotlib",)))
+
+SIDE = 512
+"""Windows in which a map is counted, px."""
+
+JUDGED = (
+    (0, 0, 0, 0),
+    (202, 0, 32, 255),
+    (5, 113, 48, 255),
+    (244, 165, 130, 255),
+    (166, 219, 160, 255),
+)
+"""Colors of a difference map."""
+
+UNUSED, VALIDATION, LEARN = range(3)
+"""Roles of a polygon in a run."""
+
+
+@dataclass(frozen=True)
+class Request(Writing):
+    """Options of the run."""
+
+    images: tuple[str, ...] = option(
+        Kind.RASTERS,
+        "Maps",
+        help="Class maps, one for each run in the order of the runs; 0 = none.",
+    )
+    polygons: str = option(
+        Kind.VECTOR, "Reference polygons", help="Labelled polygons or points, in any CRS."
+    )
+    field: str = option(
+        Kind.FIELD, "Label", parent="polygons", help="Whole numbers above 0, or text."
+    )
+    nomenclature: str | None = option(
+        Kind.FILE, "Class names", None, help="A text file with lines name:label."
+    )
+    area_weighted: bool = option(
+        Kind.FLAG,
+        "Estimate areas",
+        True,
+        help="Weight classes by the area they have on the map, and estimate their true areas.",
+    )
+    output_folder: str = option(
+        Kind.FOLDER_OUT,
+        "Output folder",
+        help="RESULTS.txt, .json and .html, AREAS.csv, confusion figures and tables; nothing in it "
+        "is deleted.",
+    )
+    part: str = option(
+        Kind.CHOICE,
+        "Compared polygons",
+        "validation",
+        choices=("validation", "learn", "all"),
+        advanced=True,
+        help="Those whose run field says so. Without run fields all polygons are compared.",
+    )
+    run_field: str = option(
+        Kind.TEXT,
+        "Run fields",
+        "seed_$",
+        advanced=True,
+        help="Name of the fields that say learn, validation or unused; $ is the number of the run "
+        "from 0.",
+    )
+    sample_unit: str = option(
+        Kind.CHOICE,
+        "Unit of the errors of areas",
+        "polygon",
+        choices=("polygon", "pixel"),
+        advanced=True,
+        help="polygon: pixels of one polygon are alike, so whole polygons are drawn again; pixel: "
+        "each pixel is an observation of its own.",
+    )
+    bootstrap: int = option(
+        Kind.INTEGER,
+        "Draws",
+        1000,
+        minimum=0,
+        maximum=100000,
+        advanced=True,
+        help="How often polygons are drawn again for intervals; 0 leaves intervals out.",
+    )
+    level: float = option(
+        Kind.NUMBER,
+        "Confidence of intervals",
+        95.0,
+        unit="%",
+        minimum=50,
+        maximum=99.9,
+        advanced=True,
+        help="Intervals hold the true value with this probability.",
+    )
+    seed: int = option(
+        Kind.INTEGER,
+        "Random seed",
+        0,
+        minimum=0,
+        advanced=True,
+        help="The same seed draws the same polygons.",
+    )
+    strata: str | None = option(
+        Kind.RASTER,
+        "Strata",
+        None,
+        advanced=True,
+        help="Strata of the sampling design, whole numbers above 0; empty: the classes of the map.",
+    )
+    difference: bool = option(
+        Kind.FLAG,
+        "Write difference maps",
+        True,
+        advanced=True,
+        help="diff_seed_<run>.tif: 1 validation wrong, 2 right, 3 learn wrong, 4 right, 0 no "
+        "reference.",
+    )
+
+    def __post_init__(self) -> None:
+        """Check the options."""
+        super().__post_init__()
+        if len(self.images) > 1 and "$" not in self.run_field:
+            raise InvalidOption(f"Run fields: {self.run_field!r} needs a $ for the run's number.")
+
+
+@dataclass(frozen=True)
+class Result:
+    """What the run gives."""
+
+    output_folder: str = result(Kind.FOLDER_OUT, "Output folder")
+    report: str | None = result(Kind.HTML_OUT, "Report")
+    output_layers: tuple[str, ...] = result(Kind.RASTERS, "Difference maps")
+    accuracy: float | None = result(Kind.NUMBER, "Overall accuracy")
+    kappa: float | None = result(Kind.NUMBER, "Kappa")
+    pixels_compared: int | None = result(Kind.INTEGER, "Pixels compared")
+    pixels_not_mapped: int | None = result(Kind.INTEGER, "Reference pixels without class")
+    conflict_pixels: int | None = result(Kind.INTEGER, "Pixels in polygons of different labels")
+    polygons_outside: int | None = result(Kind.INTEGER, "Polygons outside the map")
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One map compared with its reference."""
+
+    image: Image
+    burning: Burning
+    roles: Array
+    tally: Tally
+    assessment: Assessment
+
+
+@recorded
+def run(request: Request, progress: Progress = SILENT) -> Result:
+    """Count every map once; write scores, tables, figures and difference maps."""
+    heard = Recorder(progress)
+    maps = [open_image(path) for path in expand(request.images, heard)]
+    folder = os.path.abspath(request.output_folder)
+    paths = _difference_paths(request, maps, folder)
+    legend = read_legend(request.nomenclature)
+    parts = heard.part(0.0, 0.8).split(len(maps))
+    compared = [
+        compare(image, number, request, part)
+        for number, (image, part) in enumerate(zip(maps, parts))
+    ]
+    assessed = _assessed(compared, legend, request)
+    layers = [
+        write(Judged(one.image, one.burning, tuple(one.roles.tolist())), path, request, part).path
+        for one, path, part in zip(compared, paths, heard.part(0.8, 0.95).split(len(maps)))
+    ]
+    outcome = _outcome(compared, assessed, folder, layers)
+    _warn(outcome, compared, heard)
+    write_assessed(
+        folder,
+        assessed,
+        numbers_of(outcome),
+        tuple(heard.warnings),
+        repetition("accuracy", request),
+    )
+    heard.info(assessed.verdict.sentence)
+    heard.advance(1.0)
+    return outcome
+
+
+def compare(image: Image, number: int, request: Request, progress: Progress = SILENT) -> Compared:
+    """Return what a map is worth as run `number`.
+
+    Raises IncompatibleImages when it is no class map, InvalidOption when nothing can be compared.
+    """
+    _refuse_no_labels(image)
+    truth = read_truth(request.polygons, request.field, image.grid.crs, progress)
+    roles = roles_of(truth, request.run_field.replace("$", str(number)), request.part)
+    burning = Burning(image.grid, truth)
+    _refuse_outside(burning, image)
+    strata = None
+    if request.strata:
+        strata = onto(open_image(request.strata), image.grid, "nearest")
+    progress.phase(f"Counting {image.name}")
+    tally = tally_of(image, burning, roles, strata, threads=request.threads, progress=progress)
+    how = Bootstrap(request.bootstrap, request.level / 100, request.seed)
+    by_polygon = request.sample_unit == "polygon"
+    found = assess(tally, truth.labels, how, by_polygon=by_polygon, weighted=request.area_weighted)
+    if not found.confusion.total:
+        which = "" if request.part == "all" else f" {request.part}"
+        raise InvalidOption(
+            f"No pixel of {image.name} that has a class lies in a{which} polygon of {truth.title}; "
+            "there is nothing to compare."
+        )
+    return Compared(image, burning, roles, tally, found)
+
+
+def roles_of(truth: GroundTruth, field: str, part: str) -> Array:
+    """Return the role of each polygon in a run: UNUSED, VALIDATION (compared) or LEARN.
+
+    Without the run's field all polygons are compared. Raises InvalidOption when none is.
+    """
+    values = [str(feature.values.get(field, "")).strip().lower() for feature in truth.features]
+    if part == "all" or not any(values):
+        return np.full(len(values), VALIDATION)
+    known = {"validation": VALIDATION, "learn": LEARN, "unused": UNUSED}
+    wanted = {**known, "learn": VALIDATION, "validation": UNUSED} if part == "learn" else known
+    roles = np.array([wanted.get(value, UNUSED) for value in values])
+    if not (roles == VALIDATION).any():
+        raise InvalidOption(f"No polygon of {truth.title} is {part} in field {field!r}.")
+    return roles
+
+
+def tally_of(
+    image: Image,
+    burning: Burning,
+    roles: Array,
+    strata: Image | None = None,
+    *,
+    threads: int = 0,
+    progress: Progress = SILENT,
+) -> Tally:
+    """Count a map by windows: its classes everywhere, the compared polygons by class."""
+    reached = set(burning.windows(SIDE))
+    windows = list(tiling(image.grid.window, SIDE, SIDE))
+
+    def count(window: Window) -> Tally:
+        labels = labels_in(image, window)
+        tally = Tally(mapped=_counts(labels))
+        layer = None if strata is None else labels_in(strata, window)
+        if layer is not None:
+            tally.sizes = _counts(np.where(labels > 0, layer, 0))
+        if window not in reached:
+            return tally
+        held = burning.read(window)
+        compared = np.append(UNUSED, roles)[held.features] == VALIDATION
+        keys = [held.features[compared], labels[compared]]
+        tally.polygons = _counts_of(keys)
+        if layer is not None:
+            tally.strata = _counts_of([keys[0], layer[compared], keys[1]])
+        tally.conflicts = int(held.conflicts.sum())
+        return tally
+
+    whole = Tally()
+    for part in each(count, windows, threads=threads, progress=progress, total=len(windows)):
+        whole.add(part)
+    return whole
+
+
+def labels_in(image: Image, window: Window) -> Array:
+    """Return the labels of a window, 0 where there is none."""
+    pixels = image.read(window, (1,))
+    return np.where(pixels.valid, pixels.values[0], 0).astype(np.int64)
+
+
+def _counts(labels: Array) -> dict[int, int]:
+    """Count the pixels of each label above 0."""
+    values, counts = np.unique(labels[labels > 0], return_counts=True)
+    return dict(zip(values.tolist(), counts.tolist()))
+
+
+def _counts_of(columns: Sequence[Array]) -> dict[Any, int]:
+    """Count how often each row of the columns occurs."""
+    rows, counts = np.unique(np.stack(columns, 1), axis=0, return_counts=True)
+    return dict(zip(map(tuple, rows.tolist()), counts.tolist()))
+
+
+@dataclass(frozen=True)
+class Judged(View):
+    """Where a map is right: 1 validation wrong, 2 right, 3 learn wrong, 4 right, 0 no statement."""
+
+    burning: Burning
+    roles: tuple[int, ...]
+
+    @property
+    def bands(self) -> int:
+        """One band."""
+        return 1
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Bytes."""
+        return np.dtype(np.uint8)
+
+    @property
+    def nodata(self) -> float | None:
+        """0, no statement."""
+        return 0.0
+
+    @property
+    def band_names(self) -> tuple[str, ...]:
+        """What it is."""
+        return ("right or wrong",)
+
+    @property
+    def details(self) -> Details:
+        """Red and green, strong for validation and pale for learn."""
+        return Details(color_table=JUDGED)
+
+    def read(
+        self, window: Window, bands: Sequence[int] | None = None, rounded: bool = True
+    ) -> Pixels:
+        """Compare the pixels of a window."""
+        held = self.burning.read(window).features
+        if not held.any():
+            return Pixels(np.zeros((1, *window.shape), np.uint8), constant(False, window.shape))
+        labels = labels_in(self.source, window)
+        wanted = np.append(0, self.burning.truth.labels)[held]
+        role = np.append(UNUSED, self.roles)[held]
+        said = (held > 0) & (labels > 0) & (role != UNUSED)
+        found = np.where(said, 2 * role - 1 + (labels == wanted), 0).astype(np.uint8)
+        return Pixels(found[None], said)
+
+
+def pixel_hectares(grid: Grid) -> float:
+    """Return the area of a pixel in hectares; of a geographic grid, that in its middle."""
+    col, row = np.array([grid.width / 2]), np.array([grid.height / 2])
+    ground, one, none = Ground(grid, None), np.ones(1), np.zeros(1)
+    (a, b), (c, d) = (ground.vectors(col, row, *step) for step in ((one, none), (none, one)))
+    area = abs(float(a[0] * d[0] - b[0] * c[0]))
+    if grid.crs and not is_geographic(grid.crs):
+        area *= float(reference(grid.crs).GetLinearUnits()) ** 2
+    return area / 10_000
+
+
+def _difference_paths(request: Request, maps: Sequence[Any], folder: str) -> list[str]:
+    """Return where difference maps are written; none when none are asked for."""
+    if not request.difference:
+        return []
+    inputs = [*(image.path for image in maps), *files_of(request.polygons, request.strata)]
+    names = [f"diff_seed_{number}.tif" for number in range(len(maps))]
+    return [refuse_overwriting(os.path.join(folder, name), inputs) for name in names]
+
+
+def _refuse_no_labels(image: Image) -> None:
+    if image.bands != 1 or image.dtype.kind not in "ui":
+        bands = "1 band" if image.bands == 1 else f"{image.bands} bands"
+        raise IncompatibleImages(
+            f"{image.name} has {bands} of {image.dtype.name}; a class map has one band of whole "
+            "numbers."
+        )
+
+
+def _refuse_outside(burning: Burning, image: Image) -> None:
+    count = len(burning.truth.features)
+    if burning.outside == count:
+        raise InvalidOption(
+            f"None of the {count} polygons of {burning.truth.title} meets {image.name}."
+        )
+
+
+def _assessed(compared: Sequence[Compared], legend: Legend, request: Request) -> Assessed:
+    truth = compared[0].burning.truth
+    whole = request.part == "learn"
+    return Assessed(
+        tuple(one.assessment for one in compared),
+        Legend({**dict(truth.named), **legend.names}),
+        pixel_hectares(compared[0].image.grid),
+        request.level / 100,
+        independent=not whole,
+    )
+
+
+def _outcome(
+    compared: Sequence[Compared], assessed: Assessed, folder: str, layers: Sequence[str]
+) -> Result:
+    confusions = [one.assessment.confusion for one in compared]
+    return Result(
+        folder,
+        os.path.join(folder, "RESULTS.html"),
+        tuple(layers),
+        accuracy=assessed.runs.spread("overall").mean,
+        kappa=assessed.runs.spread("kappa").mean,
+        pixels_compared=sum(confusion.total for confusion in confusions),
+        pixels_not_mapped=sum(confusion.not_mapped for confusion in confusions),
+        conflict_pixels=sum(one.tally.conflicts for one in compared),
+        polygons_outside=compared[0].burning.outside,
+    )
+
+
+def _warn(outcome: Result, compared: Sequence[Compared], progress: Progress) -> None:
+    title = compared[0].burning.truth.title
+    if outcome.polygons_outside:
+        progress.warn(f"{outcome.polygons_outside} polygons of {title} lie outside the map.")
+    if outcome.conflict_pixels:
+        progress.warn(
+            f"{outcome.conflict_pixels} pixels lie in polygons of {title} with different labels; "
+            "they are not compared."
+        )
+    if outcome.pixels_not_mapped:
+        progress.warn(f"{outcome.pixels_not_mapped} reference pixels have no class on the map.")
+    for one in compared:
+        estimates = one.assessment.estimates
+        if estimates and estimates.not_assessed:
+            listed = ", ".join(map(str, estimates.not_assessed))
+            progress.warn(
+                f"{one.image.name}: {100 * (1 - estimates.assessed):.1f} % of the map are not "
+                f"assessed, because classes {listed} have less than two reference pixels on it."
+            )
