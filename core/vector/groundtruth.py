@@ -81,6 +81,11 @@ def read_truth(source: str, field: str, crs: str, progress: Progress = SILENT) -
     return GroundTruth(found.title, features, labels, named, points)
 
 
+def crs_of(source: str) -> str:
+    """Return the CRS (WKT) of labelled polygons or points, "" when they have none."""
+    return open_layer(source, _ANY, "polygons or points").crs
+
+
 def _points(source: str, crs: str) -> tuple[Feature, ...]:
     table = read_points(source)
     x, y = table.x, table.y

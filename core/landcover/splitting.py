@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Which reference polygons to learn from and which to validate with, so that none does both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..image import Array, Mask
+
+UNUSED, LEARN, VALIDATION = range(3)
+"""Roles of a polygon in a run."""
+
+ROLES = ("unused", "learn", "validation")
+"""The roles as they are written."""
+
+Numbers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Features:
+    """Reference polygons: label, area, number of the region, and what is kept whole.
+
+    Polygons of one `unit` never stand in two sets. `x`, `y` are their centers.
+    """
+
+    labels: Numbers
+    areas: Array
+    regions: Numbers
+    units: Numbers
+    x: Array = field(default_factory=lambda: np.empty(0))
+    y: Array = field(default_factory=lambda: np.empty(0))
+
+
+@dataclass(frozen=True)
+class Splitting:
+    """How polygons are split; see `splitreference`."""
+
+    ratio: float = 0.5
+    runs: int = 1
+    method: str = "random"
+    balance: str = "count"
+    single: str = "learn"
+    hold_out: float = 0.0
+    split: bool = True
+    seed: int = 0
+
+
+def split(features: Features, how: Splitting) -> tuple[Array, Mask]:
+    """Return roles[run, polygon], and which polygons are held out of every run.
+
+    `folds` gives one run less than there are folds, because the last one validates them all.
+    Each class of each region is split on its own, by random numbers that depend on nothing but
+    seed, run, region and label: another class changes nothing. When units hold polygons of several
+    classes (blocks, groups) whole units are drawn so that the shares of all classes come near the
+    ratio.
+    """
+    held = _held_out(features, how)
+    free = np.flatnonzero(~held)
+    folds = how.split and how.method == "folds"
+    roles = np.zeros((how.runs - folds, len(features.labels)), np.int8)
+    if not how.split:
+        roles[:, free] = LEARN
+    elif folds:
+        roles[:, free] = _by_folds(features, free, how.runs)
+    else:
+        for run in range(how.runs):
+            for rows, region in _parted(features.regions, free):
+                roles[run, rows] = _region(features, rows, region, how, run)
+    return roles, held
+
+
+def mixed(features: Features) -> bool:
+    """Return True when a unit holds more than one polygon."""
+    return len(np.unique(features.units)) < len(features.units)
+
+
+def _parted(values: Numbers, rows: Numbers) -> Iterator[tuple[Numbers, int]]:
+    """Yield the rows of each value, ascending."""
+    for value in np.unique(values[rows]).tolist():
+        yield rows[values[rows] == value], value
+
+
+def _held_out(features: Features, how: Splitting) -> Mask:
+    """Return units set apart to test a fusion of runs; each class keeps two units."""
+    held = np.zeros(len(features.labels), bool)
+    if not how.hold_out:
+        return held
+    every = np.arange(len(held))
+    for inside, region in _parted(features.regions, every):
+        for rows, label in _parted(features.labels, inside):
+            units = np.unique(features.units[rows])
+            count = min(int(np.rint(len(units) * how.hold_out)), max(len(units) - 2, 0))
+            random = np.random.default_rng([how.seed, region, label, 1])
+            chosen = random.permutation(units)[:count]
+            held |= np.isin(features.units, chosen)
+    return held
+
+
+def _region(features: Features, rows: Numbers, region: int, how: Splitting, run: int) -> Array:
+    """Return the roles of the polygons of one region in one run."""
+    if mixed(features):
+        return _whole_units(features, rows, region, how, run)
+    roles = np.zeros(len(rows), np.int8)
+    for places, label in _parted(features.labels[rows], np.arange(len(rows))):
+        if len(places) == 1:
+            roles[places] = ROLES.index(how.single)
+            continue
+        random = np.random.default_rng([how.seed + run, region, label])
+        order = random.permutation(places)
+        areas = features.areas[rows[order]]
+        count = _learned(len(order), how.ratio)
+        if how.balance == "area":
+            count = _nearest(np.cumsum(areas) / max(float(areas.sum()), 1e-300), how.ratio)
+        roles[order[:count]] = LEARN
+        roles[order[count:]] = VALIDATION
+    return roles
+
+
+def _learned(count: int, ratio: float) -> int:
+    """Return how many of count units to learn from: at least one, and one stays."""
+    return int(np.clip(np.rint(count * ratio), 1, count - 1))
+
+
+def _nearest(shares: Array, ratio: float) -> int:
+    """Return after how many units the summed share is nearest the ratio; one stays."""
+    return int(np.argmin(np.abs(shares[:-1] - ratio))) + 1
+
+
+def _whole_units(features: Features, rows: Numbers, region: int, how: Splitting, run: int) -> Array:
+    """Draw units until the learned share of each class is as near the ratio as it gets.
+
+    The class that lacks most gets the next unit that brings all shares nearer, in random order.
+    """
+    units, which = np.unique(features.units[rows], return_inverse=True)
+    labels, column = np.unique(features.labels[rows], return_inverse=True)
+    held = np.zeros((len(units), len(labels)))
+    np.add.at(held, (which, column), features.areas[rows] if how.balance == "area" else 1.0)
+    held /= held.sum(0)
+    order = np.random.default_rng([how.seed + run, region]).permutation(len(units))
+    learned = np.zeros(len(units), bool)
+    shares = np.zeros(len(labels))
+    open_classes = np.ones(len(labels), bool)
+    while open_classes.any():
+        lacking = np.where(open_classes, how.ratio - shares, -np.inf)
+        label = int(np.argmax(lacking))
+        found = _better(held, order, learned, shares, label, how.ratio)
+        if found is None:
+            open_classes[label] = False
+            continue
+        learned[found] = True
+        shares = shares + held[found]
+    return np.where(learned[which], LEARN, VALIDATION).astype(np.int8)
+
+
+def _better(
+    held: Array, order: Array, learned: Mask, shares: Array, label: int, ratio: float
+) -> int | None:
+    """Return the first unit with the class whose learning brings the shares nearer the ratio."""
+    before = np.abs(shares - ratio).sum()
+    for unit in order[~learned[order] & (held[order, label] > 0)].tolist():
+        if np.abs(shares + held[unit] - ratio).sum() < before:
+            return int(unit)
+    return None
+
+
+def _by_folds(features: Features, free: Numbers, runs: int) -> Array:
+    """Return roles of runs - 1 runs: run s learns from fold s, the last fold validates all.
+
+    Units are dealt, largest area first, to the fold with the least area.
+    """
+    folds = np.zeros(len(free), np.int64)
+    for places, _ in _parted(_classes_of_regions(features)[free], np.arange(len(free))):
+        units, which = np.unique(features.units[free[places]], return_inverse=True)
+        areas = np.bincount(which, features.areas[free[places]], len(units))
+        filled = np.zeros(runs)
+        dealt = np.zeros(len(units), np.int64)
+        for unit in np.argsort(-areas, kind="stable"):
+            dealt[unit] = int(np.argmin(filled))
+            filled[dealt[unit]] += areas[unit]
+        folds[places] = dealt[which]
+    roles = np.where(folds == np.arange(runs - 1)[:, None], LEARN, UNUSED)
+    roles[:, folds == runs - 1] = VALIDATION
+    return roles.astype(np.int8)
+
+
+def _classes_of_regions(features: Features) -> Numbers:
+    """Return one number for each pair of region and class; one for all when units are mixed."""
+    if mixed(features):
+        return np.asarray(features.regions)
+    pairs = np.stack([features.regions, features.labels], 1)
+    return np.unique(pairs, axis=0, return_inverse=True)[1].ravel().astype(np.int64)

@@ -1,0 +1,364 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Split reference polygons into those to learn from and those to validate with."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..errors import InvalidOption
+from ..image import Array, Mask
+from ..landcover.spacing import block_units, leveling_range, near, nearest
+from ..landcover.splitting import LEARN, ROLES, UNUSED, VALIDATION, Features, Splitting, split
+from ..options import Kind, option, result, verify
+from ..progress import SILENT, Progress
+from ..provenance import recorded
+from ..raster import refuse_overwriting
+from ..stage import write_text
+from ..vector import Feature, Layer, files_of, write_layers
+from ..vector.clipping import Shapes, exploded, largest_shares
+from ..vector.features import read_polygons
+from ..vector.groundtruth import GroundTruth, crs_of, read_truth
+
+NEEDS = (("splits", ()),)
+
+ONE_REGION = "1"
+"""Name of the region when there are none."""
+
+OUTPUT_FIELDS = ("region", "originfid", "tile_o", "hold_out")
+
+
+@dataclass(frozen=True)
+class Request:
+    """Options of the run."""
+
+    polygons: str = option(
+        Kind.VECTOR, "Reference polygons", help="Labelled polygons or points, in any CRS."
+    )
+    field: str = option(
+        Kind.FIELD, "Label", parent="polygons", help="Whole numbers above 0, or text."
+    )
+    ratio: float = option(
+        Kind.NUMBER, "Share to learn from", 0.5, minimum=0.05, maximum=0.95,
+        help="Of each class of each region; the rest validates.",
+    )  # fmt: skip
+    runs: int = option(
+        Kind.INTEGER, "Runs", 1, minimum=1, maximum=100,
+        help="Splits drawn one after the other; folds with METHOD = folds.",
+    )  # fmt: skip
+    unit: str = option(
+        Kind.CHOICE, "Kept whole", "polygon", choices=("polygon", "block", "group"),
+        help="polygon: each polygon with all its parts; block: all polygons of a square, so that "
+        "neighbors do not stand in two sets; group: all polygons of one value.",
+    )  # fmt: skip
+    output: str = option(
+        Kind.VECTOR_OUT, "Split polygons",
+        help="A GeoPackage with fields seed_0, seed_1 …: learn, validation or unused.",
+    )  # fmt: skip
+    output_classes: str | None = option(
+        Kind.TABLE_OUT, "Table of classes", None,
+        help="Polygons and area of each class in each run and set, as CSV.",
+    )  # fmt: skip
+    block_size: float = option(
+        Kind.NUMBER, "Side of blocks", 0.0, unit="map units", minimum=0, advanced=True,
+        help="0: the distance at which labels are no longer alike.",
+    )  # fmt: skip
+    buffer: float = option(
+        Kind.NUMBER, "Distance between the sets", 0.0, unit="map units", minimum=0, advanced=True,
+        help="Validation polygons nearer to a learned one are unused.",
+    )  # fmt: skip
+    group_field: str | None = option(
+        Kind.FIELD, "Group", None, parent="polygons", advanced=True,
+        help="For UNIT = group, such as the farm or the survey.",
+    )  # fmt: skip
+    method: str = option(
+        Kind.CHOICE, "Method", "random", choices=("random", "folds"), advanced=True,
+        help="random: each run draws anew; folds: run s learns from fold s, and all runs validate "
+        "on the last of RUNS folds.",
+    )  # fmt: skip
+    balance: str = option(
+        Kind.CHOICE, "What the share counts", "count", choices=("count", "area"), advanced=True,
+        help="Polygons, or their area.",
+    )  # fmt: skip
+    single: str = option(
+        Kind.CHOICE, "Class with one polygon", "learn", choices=("learn", "validation", "unused"),
+        advanced=True, help="Its set; it is never in both.",
+    )  # fmt: skip
+    hold_out: float = option(
+        Kind.NUMBER, "Held out of all runs", 0.0, minimum=0, maximum=0.9, advanced=True,
+        help="Share set apart to test a fusion of the runs: field hold_out = yes.",
+    )  # fmt: skip
+    split: bool = option(
+        Kind.FLAG, "Split", True, advanced=True,
+        help="Off: all polygons learn; accuracy is then not independent.",
+    )  # fmt: skip
+    regions: str | None = option(
+        Kind.VECTOR, "Regions", None, advanced=True,
+        help="Areas with a model of their own; a polygon belongs to the one that holds most of it.",
+    )  # fmt: skip
+    region_field: str | None = option(
+        Kind.FIELD, "Name of the region", "region", parent="regions", advanced=True,
+        help="Field of the regions with their names.",
+    )  # fmt: skip
+    outside: float = option(
+        Kind.NUMBER, "Smallest area outside", 0.1, unit="km²", minimum=0, advanced=True,
+        help="Polygons in no region are left out when they are smaller, else refused.",
+    )  # fmt: skip
+    tiles: str | None = option(
+        Kind.VECTOR, "Tiles", None, advanced=True,
+        help="Polygons are cut at these after the split, and each part knows its tile.",
+    )  # fmt: skip
+    tile_field: str | None = option(
+        Kind.FIELD, "Name of the tile", "tile", parent="tiles", advanced=True,
+        help="Field of the tiles with their names.",
+    )  # fmt: skip
+    area: str | None = option(
+        Kind.VECTOR, "Clear area", None, advanced=True,
+        help="Polygons are cut to it after the split.",
+    )  # fmt: skip
+    seed: int = option(
+        Kind.INTEGER, "Random seed", 0, minimum=0, advanced=True,
+        help="The same seed splits the same; run s uses the seed plus s.",
+    )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        """Check the options."""
+        verify(self)
+        if self.method == "folds" and self.runs < 2:
+            raise InvalidOption("Runs: folds need at least 2, one to learn from, one to validate.")
+        if (self.unit == "group") != bool(self.group_field):
+            raise InvalidOption("Kept whole: group and a GROUP_FIELD belong together.")
+
+
+@dataclass(frozen=True)
+class Result:
+    """What the run gives."""
+
+    output: str = result(Kind.VECTOR_OUT, "Split polygons")
+    output_classes: str | None = result(Kind.TABLE_OUT, "Table of classes")
+    classes: int | None = result(Kind.INTEGER, "Classes")
+    polygons_used: int | None = result(Kind.INTEGER, "Polygons used")
+    polygons_left_out: int | None = result(Kind.INTEGER, "Polygons left out")
+    block_side: float | None = result(Kind.NUMBER, "Side of blocks, map units")
+    validation_distance: float | None = result(
+        Kind.NUMBER, "Median distance of validation to learned polygons, map units"
+    )
+
+
+@dataclass(frozen=True)
+class Parted:
+    """Reference polygons with their regions, and the roles[run, polygon] that they were given."""
+
+    truth: GroundTruth
+    regions: tuple[str, ...]
+    roles: Array
+    held: Mask
+    side: float | None = None
+    distance: float | None = None
+    left_out: int = 0
+
+
+@recorded
+def run(request: Request, progress: Progress = SILENT) -> Result:
+    """Split the polygons of the request and write them."""
+    inputs = files_of(request.polygons, request.regions, request.tiles, request.area)
+    output = refuse_overwriting(request.output, inputs)
+    crs = crs_of(request.polygons)
+    parted = estimate(request, crs, progress.part(0.0, 0.7))
+    rows = tuple(_rows(parted, request, crs, progress.part(0.7, 0.95)))
+    if not rows:
+        raise InvalidOption("No reference polygon lies in the tiles and the clear area.")
+    kind = "string" if parted.truth.named else "integer"
+    seeds = [(f"seed_{number}", "string") for number in range(len(parted.roles))]
+    types = [(name, "integer" if name == "originfid" else "string") for name in OUTPUT_FIELDS]
+    geometry = "Point" if parted.truth.points else "Polygon"
+    fields = ((request.field, kind), *types, *seeds)
+    write_layers(output, [Layer("reference", geometry, crs, fields, rows)])
+    table = None
+    if request.output_classes:
+        table = write_text(request.output_classes, _table(parted))
+    used = (parted.roles != UNUSED).any(0)
+    progress.advance(1.0)
+    return Result(
+        output,
+        table,
+        classes=len(parted.truth.classes),
+        polygons_used=int(used.sum()),
+        polygons_left_out=parted.left_out,
+        block_side=parted.side,
+        validation_distance=parted.distance,
+    )
+
+
+def estimate(request: Request, crs: str, progress: Progress = SILENT) -> Parted:
+    """Return the roles of all polygons, in the CRS given (WKT).
+
+    Raises InvalidOption when fewer than two classes are left.
+    """
+    truth = read_truth(request.polygons, request.field, crs, progress)
+    truth, names, left_out = _in_regions(truth, request, crs, progress)
+    if len(truth.classes) < 2:
+        raise InvalidOption(
+            f"{truth.title} has only the class {truth.classes[0] if truth.classes else '-'} where "
+            "it can be used; a classifier needs at least 2."
+        )
+    shapes = Shapes(tuple(feature.geometry for feature in truth.features))
+    units, side = _units(truth, shapes, request, progress)
+    codes = np.unique(names, return_inverse=True)[1].astype(np.int64)
+    areas = np.where(shapes.areas > 0, shapes.areas, 1.0)
+    features = Features(truth.labels, areas, codes, units, *shapes.centers.T)
+    how = Splitting(
+        request.ratio,
+        request.runs,
+        request.method,
+        request.balance,
+        request.single,
+        request.hold_out,
+        request.split,
+        request.seed,
+    )
+    roles, held = split(features, how)
+    _say_singles(features, truth, request.single, progress)
+    distances = []
+    for role in roles:
+        learned, asked = role == LEARN, role == VALIDATION
+        if request.buffer:
+            close = near(shapes.boxes, learned, asked, request.buffer, shapes.distance)
+            role[close] = UNUSED
+        distances.append(nearest(shapes.boxes, learned, role == VALIDATION))
+    found = np.concatenate(distances) if distances else np.empty(0)
+    distance = float(np.median(found)) if np.isfinite(found).any() else None
+    return Parted(truth, tuple(names.tolist()), roles, held, side, distance, left_out)
+
+
+def _in_regions(
+    truth: GroundTruth, request: Request, crs: str, progress: Progress
+) -> tuple[GroundTruth, Array, int]:
+    """Return the polygons that lie in a region, the names of their regions, how many do not."""
+    if not request.regions:
+        return truth, np.full(len(truth.features), ONE_REGION, object), 0
+    regions = read_polygons(request.regions, crs, progress)
+    field = request.region_field or "region"
+    if field not in regions[0].values:
+        listed = ", ".join(regions[0].values) or "none"
+        raise InvalidOption(f"The regions have no field {field!r}; their fields: {listed}.")
+    shapes = [feature.geometry for feature in truth.features]
+    held = largest_shares(shapes, [region.geometry for region in regions])
+    outside = held < 0
+    areas = Shapes(tuple(shapes)).areas
+    large = np.flatnonzero(outside & (areas > request.outside * 1e6))
+    if large.size:
+        number = truth.features[int(large[0])].number
+        raise InvalidOption(
+            f"{large.size} polygons of {truth.title} lie in no region and are larger than OUTSIDE "
+            f"({request.outside:g} km²), such as feature {number}. Enlarge the regions or OUTSIDE."
+        )
+    if outside.any():
+        progress.warn(
+            f"{int(outside.sum())} of {len(outside)} polygons lie in no region and are left out."
+        )
+    names = np.array([str(regions[place].values[field]) for place in held[~outside]], object)
+    return truth.only(~outside), names, int(outside.sum())
+
+
+def _units(
+    truth: GroundTruth, shapes: Shapes, request: Request, progress: Progress
+) -> tuple[Any, float | None]:
+    """Return what is kept whole, and the side of blocks where there are some."""
+    if request.unit == "polygon":
+        return np.arange(len(truth.features)), None
+    if request.group_field:
+        values = [str(feature.values.get(request.group_field)) for feature in truth.features]
+        return np.unique(values, return_inverse=True)[1].astype(np.int64), None
+    x, y = shapes.centers.T
+    side = request.block_size
+    if not side:
+        widest = float(np.max(shapes.boxes[:, 2:] - shapes.boxes[:, :2]))
+        side = leveling_range(x, y, truth.labels, max(widest, 1e-9))
+        progress.info(f"Labels are alike over {side:g} map units; blocks have that side.")
+    return block_units(x, y, side), side
+
+
+def _say_singles(features: Features, truth: GroundTruth, single: str, progress: Progress) -> None:
+    names = dict(truth.named)
+    pairs = np.stack([features.regions, features.labels], 1)
+    found, counts = np.unique(pairs, axis=0, return_counts=True)
+    for region, label in found[counts == 1].tolist():
+        where = f" in region {region + 1}" if len(np.unique(features.regions)) > 1 else ""
+        name = f" ({names[label]})" if label in names else ""
+        uses = {
+            "learn": "used for learning only, its accuracy is undefined",
+            "validation": "used for validation only, it cannot be mapped",
+            "unused": "not used",
+        }
+        progress.warn(f"Class {label}{name} has one polygon{where}: {uses[single]}.")
+
+
+def _rows(parted: Parted, request: Request, crs: str, progress: Progress) -> Iterator[Feature]:
+    """Yield the single parts of all polygons, cut at the tiles and to the clear area."""
+    tiles = _cutters(request.tiles, request.tile_field or "tile", crs, progress)
+    area = _cutters(request.area, "", crs, progress)
+    names = dict(parted.truth.named)
+    for at, feature in enumerate(parted.truth.features):
+        progress.check()
+        label = int(parted.truth.labels[at])
+        values: dict[str, Any] = {
+            request.field: names.get(label, label),
+            "region": parted.regions[at],
+            "originfid": feature.number,
+            "hold_out": "yes" if parted.held[at] else "no",
+            **{f"seed_{run}": ROLES[role] for run, role in enumerate(parted.roles[:, at])},
+        }
+        for tile, shape in _cut(feature.geometry, tiles):
+            for _, part in _cut(shape, area):
+                for single in exploded(part):
+                    yield Feature(single, {**values, "tile_o": tile})
+
+
+def _cutters(
+    source: str | None, field: str, crs: str, progress: Progress
+) -> tuple[Shapes, Sequence[str]] | None:
+    if not source:
+        return None
+    features = read_polygons(source, crs, progress)
+    if field and field not in features[0].values:
+        listed = ", ".join(features[0].values) or "none"
+        raise InvalidOption(f"The tiles have no field {field!r}; their fields: {listed}.")
+    names = [str(feature.values.get(field, "")) for feature in features]
+    return Shapes(tuple(feature.geometry for feature in features)), names
+
+
+def _cut(shape: bytes, cutters: tuple[Shapes, Sequence[str]] | None) -> Iterator[tuple[str, bytes]]:
+    """Yield the parts of a shape with the name of what holds them; itself without cutters."""
+    if cutters is None:
+        yield "", shape
+        return
+    shapes, names = cutters
+    ours = Shapes((shape,))
+    for _, place in ours.meeting(shapes):
+        common = ours.common(0, shapes, place)
+        if common is not None:
+            yield names[place], common
+
+
+def _table(parted: Parted) -> str:
+    """Return polygons and area of each class by run and set, as CSV."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["class", "name", "region", "run", "set", "polygons", "area"])
+    names, regions = dict(parted.truth.named), np.array(parted.regions, object)
+    areas = Shapes(tuple(feature.geometry for feature in parted.truth.features)).areas
+    for label in parted.truth.classes:
+        for region in sorted(set(parted.regions)):
+            mine = (parted.truth.labels == label) & (regions == region)
+            for run, roles in enumerate(parted.roles):
+                for role in (LEARN, VALIDATION, UNUSED):
+                    rows = mine & (roles == role)
+                    cells = [label, names.get(label, label), region, run, ROLES[role]]
+                    writer.writerow([*cells, int(rows.sum()), f"{areas[rows].sum():g}"])
+    return text.getvalue()
