@@ -7,7 +7,6 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..image import Array, Mask
 
@@ -17,13 +16,6 @@ MOST = 2000
 BINS = 40
 LEVEL = 0.95
 """Share of the sill at which a variogram has leveled off."""
-
-
-def block_units(x: Array, y: Array, side: float) -> NDArray[np.int64]:
-    """Return one number for each square block, anchored at the origin of the CRS."""
-    squares = np.stack([np.floor(x / side), np.floor(y / side)], 1).astype(np.int64)
-    found: NDArray[np.int64] = np.unique(squares, axis=0, return_inverse=True)[1].ravel()
-    return found
 
 
 def leveling_range(x: Array, y: Array, labels: Array, shortest: float) -> float:

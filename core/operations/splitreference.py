@@ -13,7 +13,8 @@ import numpy as np
 
 from ..errors import InvalidOption
 from ..image import Array, Mask
-from ..landcover.spacing import block_units, leveling_range, near, nearest
+from ..landcover.samples import blocks
+from ..landcover.spacing import leveling_range, near, nearest
 from ..landcover.splitting import LEARN, ROLES, UNUSED, VALIDATION, Features, Splitting, split
 from ..options import Kind, option, result, verify
 from ..progress import SILENT, Progress
@@ -281,7 +282,7 @@ def _units(
         widest = float(np.max(shapes.boxes[:, 2:] - shapes.boxes[:, :2]))
         side = leveling_range(x, y, truth.labels, max(widest, 1e-9))
         progress.info(f"Labels are alike over {side:g} map units; blocks have that side.")
-    return block_units(x, y, side), side
+    return blocks(x, y, side), side
 
 
 def _say_singles(features: Features, truth: GroundTruth, single: str, progress: Progress) -> None:

@@ -3,8 +3,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from orthoweave.core.landcover.samples import blocks
 from orthoweave.core.landcover.spacing import (
-    block_units,
     box_distances,
     leveling_range,
     near,
@@ -13,7 +13,7 @@ from orthoweave.core.landcover.spacing import (
 
 
 def test_blocks_are_anchored_at_the_origin():
-    found = block_units(np.array([0.5, 9.5, 10.5, -0.5]), np.array([0.5, 0.5, 0.5, 0.5]), 10)
+    found = blocks(np.array([0.5, 9.5, 10.5, -0.5]), np.array([0.5, 0.5, 0.5, 0.5]), 10)
     assert found[0] == found[1]
     assert len(set(found.tolist())) == 3
 

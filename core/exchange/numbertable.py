@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Small tables of labels and numbers that users write, as CSV."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from ..errors import ImageIOError, InvalidOption
+
+
+def read_rows(path: str, *widths: int) -> Iterator[list[Any]]:
+    """Yield the rows of a CSV file of whole numbers; names of regions may be text.
+
+    `widths` are the numbers of columns that a row may have; the last two are a label and a number.
+    A first line of titles is left out. Raises ImageIOError when the file cannot be read,
+    InvalidOption with the line that does not fit.
+    """
+    title = os.path.basename(path)
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            rows = [row for row in csv.reader(file) if row]
+    except (OSError, UnicodeDecodeError) as error:
+        raise ImageIOError(f"{path} cannot be read as a table: {error}.") from error
+    for number, row in enumerate(rows, 1):
+        cells = [cell.strip() for cell in row]
+        digits = [cell.isdigit() for cell in cells]
+        if number == 1 and not digits[-1]:
+            continue
+        if len(cells) not in widths or not all(digits[-2:]):
+            raise InvalidOption(
+                f"{title}, line {number}: {','.join(row)} does not have "
+                f"{' or '.join(map(str, widths))} columns that end in a label and a number."
+            )
+        yield [int(cell) if digit else cell for cell, digit in zip(cells, digits)]

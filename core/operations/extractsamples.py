@@ -1,0 +1,345 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Collect the features of the pixels under reference polygons, to train a classifier with."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import IO
+
+import numpy as np
+
+from ..errors import InvalidOption
+from ..exchange.numbertable import read_rows
+from ..image import Array, Image
+from ..landcover.augmenting import Augmenting, augmented, targets
+from ..landcover.samples import Samples, joined
+from ..landcover.sampling import (
+    STRATEGIES,
+    Candidates,
+    Rate,
+    Sampling,
+    inner,
+    taken_rows,
+)
+from ..options import Kind, option, result
+from ..progress import SILENT, Progress
+from ..provenance import recorded
+from ..raster import open_image, refuse_overwriting
+from ..requests import Memory
+from ..stage import write_text
+from ..vector import files_of
+from ..vector.groundtruth import Burning, GroundTruth, read_truth
+from ..vector.samplelayer import GROUP, REGION, Fields, write_samples
+from ..workflow.collecting import Collected, Wanted, collect
+
+NEEDS = (("samples", ()), ("SMOTE", ("scipy",)))
+
+
+@dataclass(frozen=True)
+class Request(Memory):
+    """Options of the run."""
+
+    image: str = option(
+        Kind.RASTER, "Features", help="An image whose bands are the features of each pixel."
+    )
+    polygons: str = option(
+        Kind.VECTOR, "Reference polygons", help="Labelled polygons or points, in any CRS."
+    )
+    field: str = option(
+        Kind.FIELD, "Label", parent="polygons", help="Whole numbers above 0, or text."
+    )
+    strategy: str = option(
+        Kind.CHOICE, "Pixels taken", "all", choices=STRATEGIES,
+        help="all; smallest: as many of each class as the smallest has; constant: AMOUNT of each; "
+        "percent: AMOUNT % of each; total: AMOUNT in all, shared as the classes are; byclass: "
+        "those of RATES.",
+    )  # fmt: skip
+    amount: float = option(
+        Kind.NUMBER, "Amount", 0.0, minimum=0,
+        help="Pixels of each class, percent, or pixels in all, as the choice above says.",
+    )  # fmt: skip
+    output: str = option(
+        Kind.VECTOR_OUT, "Samples", help="A GeoPackage of points with label, polygon and features."
+    )
+    output_rates: str | None = option(
+        Kind.TABLE_OUT, "Table of rates", None, help="Pixels taken and there are, for each class."
+    )
+    run: int = option(
+        Kind.INTEGER, "Run", -1, minimum=-1, advanced=True,
+        help="Take the polygons whose field seed_<run> is PART; -1: all polygons.",
+    )  # fmt: skip
+    part: str = option(
+        Kind.CHOICE, "Set", "learn", choices=("learn", "validation"), advanced=True,
+        help="Which polygons of the run are taken.",
+    )  # fmt: skip
+    sampler: str = option(
+        Kind.CHOICE, "Sampler", "random", choices=("random", "periodic"), advanced=True,
+        help="random: drawn without order; periodic: one every so often along the rows.",
+    )  # fmt: skip
+    jitter: int = option(
+        Kind.INTEGER, "Jitter", 0, unit="px", minimum=0, advanced=True,
+        help="Positions by which a periodic sample may be moved along its row.",
+    )  # fmt: skip
+    erosion: int = option(
+        Kind.INTEGER, "Erosion", 0, unit="px", minimum=0, maximum=100, advanced=True,
+        help="Pixels left out along the edges of polygons, which are often mixed. A polygon that "
+        "would vanish keeps its innermost pixels.",
+    )  # fmt: skip
+    max_per_polygon: int = option(
+        Kind.INTEGER, "Most pixels of one polygon", 0, minimum=0, advanced=True,
+        help="So that one large polygon does not stand for its class; 0: no limit.",
+    )  # fmt: skip
+    rates: str | None = option(
+        Kind.FILE, "Pixels by class", None, advanced=True,
+        help="For byclass: lines label,count or region,label,count.",
+    )  # fmt: skip
+    augment: str = option(
+        Kind.CHOICE, "Add samples", "none", choices=("none", "replicate", "jitter", "smote"),
+        advanced=True, help="replicate: copies; jitter: copies with noise; smote: points between "
+        "neighbors of one class.",
+    )  # fmt: skip
+    augment_amount: str = option(
+        Kind.TEXT, "Samples after adding", "balance", advanced=True,
+        help="balance: as many of each class as the largest has; minimum:500; or a file of lines "
+        "label,count.",
+    )  # fmt: skip
+    spread: float = option(
+        Kind.NUMBER, "Spread of jitter", 10.0, minimum=0.1, advanced=True,
+        help="The noise is the standard deviation of the class divided by this.",
+    )  # fmt: skip
+    neighbors: int = option(
+        Kind.INTEGER, "Neighbors", 5, minimum=1, maximum=100, advanced=True,
+        help="Neighbors among which smote chooses.",
+    )  # fmt: skip
+    transfer: str | None = option(
+        Kind.FILE, "Samples for other regions", None, advanced=True,
+        help="Lines source_region,destination_region,class,quantity.",
+    )  # fmt: skip
+    region: str | None = option(
+        Kind.TEXT, "Region", None, advanced=True, help="Only the polygons of this region."
+    )
+    seed: int = option(
+        Kind.INTEGER, "Random seed", 0, minimum=0, advanced=True,
+        help="The same seed takes the same pixels.",
+    )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        """Check the options."""
+        super().__post_init__()
+        if (self.strategy == "byclass") != bool(self.rates):
+            raise InvalidOption("Pixels taken: byclass and a file in RATES belong together.")
+        if self.strategy in ("constant", "percent", "total") and not self.amount:
+            raise InvalidOption(f"Amount: {self.strategy} needs one above 0.")
+        if self.strategy == "percent" and self.amount > 100:
+            raise InvalidOption(f"Amount: {self.amount:g} percent are more than there are.")
+        if self.augment != "none" and self.part != "learn":
+            raise InvalidOption("Add samples: only to those that are learned from (PART = learn).")
+
+
+@dataclass(frozen=True)
+class Result:
+    """What the run gives."""
+
+    output: str = result(Kind.VECTOR_OUT, "Samples")
+    output_rates: str | None = result(Kind.TABLE_OUT, "Table of rates")
+    samples: int | None = result(Kind.INTEGER, "Samples")
+    classes: int | None = result(Kind.INTEGER, "Classes")
+    features: int | None = result(Kind.INTEGER, "Features")
+    invalid_pixels: int | None = result(Kind.INTEGER, "Pixels left out as invalid")
+    conflict_pixels: int | None = result(Kind.INTEGER, "Pixels in polygons of different labels")
+    eroded_polygons: int | None = result(Kind.INTEGER, "Polygons smaller than the erosion")
+
+
+@dataclass(frozen=True)
+class Extracted:
+    """Samples, the rates of their classes, and what was left out."""
+
+    samples: Samples
+    regions: tuple[str, ...]
+    rates: tuple[Rate, ...]
+    invalid: int
+    conflicts: int
+    eroded: int
+
+
+@recorded
+def run(request: Request, progress: Progress = SILENT) -> Result:
+    """Read every window that holds polygons once, and write the samples."""
+    image = open_image(request.image)
+    inputs = [image.path, *files_of(request.polygons)]
+    output = refuse_overwriting(request.output, inputs)
+    found = extract(image, request, progress.part(0.0, 0.8))
+    samples = grown(found, request)
+    fields = Fields(request.field)
+    write_samples(output, samples, fields, image.grid.crs, progress.part(0.8, 1.0))
+    table = None
+    if request.output_rates:
+        table = write_text(request.output_rates, rates_text(found))
+    progress.info(
+        f"{len(samples)} samples of {len(samples.classes)} classes with {len(samples.names)} "
+        "features."
+    )
+    progress.advance(1.0)
+    return Result(
+        output,
+        table,
+        samples=len(samples),
+        classes=len(samples.classes),
+        features=len(samples.names),
+        invalid_pixels=found.invalid,
+        conflict_pixels=found.conflicts,
+        eroded_polygons=found.eroded,
+    )
+
+
+def extract(image: Image, request: Request, progress: Progress = SILENT) -> Extracted:
+    """Return the samples of an image, which may be a view.
+
+    Raises InvalidOption when there are no polygons of the set, none on the image, or no valid
+    pixel.
+    """
+    truth = read_truth(request.polygons, request.field, image.grid.crs, progress)
+    usable = _usable(truth, request)
+    burning = Burning(image.grid, truth)
+    if burning.outside == len(truth.features):
+        raise InvalidOption(
+            f"None of the {len(truth.features)} polygons of {truth.title} meets {image.name}."
+        )
+    if burning.outside:
+        progress.warn(f"{burning.outside} polygons of {truth.title} lie outside {image.name}.")
+    with tempfile.TemporaryFile() as spool:
+        wanted = Wanted(burning, usable, request.erosion)
+        collected = collect(image, wanted, spool, request, progress)
+        return _chosen(collected, truth, image, request, spool, progress)
+
+
+def grown(found: Extracted, request: Request) -> Samples:
+    """Return the samples with those of other regions and the made ones, if asked for."""
+    samples = found.samples
+    if request.transfer:
+        samples = _transferred(samples, request)
+    if request.augment == "none":
+        return samples
+    amount = request.augment_amount.strip()
+    least, given = 0, dict[int, int]()
+    if amount.startswith("minimum:") and amount[8:].strip().isdigit():
+        least = int(amount[8:])
+    elif amount != "balance":
+        given = {row[0]: row[1] for row in read_rows(amount, 2)}
+    how = Augmenting(request.augment, request.spread, request.neighbors, request.seed)
+    return augmented(samples, targets(samples, amount == "balance", least, given), how)
+
+
+def rates_text(found: Extracted) -> str:
+    """Return the rates in the layout of Orfeo Toolbox."""
+    lines = ["#className requiredSamples totalSamples rate"]
+    lines += [f"{one.label} {one.taken} {one.total} {one.rate:g}" for one in found.rates]
+    return "\n".join(lines) + "\n"
+
+
+def _usable(truth: GroundTruth, request: Request) -> Array:
+    """Return which polygons belong to the set and region that are asked for."""
+    usable = np.ones(len(truth.features), bool)
+    if request.run >= 0:
+        field = f"seed_{request.run}"
+        if field not in truth.features[0].values:
+            raise InvalidOption(f"{truth.title} has no field {field!r}; split it first.")
+        usable = np.array([f.values.get(field) == request.part for f in truth.features])
+    if request.region:
+        regions = [str(f.values.get(REGION, "1")) for f in truth.features]
+        usable &= np.array(regions) == request.region
+    if not usable.any():
+        where = f" in region {request.region}" if request.region else ""
+        raise InvalidOption(
+            f"No polygon of {truth.title} is {request.part} in run {request.run}{where}."
+        )
+    return usable
+
+
+def _chosen(
+    collected: Collected,
+    truth: GroundTruth,
+    image: Image,
+    request: Request,
+    spool: IO[bytes],
+    progress: Progress,
+) -> Extracted:
+    """Return the samples among the candidates."""
+    if not len(collected.places):
+        raise InvalidOption(
+            f"No pixel of {image.name} under the polygons of {truth.title} is valid in every band."
+        )
+    order = np.lexsort((collected.places[:, 1], collected.places[:, 0]))
+    row, col, feature, depth = collected.places[order].T
+    groups = np.array([f.values.get(GROUP, f.number) for f in truth.features], np.int64)
+    named = np.array([str(f.values.get(REGION, "1")) for f in truth.features])
+    regions, codes = np.unique(named, return_inverse=True)
+    candidates = Candidates(truth.labels[feature], groups[feature], codes[feature], depth)
+    rows, eroded = inner(candidates, request.erosion)
+    if eroded:
+        progress.warn(
+            f"{eroded} polygons are narrower than the erosion; their innermost pixels are taken."
+        )
+    rows, rates = taken_rows(candidates, rows, _sampling(request, regions.tolist()))
+    spool.flush()
+    table = np.memmap(spool, np.float32, "r", shape=(len(order), image.bands))
+    x, y = image.grid.to_map(col[rows] + 0.5, row[rows] + 0.5)
+    samples = Samples(
+        table[order[rows]],
+        candidates.labels[rows],
+        candidates.polygons[rows],
+        feature_names(image),
+        tuple(named[feature[rows]].tolist()),
+        x,
+        y,
+        truth.named,
+    )
+    return Extracted(
+        samples,
+        tuple(regions.tolist()),
+        tuple(rates),
+        collected.invalid,
+        collected.conflicts,
+        eroded,
+    )
+
+
+def feature_names(image: Image) -> tuple[str, ...]:
+    """Return the names of the bands; band_<n> where a band has none."""
+    return tuple(name or f"band_{band}" for band, name in enumerate(image.band_names, 1))
+
+
+def _sampling(request: Request, regions: Sequence[str]) -> Sampling:
+    counts: dict[tuple[int, int], int] = {}
+    if request.rates:
+        for row in read_rows(request.rates, 2, 3):
+            region = -1 if len(row) == 2 else _place(str(row[0]), regions)
+            counts[region, row[-2]] = row[-1]
+    return Sampling(
+        request.strategy,
+        request.amount,
+        request.sampler,
+        request.jitter,
+        request.erosion,
+        request.max_per_polygon,
+        counts,
+        request.seed,
+    )
+
+
+def _place(name: str, names: Sequence[str]) -> int:
+    return names.index(name) if name in names else len(names)
+
+
+def _transferred(samples: Samples, request: Request) -> Samples:
+    """Return the samples with copies of some for other regions."""
+    parts = [samples]
+    regions = np.array(samples.regions)
+    for source, destination, label, quantity in read_rows(str(request.transfer), 4):
+        rows = np.flatnonzero((regions == str(source)) & (samples.labels == label))
+        random = np.random.default_rng([request.seed, label, 11])
+        taken = samples.taken(np.sort(random.permutation(rows)[:quantity]))
+        parts.append(replace(taken, regions=(str(destination),) * len(taken)))
+    return joined(parts)
