@@ -1,0 +1,301 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Put class maps of tiles and regions together, with confidence, validity and colors."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..errors import InvalidOption
+from ..exchange.legend import read_legend
+from ..grid import Grid
+from ..image import Array, Image, Pixels
+from ..landcover.legend import Legend
+from ..landcover.mosaicked import Labeled, Painted, Percent, Zeroed, color_table
+from ..landcover.sensors import tile_of
+from ..masks.restricted import Restricted
+from ..options import Kind, option, result
+from ..placement import onto
+from ..progress import SILENT, Progress
+from ..provenance import recorded
+from ..raster import RasterImage, expand, open_image, refuse_overwriting
+from ..raster.attributes import attribute_table
+from ..raster.palette import palette_style
+from ..requests import Writing
+from ..seams.mosaic import mosaic
+from ..seams.overlap import Overlap, Seams
+from ..vector import Burned, files_of, read_polygons
+from ..windows import Window
+from ..write import write
+from .mergerasters import Merging, common_grid
+
+NEEDS = (("mosaics", ()),)
+
+
+@dataclass(frozen=True)
+class Request(Writing):
+    """Options of the run."""
+
+    images: tuple[str, ...] = option(
+        Kind.RASTERS, "Class maps", help="Of tiles, and of regions of tiles; 0 = no class."
+    )
+    confidences: tuple[str, ...] = option(
+        Kind.RASTERS, "Confidences", (),
+        help="Of the maps, found by the tile in their names, else by their order.",
+    )  # fmt: skip
+    validities: tuple[str, ...] = option(
+        Kind.RASTERS, "Counts of clear dates", (),
+        help="Of the tiles, found by the tile in their names, else by their order.",
+    )  # fmt: skip
+    envelopes: str | None = option(
+        Kind.VECTOR, "Envelopes", None,
+        help='Of "Tile priority": the part that is taken from each tile. Without them the first '
+        "map with a class is taken.",
+    )  # fmt: skip
+    colors: str | None = option(
+        Kind.FILE, "Colors", None,
+        help="A text file with lines label R G B; empty: automatic colors.",
+    )  # fmt: skip
+    output_folder: str = option(
+        Kind.FOLDER_OUT, "Output folder", help="Created when absent; nothing in it is deleted."
+    )
+    nomenclature: str | None = option(
+        Kind.FILE, "Class names", None, advanced=True, help="A text file with lines name:label."
+    )
+    probabilities: tuple[str, ...] = option(
+        Kind.RASTERS, "Probabilities", (), advanced=True,
+        help="Of the maps, found as confidences are.",
+    )  # fmt: skip
+    run: int = option(
+        Kind.INTEGER, "Run", 0, minimum=0, advanced=True, help="Number in the names of the files."
+    )
+    reference: str | None = option(
+        Kind.RASTER, "Grid", None, advanced=True,
+        help="An image whose grid the mosaic gets; empty: all maps, with their finest pixels.",
+    )  # fmt: skip
+    product_pattern: str = option(
+        Kind.TEXT, "Names of the products", "$_Seed_<RUN>", advanced=True,
+        help="$ is the product (Classif, Confidence …), <RUN> the run.",
+    )  # fmt: skip
+    load_outputs: bool = option(
+        Kind.FLAG, "Load outputs", True, advanced=True, help="Load the results into the project."
+    )
+
+    def __post_init__(self) -> None:
+        """Check the options."""
+        super().__post_init__()
+        if "$" not in self.product_pattern:
+            raise InvalidOption("Names of the products: they need a $ for the product.")
+
+
+@dataclass(frozen=True)
+class Result:
+    """What the run gives."""
+
+    output_folder: str = result(Kind.FOLDER_OUT, "Output folder")
+    output_layers: tuple[str, ...] = result(Kind.RASTERS, "Products")
+    classes: int | None = result(Kind.INTEGER, "Classes")
+    classified_pixels: int | None = result(Kind.INTEGER, "Classified pixels")
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """Maps on one grid, the tile that each belongs to, and the envelope of each tile if any."""
+
+    maps: tuple[Image, ...]
+    tiles: tuple[str, ...]
+    grid: Grid
+    envelopes: Image | None = None
+
+    def together(self, images: Sequence[Image], dtype: np.dtype[np.generic]) -> Image:
+        """Return images that belong to the maps as one, each where its map has a class.
+
+        The first map of a tile that has a class wins; between tiles the envelopes decide, and
+        where the tile of an envelope has no class, another one that has.
+        """
+        seen = [
+            Restricted(
+                onto(image, self.grid, "nearest"), onto(labels, self.grid, "nearest"), "valid"
+            )
+            for image, labels in zip(images, self.maps)
+        ]
+        if self.envelopes is None:
+            return mosaic(seen, self.grid, Overlap("first"), dtype=dtype, nodata=0)
+        names = list(dict.fromkeys(self.tiles))
+        parts = [
+            mosaic(
+                [image for image, tile in zip(seen, self.tiles) if tile == name],
+                self.grid,
+                Overlap("first"),
+                dtype=dtype,
+                nodata=0,
+            )
+            for name in names
+        ]
+        cut = Overlap("first", Seams(self.envelopes))
+        return mosaic(parts, self.grid, cut, dtype=dtype, nodata=0)
+
+
+@recorded
+def run(request: Request, progress: Progress = SILENT) -> Result:
+    """Write the mosaic of the maps and of what belongs to them."""
+    maps = [open_image(path) for path in expand(request.images, progress)]
+    legend = read_legend(request.nomenclature, request.colors)
+    layers = {
+        "Confidence": _beside(request.confidences, maps, "Confidences"),
+        "PixelsValidity": _beside(request.validities, maps, "Counts of clear dates"),
+        "ProbabilityMap": _beside(request.probabilities, maps, "Probabilities"),
+    }
+    paths = _paths(request, maps, [name for name, found in layers.items() if found])
+    pieces = pieces_of(maps, request, legend, progress)
+    parts = progress.split(len(paths))
+    counts = Counts()
+    labels = pieces.together(pieces.maps, pieces.maps[0].dtype)
+    progress.phase("Writing the class map")
+    written = [write(labels, paths["Classif"], request, next(parts), (counts,)).path]
+    whole = legend.complete(counts.labels, progress) if counts.labels else legend
+    painted = Painted(labels, color_table(whole, counts.labels))
+    written.append(write(painted, paths["ColorIndexed"], request, next(parts)).path)
+    for path in written:
+        _name(path, counts, whole)
+    for name, found in layers.items():
+        if found:
+            progress.phase(f"Writing {name}")
+            view = _product(name, found, pieces)
+            written.append(write(view, paths[name], request, next(parts)).path)
+    if not counts.labels:
+        progress.warn("No map has a class; the mosaic is empty.")
+    progress.advance(1.0)
+    return Result(
+        os.path.abspath(request.output_folder),
+        tuple(written),
+        classes=len(counts.labels),
+        classified_pixels=sum(counts.found.values()),
+    )
+
+
+def pieces_of(
+    maps: Sequence[RasterImage], request: Request, legend: Legend, progress: Progress = SILENT
+) -> Pieces:
+    """Return the maps on the grid of the mosaic, with the envelopes of their tiles.
+
+    Raises IncompatibleImages when maps do not fit each other, InvalidOption when an envelope or
+    tile is not known.
+    """
+    how = Merging(rule="first", resampling="nearest")
+    grid = open_image(request.reference).grid if request.reference else None
+    grid = grid or common_grid(maps, how, progress)
+    largest = max([*legend.names, 0])
+    wide = largest > 255 or any(image.dtype.itemsize > 1 for image in maps)
+    labeled = tuple(Labeled(image, 65535 if wide else largest) for image in maps)
+    envelopes = _envelopes(request.envelopes, maps, grid, progress) if request.envelopes else None
+    tiles = tuple(_tile(image, envelopes[1] if envelopes else ()) for image in maps)
+    burned = None
+    if envelopes:
+        numbers = {name: number for number, name in enumerate(dict.fromkeys(tiles), 1)}
+        shapes = [(shape, numbers[n]) for shape, n in zip(*envelopes) if n in numbers]
+        burned = Burned(grid, tuple(shapes), "envelopes")
+    return Pieces(labeled, tiles, grid, burned)
+
+
+def _envelopes(
+    source: str, maps: Sequence[RasterImage], grid: Grid, progress: Progress
+) -> tuple[list[bytes], list[str]]:
+    features = read_polygons(source, grid.crs, progress)
+    title = os.path.basename(source.split("|")[0])
+    if "tile" not in features[0].values:
+        known = ", ".join(features[0].values) or "none"
+        raise InvalidOption(f"{title} has no field 'tile'; its fields are: {known}.")
+    names = [str(feature.values["tile"]) for feature in features]
+    without = [image.name for image in maps if not _tile(image, names)]
+    if without:
+        raise InvalidOption(
+            f"No envelope of {title} has the name of a tile in {', '.join(without[:5])}; its tiles "
+            f"are {', '.join(names[:8])}."
+        )
+    return [feature.geometry for feature in features], names
+
+
+def _tile(image: RasterImage, names: Sequence[str]) -> str:
+    """Return the tile of a map: the name of an envelope among the words of its name."""
+    words = {image.name, *re.split(r"[_.\- ]+", image.name)}
+    return next((name for name in names if name in words), "" if names else tile_of(image.path))
+
+
+def _beside(sources: Sequence[str], maps: Sequence[RasterImage], what: str) -> list[Image]:
+    """Return what belongs to each map: by the tile in its name when all have one, else by order."""
+    if not sources:
+        return []
+    found = [open_image(path) for path in expand(sources)]
+    if len(found) == len(maps):
+        return list(found)
+    tiles = {tile_of(image.path): image for image in found}
+    wanted = [tile_of(image.path) for image in maps]
+    if "" in tiles or any(tile not in tiles for tile in wanted):
+        raise InvalidOption(
+            f"{what}: {len(found)} for {len(maps)} maps, and their names do not tell the tile of "
+            "each. Give one for each map, in the same order."
+        )
+    return [tiles[tile] for tile in wanted]
+
+
+def _product(name: str, found: Sequence[Image], pieces: Pieces) -> Image:
+    """Return confidence, validity or probabilities as they are written."""
+    if name == "Confidence":
+        found = [Percent(image) for image in found]
+    kind = np.result_type(*[image.dtype for image in found])
+    return Zeroed(pieces.together(found, kind))
+
+
+@dataclass
+class Counts:
+    """Counts the pixels of each label (an OwnCollector)."""
+
+    found: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def labels(self) -> tuple[int, ...]:
+        """The labels that occur, ascending."""
+        return tuple(sorted(self.found))
+
+    def feed(self, index: int, window: Window, pixels: Pixels) -> tuple[Array, Array]:
+        """Return the labels of a window and how often they occur."""
+        labels, counts = np.unique(pixels.values[0][pixels.valid], return_counts=True)
+        return labels, counts
+
+    def merge(self, partial: tuple[Array, Array]) -> None:
+        """Add the counts of a window."""
+        for label, count in zip(*(column.tolist() for column in partial)):
+            self.found[label] = self.found.get(label, 0) + count
+
+
+def _name(path: str, counts: Counts, legend: Legend) -> None:
+    """Write the names and colors of the classes beside a map."""
+    colors = {label: legend.color(label) for label in counts.labels}
+    rows = [(label, counts.found[label], legend.name(label), colors[label]) for label in colors]
+    attribute_table(path, rows)
+    entries = [
+        (n, legend.name(n), "#{:02x}{:02x}{:02x}".format(*c), 255) for n, c in colors.items()
+    ]
+    palette_style(path, entries)
+
+
+def _paths(request: Request, maps: Sequence[RasterImage], layers: Sequence[str]) -> dict[str, str]:
+    """Return where each product goes; PixelsValidity is the same in every run."""
+    pattern = request.product_pattern.replace("<RUN>", str(request.run))
+    names = {"Classif": pattern.replace("$", "Classif")}
+    names["ColorIndexed"] = f"{names['Classif']}_ColorIndexed"
+    for layer in layers:
+        name = pattern.replace("$", layer)
+        # the name that iota2 gives it
+        name = name.replace("_Seed_", "_seed_") if layer == "ProbabilityMap" else name
+        names[layer] = layer if layer == "PixelsValidity" else name
+    inputs = [*(image.path for image in maps), *files_of(request.envelopes)]
+    return {
+        name: refuse_overwriting(os.path.join(request.output_folder, f"{text}.tif"), inputs)
+        for name, text in names.items()
+    }
