@@ -19,19 +19,38 @@ def read_rows(path: str, *widths: int) -> Iterator[list[Any]]:
     InvalidOption with the line that does not fit.
     """
     title = os.path.basename(path)
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            rows = [row for row in csv.reader(file) if row]
-    except (OSError, UnicodeDecodeError) as error:
-        raise ImageIOError(f"{path} cannot be read as a table: {error}.") from error
-    for number, row in enumerate(rows, 1):
-        cells = [cell.strip() for cell in row]
+    for number, cells in _cells(path):
         digits = [cell.isdigit() for cell in cells]
         if number == 1 and not digits[-1]:
             continue
         if len(cells) not in widths or not all(digits[-2:]):
             raise InvalidOption(
-                f"{title}, line {number}: {','.join(row)} does not have "
+                f"{title}, line {number}: {','.join(cells)} does not have "
                 f"{' or '.join(map(str, widths))} columns that end in a label and a number."
             )
         yield [int(cell) if digit else cell for cell, digit in zip(cells, digits)]
+
+
+def read_groups(path: str) -> tuple[tuple[int, str], ...]:
+    """Read lines `label,group`; raises as read_rows does."""
+    title = os.path.basename(path)
+    found = {}
+    for number, cells in _cells(path):
+        if number == 1 and not cells[0].isdigit():
+            continue
+        if len(cells) != 2 or not cells[0].isdigit() or not cells[1]:
+            raise InvalidOption(f"{title}, line {number}: {','.join(cells)} is not label,group.")
+        found[int(cells[0])] = cells[1]
+    return tuple(sorted(found.items()))
+
+
+def _cells(path: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield the number and the cells of each line that says something."""
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.reader(file))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ImageIOError(f"{path} cannot be read as a table: {error}.") from error
+    for number, row in enumerate(rows, 1):
+        if row:
+            yield number, [cell.strip() for cell in row]

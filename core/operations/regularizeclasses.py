@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Clean a class map: small regions go to their neighbors, coarser pixels take the majority."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..errors import IncompatibleImages, InvalidOption
+from ..exchange.numbertable import read_groups
+from ..image import Image, Pixels, View
+from ..landcover.majority import Majority
+from ..landcover.mosaicked import Labeled
+from ..landcover.sieving import Sieve, Sieved
+from ..options import Kind, option, result
+from ..progress import SILENT, Progress
+from ..provenance import recorded
+from ..raster import open_image, refuse_overwriting
+from ..requests import Writing
+from ..stage import write_text
+from ..vector import Burned, files_of, read_polygons
+from ..windows import Window
+from ..write import write
+
+NEEDS = (("regularization", ()),)
+
+
+@dataclass(frozen=True)
+class Request(Writing):
+    """Options of the run."""
+
+    image: str = option(Kind.RASTER, "Class map", help="Labels as whole numbers; 0 = no class.")
+    umc1: int = option(
+        Kind.INTEGER, "Smallest region first", 10, unit="px", minimum=0, maximum=10000,
+        help="Regions of fewer pixels (held together by edges) go to the neighbor with the longest "
+        "common border; 0: none do.",
+    )  # fmt: skip
+    umc2: int = option(
+        Kind.INTEGER, "Smallest region in the end", 3, unit="px", minimum=0, maximum=10000,
+        help="The same on the pixels of the result (held together by corners too); 0: none do.",
+    )  # fmt: skip
+    resolution: float = option(
+        Kind.NUMBER, "Pixel size of the result", 20.0, unit="map units", minimum=0,
+        help="Coarser pixels get the most frequent label; 0: as the map.",
+    )  # fmt: skip
+    output: str = option(Kind.RASTER_OUT, "Regularized map", help="Labels; 0 = no class.")
+    nomenclature: str | None = option(
+        Kind.FILE, "Groups of classes", None, advanced=True,
+        help="Lines label,group: small regions go to neighbors of their group first.",
+    )  # fmt: skip
+    inland: str | None = option(
+        Kind.VECTOR, "Land", None, advanced=True,
+        help="Water outside these polygons gets the label of the sea.",
+    )  # fmt: skip
+    sea_label: int = option(
+        Kind.INTEGER, "Label of the sea", 0, minimum=0, maximum=65535, advanced=True,
+        help="Given to water outside the land.",
+    )  # fmt: skip
+    water_label: int = option(
+        Kind.INTEGER, "Label of water", 0, minimum=0, maximum=65535, advanced=True,
+        help="The class of the map that is water.",
+    )  # fmt: skip
+    keep: str = option(
+        Kind.TEXT, "Kept labels", "", advanced=True,
+        help="Labels whose small regions stay, separated by commas.",
+    )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        """Check the options."""
+        super().__post_init__()
+        if self.inland and not (self.sea_label and self.water_label):
+            raise InvalidOption("Land: give the labels of the sea and of water with it.")
+        labels_in(self.keep)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What the run gives."""
+
+    output: str = result(Kind.RASTER_OUT, "Regularized map")
+    classified_pixels: int | None = result(Kind.INTEGER, "Pixels with a class")
+
+
+@dataclass(frozen=True)
+class Landed(View):
+    """The class map below, water outside the land being sea."""
+
+    land: Image
+    water: int
+    sea: int
+
+    @property
+    def dtype(self) -> np.dtype[np.generic]:
+        """8 bits unless the sea needs 16."""
+        wide = self.sea > 255 or self.source.dtype.itemsize > 1
+        return np.dtype(np.uint16 if wide else np.uint8)
+
+    def read(
+        self, window: Window, bands: Sequence[int] | None = None, rounded: bool = True
+    ) -> Pixels:
+        """Look where the water of a window lies."""
+        found = self.source.read(window, (1,))
+        values = found.values.astype(self.dtype)
+        away = (values == self.water) & ~self.land.read(window).valid
+        values[away] = self.sea
+        return Pixels(values, found.valid)
+
+
+@recorded
+def run(request: Request, progress: Progress = SILENT) -> Result:
+    """Regularize the map of the request and write it."""
+    image = open_image(request.image)
+    inputs = [image.path, *files_of(request.inland)]
+    output = refuse_overwriting(request.output, inputs)
+    view = apply(image, request, progress)
+    progress.phase("Regularizing")
+    written = write(view, output, request, progress)
+    _style(image.path, output)
+    progress.info(
+        f"The map has pixels of {view.grid.pixel_size[0]:g} × {view.grid.pixel_size[1]:g} map "
+        f"units, {written.valid_pixels} of them with a class. It is {output}."
+    )
+    return Result(output, written.valid_pixels)
+
+
+def apply(image: Image, request: Request, progress: Progress = SILENT) -> Image:
+    """Return the regularized map as a view: nothing is computed yet.
+
+    Raises IncompatibleImages when the image is no class map, InvalidOption when the result would
+    have finer pixels.
+    """
+    if image.bands != 1 or image.dtype.kind not in "ui":
+        raise IncompatibleImages(
+            f"{image.name} has {image.bands} bands of {image.dtype.name}; a class map has one band "
+            "of whole numbers."
+        )
+    groups = read_groups(request.nomenclature) if request.nomenclature else ()
+    sieve = Sieve(request.umc1, keep=labels_in(request.keep), groups=groups)
+    view: Image = Sieved(Labeled(image), sieve)
+    across, along = (request.resolution / size for size in image.grid.pixel_size)
+    if request.resolution and (across < 1 or along < 1):
+        raise InvalidOption(
+            f"Pixel size of the result: {request.resolution:g} is finer than the "
+            f"{image.grid.pixel_size[0]:g} map units of {image.name}. Give a larger one, or 0."
+        )
+    if request.resolution and (across > 1 or along > 1):
+        view = Majority(view, (across, along))
+    view = Sieved(view, replace(sieve, limit=request.umc2, corners=True))
+    if request.inland:
+        features = read_polygons(request.inland, image.grid.crs, progress)
+        land = Burned(view.grid, tuple((feature.geometry, 1) for feature in features))
+        view = Landed(view, land, request.water_label, request.sea_label)
+    return view
+
+
+def labels_in(text: str) -> tuple[int, ...]:
+    """Return the labels of a text like "11, 12"; raises InvalidOption for anything else."""
+    words = text.replace(",", " ").split()
+    if not all(word.isdigit() for word in words):
+        raise InvalidOption(f"Kept labels: {text!r} is no list of labels, such as 11,12.")
+    return tuple(int(word) for word in words)
+
+
+def _style(source: str, output: str) -> None:
+    """Give the result the colors of the map, when it has some."""
+    path, target = (os.path.splitext(name)[0] + ".qml" for name in (source, output))
+    if os.path.isfile(path):
+        with open(path, encoding="utf-8") as file:
+            write_text(target, file.read())
