@@ -30,7 +30,7 @@ class Outcome:
     reason: str = ""
 
 
-class Pool(Protocol):
+class Place(Protocol):
     """Where tasks are done."""
 
     @property
@@ -158,7 +158,7 @@ class Run:
         self.outcomes = {task.name: Outcome("waiting") for task in graph.tasks}
         self._graph, self._state, self._tell = graph, state, listener
 
-    def go(self, pool: Pool, *, resume: bool = True, progress: Progress = SILENT) -> None:
+    def go(self, pool: Place, *, resume: bool = True, progress: Progress = SILENT) -> None:
         """Do every task that can be done; a failure stops only those that need what it makes.
 
         Raises Cancelled once the user asked to stop, and every error that is a bug.

@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Fill the gaps of a time series, date by date, onto regular dates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..errors import InvalidOption
+from ..image import Image
+from ..landcover.dates import day, listed_days, parsed_day, regular, text_of
+from ..landcover.gapfilling import GapFilled, Gaps, refuse_long
+from ..landcover.interpolation import METHODS, Filling
+from ..landcover.series import layout
+from ..options import Kind, option, result
+from ..progress import SILENT, Progress
+from ..provenance import recorded
+from ..raster import bytes_read, refuse_overwriting
+from ..requests import Writing
+from ..write import write
+from .seriesparts import open_masks, open_series, read_lines, typed, write_dates
+
+
+@dataclass(frozen=True)
+class Interpolating:
+    """Between which dates and how gaps are filled; shared with the workflow."""
+
+    step: int = option(
+        Kind.INTEGER,
+        "Step",
+        10,
+        unit="days",
+        minimum=0,
+        maximum=3660,
+        help="Days between the output dates; 0: the dates of the series.",
+    )
+    start: str | None = option(
+        Kind.TEXT, "Start", None, help="First output date, YYYYMMDD; empty: the first one there is."
+    )
+    end: str | None = option(
+        Kind.TEXT, "End", None, help="Last day for output, YYYYMMDD; empty: the last date there is."
+    )
+    method: str = option(
+        Kind.CHOICE,
+        "Method",
+        "linear",
+        choices=METHODS,
+        advanced=True,
+        help="linear: between the clear dates before and after. nearest: the closer of the two, "
+        "the earlier one on a tie. harmonic: a yearly curve through all clear dates; pixels with "
+        "few of them become linear",
+    )
+    harmonics: int = option(
+        Kind.INTEGER,
+        "Harmonics",
+        2,
+        minimum=1,
+        maximum=4,
+        advanced=True,
+        help="Waves of the yearly curve; a pixel needs twice as many clear dates and two more.",
+    )
+    extrapolate: str = option(
+        Kind.CHOICE,
+        "Beyond the clear dates",
+        "nearest",
+        choices=("nearest", "nodata"),
+        advanced=True,
+        help="What comes before the first and after the last clear date of a pixel.",
+    )
+    max_gap: int = option(
+        Kind.INTEGER,
+        "Longest gap",
+        0,
+        unit="days",
+        minimum=0,
+        advanced=True,
+        help="Longer gaps become nodata; 0 fills all.",
+    )
+    target_dates: str | None = option(
+        Kind.FILE,
+        "Output dates",
+        None,
+        advanced=True,
+        help="Text file, one YYYYMMDD a line; replaces step, start and end.",
+    )
+
+
+@dataclass(frozen=True)
+class Request(Interpolating, Writing):
+    """Options of the run."""
+
+    image: str = option(
+        Kind.RASTER, "Series", help="Bands named <sensor>_<band>_<YYYYMMDD>, as stacked."
+    )
+    masks: str | None = option(
+        Kind.RASTER,
+        "Mask series",
+        None,
+        help="Bands named mask_<YYYYMMDD>: 0 clear. Empty: only nodata is a gap.",
+    )
+    output: str = option(Kind.RASTER_OUT, "Filled series", help="GeoTIFF.")
+    output_gaps: str | None = option(
+        Kind.RASTER_OUT,
+        "Length of the gaps",
+        None,
+        advanced=True,
+        help="Days between the two dates used, for each output date; 65535: none.",
+    )
+
+
+@dataclass(frozen=True)
+class Result:
+    """What the run gives."""
+
+    output: str = result(Kind.RASTER_OUT, "Filled series")
+    output_gaps: str | None = result(Kind.RASTER_OUT, "Length of the gaps")
+    output_dates: str | None = result(Kind.FILE, "Output dates")
+    date_count: int | None = result(Kind.INTEGER, "Output dates, number")
+    empty_pixels: int | None = result(Kind.INTEGER, "Pixels without any clear date")
+    read_bytes: int | None = result(Kind.INTEGER, "Bytes of pixels read")
+
+
+@recorded
+def run(request: Request, progress: Progress = SILENT) -> Result:
+    """Fill the gaps of the series and write it."""
+    started = bytes_read()
+    series = open_series(request.image)
+    masks = open_masks(request.masks) if request.masks else None
+    inputs = [series.path, *([masks.path] if masks else [])]
+    output = refuse_overwriting(request.output, inputs)
+    gaps_path = refuse_overwriting(request.output_gaps, inputs) if request.output_gaps else None
+    filled = apply(series, request, masks)
+    progress.phase("Filling the gaps")
+    first = progress.part(0, 0.7 if gaps_path else 1)
+    written = write(typed(filled, request.output_type), output, request, first)
+    if gaps_path:
+        gaps = Gaps(filled.source, filled.masks, filled.filling)
+        write(gaps, gaps_path, request, progress.part(0.7, 1))
+    empty = filled.grid.window.pixels - written.valid_pixels
+    dates = filled.filling.dates
+    _remark(empty, filled, output, progress)
+    return Result(
+        output,
+        output_gaps=gaps_path,
+        output_dates=write_dates(output, "interpolation_dates", dates),
+        date_count=len(dates),
+        empty_pixels=empty,
+        read_bytes=bytes_read() - started,
+    )
+
+
+def apply(series: Image, request: Interpolating, masks: Image | None = None) -> GapFilled:
+    """Return the series without gaps as a view.
+
+    Raises InvalidOption for dates that are none, IncompatibleImages when the masks do not fit.
+    """
+    dates = output_dates(layout(series).dates, request)
+    refuse_long([*map(day, layout(series).dates), *map(day, dates)])
+    filling = Filling(
+        dates, request.method, request.harmonics, request.extrapolate, request.max_gap
+    )
+    return GapFilled(series, masks, filling)
+
+
+def output_dates(acquired: Sequence[str], request: Interpolating) -> tuple[str, ...]:
+    """Return the dates that are wanted of a series that has these.
+
+    Raises InvalidOption for dates that are none and for an end before the start.
+    """
+    if request.target_dates:
+        return listed_days(read_lines(request.target_dates), "Output dates")
+    days = [day(text) for text in acquired]
+    first = parsed_day(request.start, "Start") if request.start else min(days)
+    last = parsed_day(request.end, "End") if request.end else max(days)
+    if first > last:
+        raise InvalidOption(f"Start {text_of(first)} lies behind end {text_of(last)}.")
+    if request.step:
+        return regular(first, last, request.step)
+    inside = sorted({number for number in days if first <= number <= last})
+    if not inside:
+        raise InvalidOption(
+            f"None of the dates lies between {text_of(first)} and {text_of(last)}; the series "
+            f"runs from {text_of(min(days))} to {text_of(max(days))}."
+        )
+    return tuple(text_of(number) for number in inside)
+
+
+def _remark(empty: int, filled: GapFilled, output: str, progress: Progress) -> None:
+    pixels = filled.grid.window.pixels
+    if empty == pixels:
+        progress.warn("No pixel has a clear date: the result is empty.")
+    elif empty:
+        progress.info(f"{empty} of {pixels} pixels have no value on any output date.")
+    dates = filled.filling.dates
+    progress.info(
+        f"{len(dates)} dates from {dates[0]} to {dates[-1]} were filled. The series is {output}."
+    )

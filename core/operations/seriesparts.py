@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the operations on time series share: series and masks opened, dates and types written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from ..errors import InvalidOption
+from ..image import Cast, Image, representable
+from ..landcover.series import layout, mask_dates
+from ..raster import RasterImage, open_image
+from ..stage import write_text
+
+
+def open_series(path: str) -> RasterImage:
+    """Open a series; raises IncompatibleImages when its bands are not named as those of one."""
+    image = open_image(path)
+    layout(image)
+    return image
+
+
+def open_masks(path: str) -> RasterImage:
+    """Open a mask series; raises IncompatibleImages when its bands are not named so."""
+    image = open_image(path)
+    mask_dates(image)
+    return image
+
+
+def write_dates(output: str, ending: str, dates: Iterable[str]) -> str:
+    """Write the days of dates, one YYYYMMDD a line, beside an output; return the file's path."""
+    path = f"{os.path.splitext(output)[0]}_{ending}.txt"
+    return write_text(path, "".join(f"{date[:8]}\n" for date in dates))
+
+
+def typed(view: Image, wanted: str) -> Image:
+    """Return a view in the output type asked for.
+
+    Raises InvalidOption when the type cannot hold the value that says what is missing on a date.
+    """
+    if wanted == "same" or np.dtype(wanted) == view.dtype:
+        return view
+    if view.nodata is not None and representable(view.nodata, np.dtype(wanted)) is None:
+        raise InvalidOption(
+            f"Output type: {wanted} cannot hold {view.nodata:g}, which marks missing values. "
+            "Choose int16, int32, float32 or float64."
+        )
+    return Cast(view, wanted)
+
+
+def read_lines(path: str) -> Sequence[str]:
+    """Return the lines of a text file; raises InvalidOption when it cannot be read as one."""
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            return file.read().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidOption(f"{os.path.basename(path)} cannot be read: {error}.") from error
