@@ -10,6 +10,7 @@ check: ## style, types, budget and generated pages: no test is run
 	$(PYTHON) -m mypy
 	$(PYTHON) dev/measure.py
 	$(PYTHON) dev/make_docs.py --check
+	$(PYTHON) dev/make_models.py --check
 
 test: ## every test
 	dev/test

@@ -21,6 +21,8 @@ class OrthoweavePlugin:
         if self._provider is None:
             self._provider = OrthoweaveProvider()
             QgsApplication.processingRegistry().addProvider(self._provider)
+            # models are made of the algorithms that are known now
+            self._provider.refreshAlgorithms()
 
     def initGui(self) -> None:
         """Register the provider; QGIS with windows calls this."""

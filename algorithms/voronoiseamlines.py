@@ -16,7 +16,13 @@ class VoronoiSeamlines(OperationAlgorithm):
 
     <b>What comes out.</b> A GeoPackage with the layers <i>seamlines</i> (one cell for each image)
     and <i>cuts</i> (one line for each seam). The cells fit together exactly: no gaps, no
-    overlaps, also where many images meet.
+    overlaps, also where many images meet. Of images with the same footprint, also one that
+    differs by ragged borders of a few pixels, the first one gets the ground.
+
+    <b>What you may change.</b> An area of interest clips the cells. With a shortest seam, small
+    pieces are drawn together and crumbs of cells given to their neighbors, as far as footprints
+    allow. Polygons may limit where each image is used. "Steps of the construction" shows how the
+    center lines were found.
 
     <b>How to read the numbers.</b> The gap area and the overlap area are measured on the cells
     and are 0 apart from rounding. Images without a cell, for example because they lie

@@ -5,17 +5,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from qgis.core import QgsProcessingProvider
+from qgis.core import QgsApplication, QgsProcessingProvider
 from qgis.PyQt.QtGui import QIcon
 
 from ..algorithms import ALGORITHMS
 from ..core.provenance import package_version
+from .shipped import shipped_models
 
 ICON = Path(__file__).resolve().parents[1] / "icons" / "orthoweave.svg"
 
 
 class OrthoweaveProvider(QgsProcessingProvider):
-    """Offers every algorithm of the list."""
+    """Offers every algorithm of the list, and models made of them."""
 
     def id(self) -> str:
         return "orthoweave"
@@ -38,6 +39,10 @@ class OrthoweaveProvider(QgsProcessingProvider):
     def loadAlgorithms(self) -> None:
         for algorithm in ALGORITHMS:
             self.addAlgorithm(algorithm())
+        # before the registry knows the provider, models do not find their steps
+        if QgsApplication.processingRegistry().providerById(self.id()) is not None:
+            for model in shipped_models():
+                self.addAlgorithm(model)
 
     def supportedOutputRasterLayerExtensions(self) -> list[str]:
         return ["tif"]

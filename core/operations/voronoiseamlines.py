@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -36,12 +36,15 @@ from ..vector.rings import rings_of, wkb_of
 from ..vector.styles import cells_style, cuts_style
 from ..vector.tracing import tidied
 from .footprints import Outlining, refuse_reserved, traces
+from .seamareas import Areas, area_of_interest, refuse_lonely_field, used_ground
+from .seamdrafts import draft_layers
 
 REASONS = {
     "empty": "has no valid pixel",
     "identical": "covers the same ground as {other}",
     "contained": "lies inside {other}",
     "covered": "is covered by others that lie farther from their borders",
+    "outside": "lies outside the area of interest",
 }
 
 NEEDS = (("polygons", ("scipy", "shapely")),)
@@ -60,6 +63,15 @@ class Cutting:
         help="Step in which boundaries are looked at; 0 takes 5 px, or a 500th of the longest "
         "side of an overlap where that is more",
     )
+    min_cut_length: float = option(
+        Kind.NUMBER,
+        "Shortest seam",
+        0.0,
+        unit="map units",
+        minimum=0,
+        help="Shorter pieces of seams are drawn together to a point, and detached parts of cells "
+        "that touch others along less than this are given to them; 0 keeps all",
+    )
     contained: str = option(
         Kind.CHOICE,
         "Images inside others",
@@ -72,8 +84,8 @@ class Cutting:
 
 
 @dataclass(frozen=True)
-class Request(Cutting, ImageField, Outlining, Images):
-    """Options of the run."""
+class Grounds(Areas, ImageField, Outlining, Images):
+    """Where each image is used; shared by the ways to lay seams."""
 
     footprints: str | None = option(
         Kind.VECTOR,
@@ -82,8 +94,29 @@ class Request(Cutting, ImageField, Outlining, Images):
         help="Polygons with the image's name to use instead of the valid pixels; no pixel is "
         "read then. Empty: the valid pixels are outlined.",
     )
+
+    def __post_init__(self) -> None:
+        """Check the options."""
+        super().__post_init__()
+        refuse_reserved(self.image_field_name)
+        refuse_lonely_field(self)
+
+
+@dataclass(frozen=True)
+class Request(Cutting, Grounds):
+    """Options of the run."""
+
     output: str = option(
         Kind.VECTOR_OUT, "Seam cells", help="A GeoPackage, layers seamlines and cuts."
+    )
+    debug_vectors: str | None = option(
+        Kind.VECTOR_OUT,
+        "Steps of the construction",
+        None,
+        advanced=True,
+        help="A GeoPackage that shows how center lines were drawn: layers emp_outline (overlaps), "
+        "intersections, voronoi_seeds, cutlines, and voronoi_1, voronoi_2 … for each overlap; "
+        "empty: none",
     )
 
     def __post_init__(self) -> None:
@@ -91,7 +124,6 @@ class Request(Cutting, ImageField, Outlining, Images):
         super().__post_init__()
         require("scipy", "Voronoi seamlines")
         require("shapely", "Voronoi seamlines")
-        refuse_reserved(self.image_field_name)
 
 
 @dataclass(frozen=True)
@@ -105,6 +137,7 @@ class Result:
     gap_area: float | None = result(Kind.NUMBER, "Area of gaps")
     overlap_area: float | None = result(Kind.NUMBER, "Area of overlaps")
     skipped: str | None = result(Kind.TEXT, "Images without cell")
+    debug_vectors: str | None = result(Kind.VECTOR_OUT, "Steps of the construction")
 
 
 @recorded
@@ -113,16 +146,18 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
     images, unreadable = open_listed(request, progress)
     refuse_few(images)
     refuse_equal_names(images)
-    inputs = [*(image.path for image in images), *files_of(request.footprints)]
-    output = refuse_overwriting(request.output, inputs)
+    output, debugging = _files(request, images)
     crs = agree_on_crs(images, request.crs, progress)
     refuse_degrees(request.min_point_spacing, crs)
     progress.phase("Outlining the images")
-    polygons, guides = _outlines(images, crs, request, progress.part(0, 0.6))
+    polygons, guides = outlines(images, crs, request, progress.part(0, 0.6))
     progress.phase("Computing the seams")
-    rule = rule_for(images, crs, request)
-    cells = partition(polygons, rule, guides=guides, progress=progress.part(0.6, 0.98))
+    rule = replace(rule_for(images, crs, request), keep_drawings=debugging is not None)
+    area, step = area_of_interest(request, crs, progress), progress.part(0.6, 0.95)
+    cells = partition(polygons, rule, guides=guides, within=area, progress=step)
     write_layers(output, seam_layers(cells, images, crs, request.image_field_name))
+    if debugging:
+        write_layers(debugging, tuple(draft_layers(cells.drawings, images, crs, progress)))
     skipped = reasons(cells, images)
     _conclude(cells, skipped, crs, output, progress)
     return Result(
@@ -133,6 +168,7 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
         gap_area=cells.gap_area,
         overlap_area=cells.overlap_area,
         skipped="; ".join(skipped),
+        debug_vectors=debugging,
     )
 
 
@@ -143,6 +179,7 @@ def rule_for(images: Sequence[Image], crs: str, how: Cutting) -> Rule:
         pixel=min(_pixel(image.grid, crs) for image in images),
         contained=how.contained,
         geographic=is_geographic(crs),
+        shortest=how.min_cut_length,
     )
 
 
@@ -200,28 +237,45 @@ def refuse_degrees(spacing: float, crs: str) -> None:
         )
 
 
-def _outlines(
-    images: Sequence[RasterImage], crs: str, request: Request, progress: Progress
+def outlines(
+    images: Sequence[RasterImage], crs: str, request: Grounds, progress: Progress = SILENT
 ) -> tuple[list[bytes], list[bytes] | None]:
-    """Return the footprints, and their guides when small holes and parts shall not count."""
+    """Return the footprints, and their guides when small holes and parts shall not count.
+
+    They are cut by the polygons of VECTOR_MASK.
+    """
     smoothing = request.min_hole > 0 or request.min_part > 0
+    exact, smooth = [], []
     if request.footprints:
-        given = _given(images, crs, request, progress)
+        exact = _given(images, crs, request, progress)
         area = min(_pixel(image.grid, crs) for image in images) ** 2
         limits = (request.min_part * area, request.min_hole * area)
-        tidy = [wkb_of(tidied(rings_of(wkb), *limits)) for wkb in given] if smoothing else None
-        return given, tidy
-    exact, smooth = [], []
-    for trace in traces(images, request.threads, progress):
-        exact.append(trace.footprints(crs)[0].geometry)
-        if smoothing:
-            found = trace.footprints(crs, min_part=request.min_part, min_hole=request.min_hole)
-            smooth.append(found[0].geometry)
-    return exact, smooth if smoothing else None
+        smooth = [wkb_of(tidied(rings_of(wkb), *limits)) for wkb in exact] if smoothing else []
+    else:
+        for trace in traces(images, request.threads, progress):
+            exact.append(trace.footprints(crs)[0].geometry)
+            if smoothing:
+                tidy = trace.footprints(crs, min_part=request.min_part, min_hole=request.min_hole)
+                smooth.append(tidy[0].geometry)
+    found = used_ground(exact, images, crs, request, progress)
+    return found, used_ground(smooth, images, crs, request) if smoothing else None
+
+
+def _files(request: Request, images: Sequence[RasterImage]) -> tuple[str, str | None]:
+    """Return where cells and construction go, when neither would overwrite anything."""
+    layers = files_of(request.footprints, request.aoi, request.vector_mask)
+    inputs = [*(image.path for image in images), *layers]
+    output = refuse_overwriting(request.output, inputs)
+    if not request.debug_vectors:
+        return output, None
+    debugging = refuse_overwriting(request.debug_vectors, inputs)
+    if debugging == output:
+        raise InvalidOption("Steps of the construction: DEBUG_VECTORS and OUTPUT are one file.")
+    return output, debugging
 
 
 def _given(
-    images: Sequence[RasterImage], crs: str, request: Request, progress: Progress
+    images: Sequence[RasterImage], crs: str, request: Grounds, progress: Progress
 ) -> list[bytes]:
     """Return the polygons of the FOOTPRINTS layer that bear each image's name, as one geometry."""
     source = request.footprints or ""

@@ -61,10 +61,19 @@ class Covered:
         return found
 
 
-def covered(arrangement: Arrangement, polygons: Sequence[Any]) -> Covered:
-    """Return which polygons cover each face; faces that are only rounding join a neighbor."""
-    thin = thin_faces(arrangement, _rounding(polygons))
-    found = [*covers(arrangement, polygons, thin), ()]
+def covered(
+    arrangement: Arrangement, polygons: Sequence[Any], within: Any | None = None
+) -> Covered:
+    """Return which polygons cover each face; faces that are only rounding join a neighbor.
+
+    Nothing covers faces outside the polygon `within`, whose boundary is part of the arrangement.
+    """
+    thin = thin_faces(arrangement, rounding(polygons))
+    if within is None:
+        found = [*covers(arrangement, polygons, thin), ()]
+    else:
+        both = covers(arrangement, [*polygons, within], thin)
+        found = [*(c[:-1] if len(polygons) in c else () for c in both), ()]
     for face, other in adopted(arrangement, thin).items():
         found[face] = found[other]
     return Covered(arrangement, tuple(found[:-1]))
@@ -75,13 +84,7 @@ def kinship(state: Covered, tolerance: float, contained: str) -> Kinship:
 
     `contained` is "top" (the outer one yields to the inner one) or "skip" (the other way round).
     """
-    area: dict[int, float] = {}
-    common: dict[Pair, float] = {}
-    for cover, size in zip(state.covers, state.arrangement.areas.tolist()):
-        for member in cover:
-            area[member] = area.get(member, 0.0) + size
-        for pair in combinations(cover, 2):
-            common[pair] = common.get(pair, 0.0) + size
+    area, common = shared_areas(state)
     yields: dict[int, set[int]] = {}
     twins: dict[int, int] = {}
     for (a, b), size in sorted(common.items()):
@@ -95,6 +98,18 @@ def kinship(state: Covered, tolerance: float, contained: str) -> Kinship:
             loser, winner = (outer, inner) if contained == "top" else (inner, outer)
             yields.setdefault(loser, set()).add(winner)
     return Kinship({i: frozenset(found) for i, found in yields.items()}, twins)
+
+
+def shared_areas(state: Covered) -> tuple[dict[int, float], dict[Pair, float]]:
+    """Return the area of each footprint, and what pairs of them have in common."""
+    area: dict[int, float] = {}
+    common: dict[Pair, float] = {}
+    for cover, size in zip(state.covers, state.arrangement.areas.tolist()):
+        for member in cover:
+            area[member] = area.get(member, 0.0) + size
+        for pair in combinations(cover, 2):
+            common[pair] = common.get(pair, 0.0) + size
+    return area, common
 
 
 def groups(arrangement: Arrangement, faces: Iterable[int]) -> list[list[int]]:
@@ -134,6 +149,7 @@ def edges_of_lines(arrangement: Arrangement, lines: Sequence[int]) -> Array:
     return np.vstack([np.hstack([chain[:-1], chain[1:]]) for chain in chains])
 
 
-def _rounding(polygons: Sequence[Any]) -> float:
+def rounding(polygons: Sequence[Any]) -> float:
+    """Return the width below which something between coordinates is only rounding."""
     largest = [abs(value) for p in polygons if not p.is_empty for value in p.bounds]
     return _ULPS * float(np.spacing(max(largest, default=1.0)))

@@ -27,19 +27,37 @@ class Rule:
 
     `spacing` in map units, 0 chooses it for each overlap; `pixel` is the side of the finest
     image's pixels (0 = unknown); `contained` is what an image inside another one gets: its whole
-    footprint ("top") or nothing ("skip").
+    footprint ("top") or nothing ("skip"). Pieces of seams shorter than `shortest` in map units are
+    contracted. With `keep_drawings` the partition tells how each overlap was drawn.
     """
 
     spacing: float = 0.0
     pixel: float = 0.0
     contained: str = "top"
     geographic: bool = False
+    shortest: float = 0.0
+    keep_drawings: bool = False
 
     def step(self, box: Array) -> float:
         """Return the spacing for an overlap of a box in the local plane."""
         if self.spacing > 0:
             return self.spacing
         return max(5 * self.pixel, float((box[2:] - box[:2]).max()) / 500)
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What the center line of a connected overlap was drawn from, all in map units.
+
+    `faces` are those of the overlap in the arrangement of the guides, `corners` the crossings of
+    both boundaries, `seeds` the points along each of them, `lines` what came out.
+    """
+
+    pair: Pair
+    faces: tuple[int, ...]
+    corners: Array
+    seeds: tuple[Array, Array]
+    lines: tuple[Any, ...]
 
 
 @dataclass(frozen=True)
@@ -91,29 +109,25 @@ def ground_of(
     return Ground(pair, frame, found[0], found[1], float(sides.max()), float(margin))
 
 
-def lines_through(
+def drafts_through(
     guide: Covered, ground: Ground, common: list[int], contested: list[int], rule: Rule
-) -> list[Any]:
-    """Return the center lines of an overlap through its contested faces, in map units."""
+) -> list[Draft]:
+    """Return the center lines of an overlap through its contested faces."""
     wanted = frozenset(contested)
-    lines: list[Any] = []
+    found: list[Draft] = []
     for group in groups(guide.arrangement, common):
         region = [face for face in group if face in wanted]
         if region:
-            lines += _through(guide, ground, group, region, rule)
-    return lines
+            found += _through(guide, ground, group, region, rule)
+    return found
 
 
 def _through(
     guide: Covered, ground: Ground, group: list[int], region: list[int], rule: Rule
-) -> list[Any]:
+) -> list[Draft]:
     """Return the center lines through a region of one connected piece of common ground."""
     arrangement, frame, pair = guide.arrangement, ground.frame, ground.pair
-    around = rim(arrangement, group)
-    lines = [
-        [line for line in around if one in guide.toggles[line] and two not in guide.toggles[line]]
-        for one, two in (pair, pair[::-1])
-    ]
+    lines = _sides(guide, pair, group)
     if not all(lines):
         return []
     box = frame.local(_box(guide, group))
@@ -129,8 +143,19 @@ def _through(
     corners = np.array(sorted(ends[0] & ends[1])).reshape(-1, 2)
     rim_edges = frame.local(edges_of_lines(arrangement, rim(arrangement, region)))
     facing = Facing(ground.a, ground.b, rim_edges, frame.local(corners), spacing)
-    pieces = center_lines(facing, seeds(edges[0], spacing), seeds(edges[1], spacing))
-    return _merged(pieces, frame, corners, 1e-3 * spacing)
+    points = seeds(edges[0], spacing), seeds(edges[1], spacing)
+    found = _merged(center_lines(facing, *points), frame, corners, 1e-3 * spacing)
+    shown = (frame.ground(points[0]), frame.ground(points[1]))
+    return [Draft(pair, tuple(group), corners, shown, tuple(found))]
+
+
+def _sides(guide: Covered, pair: Pair, group: list[int]) -> list[list[int]]:
+    """Return the lines round a group of faces that belong to one of a pair of footprints only."""
+    around = rim(guide.arrangement, group)
+    return [
+        [line for line in around if one in guide.toggles[line] and two not in guide.toggles[line]]
+        for one, two in (pair, pair[::-1])
+    ]
 
 
 def _grown(box: Array, margin: float) -> Array:

@@ -102,19 +102,65 @@ LAYOUTS = {
     "almost the same": [box(0, 0, 100, 100), box(1e-10, 1e-10, 100, 100 + 1e-10)],
     "steps of pixels": [stairs(0.2), stairs(0.31, shift=150)],
     "random with holes": stars(25, np.random.default_rng(11)),
+    "sixty random with holes": stars(60, np.random.default_rng(12), 220),
 }
+PLACES = [(0, 0, 1), (5e5, 5e6, 10), (15.1, 49.3, 1e-5)]
+"""Origin and scale of plain numbers, UTM and degrees."""
 
 
-@pytest.mark.parametrize("place", [(0, 0, 1), (5e5, 5e6, 10), (15.1, 49.3, 1e-5)], ids=str)
+def placed(polygons, place):
+    x, y, scale = place
+    return [affinity.affine_transform(p, (scale, 0, 0, scale, x, y)) for p in polygons]
+
+
+@pytest.mark.parametrize("place", PLACES, ids=str)
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_cells_tile_the_union_of_the_footprints(layout, place):
-    x, y, scale = place
-    polygons = [affinity.affine_transform(p, (scale, 0, 0, scale, x, y)) for p in LAYOUTS[layout]]
-    found = divided(polygons, Rule(geographic=scale < 1))
+    polygons = placed(LAYOUTS[layout], place)
+    spacing = place[2] if len(polygons) > 30 else 0.0  # fewer seeds, for speed
+    found = divided(polygons, Rule(geographic=place[2] < 1, spacing=spacing))
     check(polygons, found)
     assert found.gap_area <= EXACT * found.union_area
     assert found.overlap_area <= EXACT * found.union_area
     assert set(found.cells) | set(found.skipped) == set(range(len(polygons)))
+
+
+@pytest.mark.parametrize("place", PLACES[1:], ids=str)
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_cells_are_exact_with_short_seams_contracted_inside_an_area(layout, place):
+    polygons = placed(LAYOUTS[layout], place)
+    shape = unary_union([box(-5, -5, 95, 97), box(60, 90, 160, 170)]).difference(box(5, 5, 9, 80))
+    (area,) = placed([shape], place)
+    rule = Rule(geographic=place[2] < 1, shortest=12 * place[2], spacing=place[2])
+    found = divided(polygons, rule, within=area.wkb)
+    cells = cells_of(found)
+    assert all(cell.is_valid for cell in cells.values())
+    whole, tiled = unary_union(polygons).intersection(area), unary_union(list(cells.values()))
+    assert whole.symmetric_difference(tiled).area <= EXACT * whole.area
+    assert sum(cell.area for cell in cells.values()) - tiled.area <= EXACT * whole.area
+    for number, cell in cells.items():
+        assert cell.difference(polygons[number]).area <= EXACT * whole.area
+    assert max(found.gap_area, found.overlap_area) <= EXACT * whole.area
+
+
+def test_three_hundred_tiles_are_divided_exactly():
+    rng = np.random.default_rng(7)
+    polygons = [
+        affinity.rotate(tile, rng.uniform(-3, 3)) for tile in grid(20, 15, side=110, step=80)
+    ]
+    found = divided(placed(polygons, PLACES[1]), Rule(spacing=200))
+    assert len(found.cells) == 300
+    assert max(found.gap_area, found.overlap_area) <= EXACT * found.union_area
+
+
+def test_an_area_only_clips_the_cells():
+    polygons, area = LAYOUTS["regular grid"], box(30, 30, 130, 95)
+    whole, part = cells_of(divided(polygons)), cells_of(divided(polygons, within=area.wkb))
+    for number, cell in whole.items():
+        there = cell.intersection(area)
+        assert (number in part) == (there.area > 0)
+        if number in part:
+            assert part[number].symmetric_difference(there).area <= EXACT * area.area
 
 
 def test_the_seam_of_two_rectangles_is_the_bisector_of_their_overlap():
