@@ -21,6 +21,7 @@ from .ground import Ground, with_altitude, with_map
 from .inputs import Inputs
 from .measure import Measured
 from .options import Analyzing
+from .returned import give_back
 from .similarity import with_similarity
 
 DIGITS = 9
@@ -80,7 +81,7 @@ def analyzed(
     finding = Finding(accuracy(points, known), zones(points, area), heights)
     start = (measured.start.dx, measured.start.dy)
     large = start if math.hypot(*start) > limits.large_shift else None
-    judging = Judging(how.tolerance, how.confidence, large, measured.inverted)
+    judging = Judging(how.tolerance, how.confidence, large, measured.inverted, ground.seen)
     verdict = judge(points, finding, judging)
     return Analysis(inputs, measured, points, area, field, ground, finding, verdict)
 
@@ -109,6 +110,7 @@ def _described(inputs: Inputs, points: KeyPoints, how: Analyzing, progress: Prog
     points = with_similarity(
         inputs.pair, points, how.confidence, threads=how.threads, progress=first
     )
+    give_back()
     if inputs.dem is None:
         return points
     return with_altitude(points, inputs.grid, inputs.dem, threads=how.threads, progress=second)

@@ -13,16 +13,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..grid import Grid
-from ..image import Array
+from ..image import Array, Mask
 from ..raster import CrsMapping
-from ..transform.kernels import Floats
+from ..transform.sampling import STEPS
 from ..windows import Window
+
+Counts = NDArray[np.int64]
 
 Displacement = Callable[[Any, Any], tuple[Any, Any]]
 """The displacement (dx, dy) at working positions (x, y), in working pixels."""
 
 STEP = 16
 """Spacing of the nodes on which positions are exact, px; between, they are bilinear."""
+
+BLOCK = 64
+"""Side of the blocks in which one offset may hold, px; nodes stand at its ends."""
 
 EXACT = 0.01
 """Error of positions between nodes that is allowed, px; finer nodes are used where it is more."""
@@ -123,14 +128,41 @@ class Scaled:
 class Route:
     """Where each pixel of a window is looked up: offsets[row, col] from its own position.
 
-    `col, row`: moving position minus working position minus the crossing's offset, float32 so
-    that they are the same in every window; `reach`: the least and the most of (col, row) among
-    places that exist.
+    `nodes`: moving position (column, row) minus working position minus the crossing's offset, at
+    every `step` px of `outer`, whole blocks, float32 so that they are the same in every window;
+    `reach`: the least and the most of (col, row) among places that exist.
     """
 
-    col: Array
-    row: Array
+    window: Window
+    nodes: tuple[Array, Array]
+    step: int
+    outer: Window
     reach: tuple[float, float, float, float]
+
+    def offsets(self, part: Window) -> tuple[Array, Array]:
+        """Return the offsets (col, row) of the pixels of a part, bilinear between nodes."""
+        x, y = np.arange(part.col, part.right), np.arange(part.row, part.bottom)
+        return self.at(x, y)
+
+    def at(self, x: NDArray[Any], y: NDArray[Any]) -> tuple[Array, Array]:
+        """Return the offsets (col, row) at the crossings of columns x and rows y."""
+        x, y = x - self.outer.col, y - self.outer.row
+        col, row = (_between(nodes, self.step, x, y) for nodes in self.nodes)
+        return col, row
+
+    def blocks(self) -> tuple[Mask, tuple[Counts, Counts]]:
+        """Return in which blocks of `outer` one rounded offset holds, and that offset (col, row) in
+        1 / 32 px.
+        """
+        alike: Mask = np.ones((self.outer.height // self.step, self.outer.width // self.step), bool)
+        steps = [np.rint(nodes * np.float32(STEPS)) for nodes in self.nodes]
+        for at in steps:
+            for end in (at[1:, :-1], at[:-1, 1:], at[1:, 1:]):
+                alike &= at[:-1, :-1] == end
+        rows, cols = (np.arange(0, size, BLOCK) // self.step for size in self.outer.shape)
+        alike = np.logical_and.reduceat(np.logical_and.reduceat(alike, rows, 0), cols, 1)
+        col, row = (at[np.ix_(rows, cols)].astype(np.int64) for at in steps)
+        return alike, (col, row)
 
 
 def route(crossing: Crossing, displacement: Displacement, window: Window) -> Route:
@@ -139,7 +171,8 @@ def route(crossing: Crossing, displacement: Displacement, window: Window) -> Rou
     Nodes stand at fixed places of the working grid, so that windows agree.
     """
     step = crossing.step
-    outer = window.aligned(step, step)
+    # whole blocks, so that each is sampled in the same way by every window that has a part of it
+    outer = window.aligned(BLOCK, BLOCK)
     nodes = (
         np.arange(outer.col, outer.right + step, step, dtype=float),
         np.arange(outer.row, outer.bottom + step, step, dtype=float),
@@ -154,16 +187,15 @@ def route(crossing: Crossing, displacement: Displacement, window: Window) -> Rou
     if there.any():
         c, r = col[there], row[there]
         reach = (float(c.min()), float(r.min()), float(c.max()), float(r.max()))
-    return Route(_between(col, step, outer, window), _between(row, step, outer, window), reach)
+    return Route(window, (col.astype(np.float32), row.astype(np.float32)), step, outer, reach)
 
 
-def _between(nodes: Floats, step: int, outer: Window, window: Window) -> Array:
-    """Return float32[row, col] of a window, bilinear between nodes."""
-    values = nodes.astype(np.float32)
+def _between(values: Array, step: int, x: NDArray[Any], y: NDArray[Any]) -> Array:
+    """Return float32[row, col] at columns x and rows y from the first node on, bilinear."""
     if values.max() == values.min():
-        return np.full(window.shape, values[0, 0])
-    col, fx = np.divmod(np.arange(window.col, window.right) - outer.col, step)
-    row, fy = np.divmod(np.arange(window.row, window.bottom) - outer.row, step)
+        return np.full((len(y), len(x)), values[0, 0])
+    (col, fx), (row, fy) = np.divmod(x, step), np.divmod(y, step)
+    col, row = col.astype(np.int64), row.astype(np.int64)
     wx = (fx / step).astype(np.float32)
     wy = (fy / step).astype(np.float32)[:, None]
     rows = values[row] + (values[row + 1] - values[row]) * wy

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import partial
 
@@ -52,6 +53,17 @@ class Ground:
         """True when the rows of the image run upwards on the map, as seen in QGIS."""
         _, a, b, _, d, e = self.grid.transform
         return bool(self.grid.crs) and a * e - b * d > 0
+
+    @property
+    def seen(self) -> tuple[tuple[float, float], tuple[float, float]]:
+        """Rows that turn displacements (dx, dy) into px to the right and down on the map."""
+        _, a, b, _, d, e = self.grid.transform
+        size = math.sqrt(abs(a * e - b * d))
+        if not self.grid.crs or size == 0:
+            return (1.0, 0.0), (0.0, 1.0)
+        if b == d == 0:
+            return (math.copysign(1.0, a), 0.0), (0.0, -math.copysign(1.0, e))
+        return (a / size, b / size), (-d / size, -e / size)
 
     def vectors(self, x: Column, y: Column, dx: Column, dy: Column) -> tuple[Column, Column]:
         """Return (east, north) of displacements (dx, dy) in pixels at pixel centers (x, y)."""

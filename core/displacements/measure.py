@@ -27,6 +27,7 @@ from .overview import overview
 from .pair import Pair
 from .passes import Run, Tracking
 from .refusals import refuse_empty, refuse_flat
+from .returned import give_back, reuse_memory
 from .settle import CAUGHT_SIGMA, Quota, Settled, settle
 
 Found = TypeVar("Found")
@@ -116,6 +117,7 @@ def measure(
     Raises IncompatibleImages when an image has no valid pixel or no texture, NoSolution when no
     place is found where the images agree. Windows and threads never change the result.
     """
+    reuse_memory()
     run = Run(threads, memory, window_size, progress)
     return _Session(pair, matching, run).measured()
 
@@ -131,13 +133,16 @@ class _Session:
         progress = self.run.progress
         progress.phase("Looking at both images")
         self.views = overview(self.pair, self.run.threads, progress.part(0.0, 0.2))
+        give_back()
         refuse_empty(self.pair, self.views, self.run)
         refuse_flat(self.pair, self.views)
         progress.phase("Finding where the moving image lies")
         displacement, prior = self._begin()
         progress.phase("Measuring key points")
         self.tones = self.views.tones
+        self.seen = self.views.reference, self.views.moving
         del self.views  # the coarse levels are not needed any more
+        give_back()
         settled, level, tracking = self._whole(displacement, prior)
         return self._result(settled, level, tracking)
 
@@ -237,8 +242,7 @@ class _Session:
         """Measure the key points of the working grid."""
         asked, pair = self.matching, self.pair
         level = Level(
-            pair.seen_reference,
-            pair.seen_moving,
+            *self.seen,
             pair.crossing,
             asked.feature,
             self.inverted,
@@ -252,6 +256,7 @@ class _Session:
             given,
             (self.run.threads, self.run.progress.part(0.35, 0.45)),
         )
+        give_back()
         tracking = Tracking(
             asked.quality * blocks.strongest,
             asked.corner_box,

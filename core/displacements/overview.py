@@ -18,8 +18,10 @@ from ..image import Array, ArrayImage, Image, Mask, Pixels, calculation_type, re
 from ..progress import Progress
 from ..windows import Window, swaths, tiling
 from .crossing import Crossing, coarsened
-from .front import Level, Tone, tone_of
+from .front import Level
 from .pair import Pair
+from .spots import spotless, spots
+from .tones import Tone, tone_of
 
 COARSE = 1024
 """Longest side of the coarse level, px."""
@@ -36,6 +38,9 @@ SIDE, SWATH = 512, 8192
 BEYOND = 0.5
 """How far the moving image is looked at beyond the overlap, in sides of the overlap."""
 
+Spots = tuple[NDArray[np.int64], NDArray[np.int64]]
+"""Columns and rows of defective pixels."""
+
 WHOLE = 255
 HALF = 0.5
 """Valid share from which an averaged pixel is valid."""
@@ -43,10 +48,15 @@ HALF = 0.5
 
 @dataclass(frozen=True)
 class Overview:
-    """The levels of a pair from 2 ** first to 2 ** coarse; exponents of the pixel size."""
+    """The levels of a pair from 2 ** first to 2 ** coarse; exponents of the pixel size.
+
+    `reference`, `moving`: both images as they are seen, without defective pixels.
+    """
 
     levels: dict[int, Level]
     tones: tuple[Tone, Tone]
+    reference: Image
+    moving: Image
 
     @property
     def coarse(self) -> int:
@@ -78,7 +88,7 @@ def overview(pair: Pair, threads: int, progress: Progress) -> Overview:
     area = reached(pair, 2**coarse)
     crossing = Crossing(pair.grid, pair.seen_moving.grid.cropped(area), pair.crossing.mapping)
     sources = ((pair.seen_reference, pair.grid.window), (pair.seen_moving, area))
-    ends = _averaged(sources, 2**finest, threads, progress)
+    ends, defects = _averaged(sources, 2**finest, threads, progress)
     tones = tuple(_tone(end) for end in ends)
     levels = {}
     for exponent in range(finest, coarse + 1):
@@ -86,7 +96,8 @@ def overview(pair: Pair, threads: int, progress: Progress) -> Overview:
         images = [_image(end, factor) for end in ends]
         levels[exponent] = Level(images[0], images[1], crossing.coarser(factor), tones=tones)  # type: ignore[arg-type]
         ends = [end.halved() for end in ends] if exponent < coarse else ends
-    return Overview(levels, tones)  # type: ignore[arg-type]
+    seen = [spotless(image, spots) for (image, _), spots in zip(sources, defects)]
+    return Overview(levels, tones, *seen)  # type: ignore[arg-type]
 
 
 def reached(pair: Pair, unit: int) -> Window:
@@ -136,9 +147,13 @@ class _Averages:
 
 def _averaged(
     sources: tuple[tuple[Image, Window], ...], factor: int, threads: int, progress: Progress
-) -> list[_Averages]:
-    """Read windows of all images and average blocks of factor x factor pixels."""
+) -> tuple[list[_Averages], list[list[Spots]]]:
+    """Read windows of all images and average blocks of factor x factor pixels.
+
+    Defective pixels are told, and take no part.
+    """
     ends, jobs = [], []
+    defects: list[list[Spots]] = [[] for _ in sources]
     side = max(1, SIDE // factor) * factor
     for index, (image, window) in enumerate(sources):
         shape = (math.ceil(window.height / factor), math.ceil(window.width / factor))
@@ -146,20 +161,27 @@ def _averaged(
         ends.append(_Averages(image, window, zeros(shape, kind), zeros(shape, np.dtype(np.uint8))))
         jobs += [(index, part) for part in swaths(window, SWATH, side, side)]
 
-    def work(job: tuple[int, Window]) -> tuple[int, Window, Array, Array]:
+    def work(job: tuple[int, Window]) -> tuple[int, Window, Array, Array, Spots]:
         index, part = job
         image, window = sources[index]
         found = finite(read_padded(image, part, (1,)), ends[index].values.dtype)
         values, share = block_means(found[0], found[1].astype(np.float32), factor)
+        rows, cols = spots(*found, values[share > 0])
+        if len(rows):
+            valid = np.array(found[1])
+            valid[rows, cols] = False
+            values, share = block_means(found[0], valid.astype(np.float32), factor)
         at = part.shifted(-window.col, -window.row)
         place = Window(at.col // factor, at.row // factor, values.shape[1], values.shape[0])
-        return index, place, values, share
+        return index, place, values, share, (cols + part.col, rows + part.row)
 
-    for index, place, values, share in each(
+    for index, place, values, share, found in each(
         work, jobs, threads=threads, progress=progress, total=len(jobs)
     ):
         ends[index].put(place, values, share)
-    return ends
+        if len(found[0]):
+            defects[index].append(found)
+    return ends, defects
 
 
 def zeros(shape: tuple[int, int], dtype: np.dtype[Any]) -> Array:

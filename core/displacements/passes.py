@@ -13,15 +13,15 @@ from ..executor import each, processors
 from ..image import Array, Mask, uniform
 from ..matching import bandpass, capture, corners, phase, subpixel
 from ..matching.corners import Candidates
-from ..matching.smoothing import box_mean
+from ..matching.smoothing import PHASE, box_mean
 from ..matching.subpixel import Compared
 from ..progress import SILENT, Progress
 from ..transform.planes import Column
 from ..windows import Window, swaths
-from . import frame
+from .added import added, unbent
 from .crossing import Displacement, route
 from .frame import Frame
-from .front import ALIGNMENT, Level, added, compared, sight
+from .front import ALIGNMENT, Level, compared, sight
 from .staged import Plane
 
 Index = NDArray[np.int64]
@@ -38,9 +38,6 @@ CAPTURE = 64
 
 BYTES = 128
 """Memory that a window takes for each of its pixels, with what the allocator leaves unused."""
-
-STRAIGHT = 3e-3
-"""Slope of a displacement that needs no correction."""
 
 MEBIBYTE = 1 << 20
 SWATH = 8192
@@ -252,28 +249,6 @@ def _inside(points: tuple[Index, Index], window: Window) -> Index:
     return np.flatnonzero(inside)
 
 
-def _unbent(
-    off: tuple[Array, Array], displacement: Displacement, window: Window
-) -> tuple[Array, Array]:
-    """Return offsets of moving positions as they look through the field, block by block."""
-    blocks = window.aligned(COUNTED, COUNTED)
-    cols = np.arange(blocks.col, blocks.right, COUNTED) + COUNTED // 2
-    rows = np.arange(blocks.row, blocks.bottom, COUNTED) + COUNTED // 2
-    x, y = (v.ravel() for v in np.meshgrid(cols, rows))
-    slopes = frame.slopes(displacement, x, y)
-    if np.abs(slopes - np.eye(2)[:, :, None]).max() < STRAIGHT:
-        return off
-    back = np.linalg.inv(slopes.transpose(2, 0, 1)).astype(np.float32)
-    row = (np.arange(window.row, window.bottom) - blocks.row) // COUNTED
-    col = (np.arange(window.col, window.right) - blocks.col) // COUNTED
-
-    def spread(part: Array) -> Array:
-        return np.asarray(part.reshape(len(rows), len(cols))[row][:, col])
-
-    a, b, c, d = (spread(back[:, one, other]) for one in (0, 1) for other in (0, 1))
-    return a * off[0] + b * off[1], c * off[0] + d * off[1]
-
-
 def _followed(
     scene: Scene,
     displacement: Displacement,
@@ -284,7 +259,7 @@ def _followed(
     level, tracking = scene.level, scene.tracking
     (reference, good), (moving, seen) = (plane.read(outer) for plane in scene.planes)
     way = route(level.crossing, displacement, outer)
-    rounding = _unbent(added(level, way), displacement, outer)
+    rounding = unbent(added(level, way), displacement, outer)
     x, y = points[0] - outer.col, points[1] - outer.row
     at = points[0].astype(np.float64), points[1].astype(np.float64)
     found = subpixel.measure(
@@ -298,7 +273,8 @@ def _followed(
     caught = (np.full(len(x), np.nan), np.full(len(x), np.nan))
     if capturing:
         dx, dy, kept = CAPTURES[tracking.method](reference, moving, x, y, tracking.window)
-        ends = seen_through.total(dx + rounding[0][y, x], dy + rounding[1][y, x])
+        near = y // PHASE, x // PHASE
+        ends = seen_through.total(dx + rounding[0][near], dy + rounding[1][near])
         caught = (np.where(kept, ends[0], np.nan), np.where(kept, ends[1], np.nan))
     totals = seen_through.total(found.dx, found.dy)
     return Tracks(*totals, found.residual, found.sigma_x, found.sigma_y, *caught)

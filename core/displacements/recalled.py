@@ -15,9 +15,10 @@ from ..matching.keypoints import STATUSES, KeyPoints
 from ..progress import SILENT, Progress
 from ..transform.models import Linear
 from ..windows import Window, tiling
-from .front import Level, Noise, Tone, sight
+from .front import Level, Noise, sight
 from .measure import Matching, Measured, Start
 from .pair import Pair
+from .tones import Tone
 
 FOREIGN = "another program"
 """Start and method of points that were not measured here."""

@@ -16,6 +16,7 @@ from ..windows import Window
 from .crossing import Displacement
 from .front import Level
 from .passes import COUNTED, Index, Run, Scene, Tracking, Tracks, follow, restage, stage
+from .returned import give_back
 from .staged import staged_planes
 
 ROUNDS = 3
@@ -32,7 +33,10 @@ CAUGHT_SIGMA = 0.3
 """Standard deviation of a point that is captured only, px."""
 
 SETTLED = 0.05
-"""Change of the field that is not worth another measurement, px; the median sigma or that of
+"""Median change of the field that is not worth another measurement, px."""
+
+ASTRAY = 0.1
+"""Change of the field at a point that is worth one all the same, px; the median sigma or that of
 the point where they are larger."""
 
 CELL = 128
@@ -112,6 +116,7 @@ def settle(
     with staged_planes(level.window.width) as planes:
         scene = Scene(level, planes, tracking)
         found = stage(scene, start, run.part(0.0, 0.45))
+        give_back()
         chosen = corners.select(
             found.strongest(quota.max_points, quota.min_distance),
             found.counts,
@@ -123,8 +128,10 @@ def settle(
         tracks = follow(scene, start, points, run.part(0.45, 0.65), capturing=True)
         kept = np.flatnonzero(np.isfinite(tracks.caught_x))
         points = points[0][kept], points[1][kept]
+        give_back()
         work = _Work(scene, quota, points, _chosen(tracks, kept), prior)
         accepted, field = work.refined(start, run.part(0.65, 1.0))
+    give_back()
     return Settled(*work.points, work.tracks, accepted, field, len(chosen), int(found.counts.sum()))
 
 
@@ -215,7 +222,8 @@ class _Work:
         if field is not None and accepted.any():
             now = field.at(self.x, self.y)
             moved = np.hypot(now[0] - base[0], now[1] - base[1])
-            limit = max(SETTLED, float(np.median(points.sigma[accepted])))
+            near = SETTLED if np.median(moved[accepted]) > SETTLED else ASTRAY
+            limit = max(near, float(np.median(points.sigma[accepted])))
             far = accepted & (moved > np.maximum(limit, points.sigma))
             cells[self.points[1][far] // CELL, self.points[0][far] // CELL] = True
         return cells

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from ..displacements.analysis import Analysis
 from ..displacements.compared import band_pass_images
 from ..displacements.recalled import FOREIGN, remembered
+from ..displacements.returned import give_back
 from ..matching.accuracy import in_json
 from ..options import values_of
 from ..progress import Progress, Recorder
@@ -53,6 +54,7 @@ def write_results(job: Job, found: Analysis, heard: Recorder, progress: Progress
         _write_rasters(job, found, place, progress.part(0.0, 0.3))
         if job.how.chips:
             _write_chips(job, found, place, progress.part(0.3, 0.5))
+        give_back()
         progress.phase("Drawing the figures")
         drawn = shown(job, found)
         figures = write_figures(drawn, place)

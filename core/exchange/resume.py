@@ -12,6 +12,7 @@ from typing import Any
 from ..errors import OrthoweaveError
 from ..matching.keypoints import KeyPoints
 from ..progress import Progress
+from ..raster import parts_of
 from .configuration import NAME, read_configuration
 from .table import read_table, table_name
 
@@ -33,7 +34,8 @@ class Earlier:
 def fingerprint(**files: str | None) -> dict[str, Any]:
     """Return what tells each file from another by its role; None where there is none.
 
-    That is size, modification time and layer; the name of what is no file (a database, a URL).
+    That is size, modification time and layer, also of the files that a virtual raster is made of;
+    the name of what is no file (a database, a URL).
     """
     return {role: _identity(path) for role, path in files.items()}
 
@@ -72,9 +74,16 @@ def _identity(path: str | None) -> dict[str, Any] | None:
     file, _, layer = path.partition("|")
     if not os.path.isfile(file):
         return {"name": path}
-    status = os.stat(file)
-    found = {"bytes": status.st_size, "modified": status.st_mtime_ns}
+    found = _state(file)
+    parts = {part: _state(part) for part in parts_of(file) if os.path.isfile(part)}
+    if len(parts) > 1:
+        found["parts"] = parts
     return {**found, "layer": layer} if layer else found
+
+
+def _state(file: str) -> dict[str, Any]:
+    status = os.stat(file)
+    return {"bytes": status.st_size, "modified": status.st_mtime_ns}
 
 
 def _remembered(folder: str) -> Mapping[str, Any] | None:

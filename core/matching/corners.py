@@ -73,7 +73,9 @@ def strength(f: Floats, valid: Mask, box: int = 15) -> Floats:
         known = inner(valid)
         gx *= known
         gy *= known
-    xx, xy, yy = (averaged(product, box) for product in (gx * gx, gx * gy, gy * gy))
+    product = np.empty_like(gx)
+    pairs = ((gx, gx), (gx, gy), (gy, gy))
+    xx, xy, yy = (averaged(np.multiply(a, b, out=product), box) for a, b in pairs)
     half = np.float32(0.5)
     apart = xx - yy
     apart *= half

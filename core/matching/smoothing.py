@@ -68,11 +68,15 @@ def gaussian_mean(values: Floats, weight: Floats | None, sigma: float) -> Floats
     return _normalized(values, weight, lambda array: _convolved(array, taps, taps))
 
 
-def averaged(values: Floats, width: int) -> Floats:
-    """Return the mean over width x width px; what lies beyond the array counts as 0."""
+def averaged(values: Floats, width: int, out: Floats | None = None) -> Floats:
+    """Return the mean over width x width px; what lies beyond the array counts as 0.
+
+    `out`: memory that may take the result, `values` itself for example.
+    """
     if available("cv2"):
         cv2 = require("cv2", PURPOSE)
-        return np.asarray(cv2.blur(values, (width, width), borderType=cv2.BORDER_CONSTANT))
+        box = (width, width)
+        return np.asarray(cv2.blur(values, box, dst=out, borderType=cv2.BORDER_CONSTANT))
     return _box(_box(values, width, 0), width, 1)
 
 
@@ -193,9 +197,10 @@ def _gaussian(sigma: float) -> Floats:
 
 def _boxes(values: Floats, width: int) -> Floats:
     """Run three box means; sums are taken in double, 0 lies beyond the array."""
-    for _ in range(PASSES):
-        values = averaged(values, width)
-    return values
+    found = averaged(values, width)
+    for _ in range(1, PASSES):
+        found = averaged(found, width, out=found)
+    return found
 
 
 def _box(values: Floats, width: int, axis: int) -> Floats:

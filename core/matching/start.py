@@ -39,6 +39,10 @@ ROTATION, SCALE = 45.0, 2.0
 SIGNS = {"automatic": 0, "same": 1, "inverted": -1}
 
 
+FEW = 0.5
+"""Share of valid pixels from which it is told how few they are."""
+
+
 @dataclass(frozen=True)
 class Candidate:
     """A model of the displacement at the coarse level, and the median correlation of blocks."""
@@ -91,10 +95,16 @@ def find_start(
     if search and trials.worth(best) < LEAST:
         raise NoSolution(
             f"No place was found where the images agree: the best correlation is "
-            f"{trials.worth(best):.2f}, and {LEAST:g} is needed. Tried: {', '.join(texts)}. Try "
-            "FEATURE = gradient, another band, or a mask."
+            f"{trials.worth(best):.2f}, and {LEAST:g} is needed. Tried: {', '.join(texts)}."
+            f"{_few(valid)} Try FEATURE = gradient, another band, or a mask."
         )
     return Chosen(best, texts)
+
+
+def _few(valid: Mask) -> str:
+    """Return the sentence that tells that few pixels are valid, empty where many are."""
+    share = float(np.mean(valid))
+    return f" Only {100 * share:.2g} % of the pixels are valid in both images." * (share < FEW)
 
 
 @dataclass(frozen=True)

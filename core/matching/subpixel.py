@@ -60,8 +60,9 @@ class Compared:
     """What both images show in a window of the working grid.
 
     `reference, moving`: band-pass f, float32 [h, w], the moving one sampled at p + applied;
-    `valid`: bool, both are; `applied`: (dx, dy) of the sampling, arrays [h, w] or numbers, px;
-    `origin`: column and row of the first pixel, of which only the phase within PHASE counts.
+    `valid`: bool, both are; `applied`: (dx, dy) of the sampling, px, numbers or means over the
+    blocks of `reduced`; `origin`: column and row of the first pixel, of which only the phase
+    within PHASE counts.
     """
 
     reference: Floats
@@ -191,24 +192,43 @@ class _Means:
     @classmethod
     def of(cls, compared: Compared, x: Column, y: Column, support: float) -> _Means:
         place = _Place.of(x, y, compared.origin)
-        weight = inner(compared.valid).astype(np.float32)
-        product = np.empty_like(weight)
+        product = np.empty(compared.valid.shape, np.float32)
+
+        def mean(blocks: Floats) -> Column:
+            return place.read(box_sum(blocks, support / PHASE))
 
         def total(one: Floats, other: Floats) -> Column:
-            np.multiply(one, other, out=product)
-            return place.read(box_sum(reduced(product, compared.origin), support / PHASE))
+            return mean(reduced(np.multiply(one, other, out=product), compared.origin))
 
-        share = total(weight, weight)
+        weight = reduced(_weight(compared.valid), compared.origin)
+        share = mean(weight)
         whole = np.maximum(share, NO_WEIGHT)
-        t, gx, gy, hx, hy = (np.multiply(p, weight, out=p) for p in _differences(compared))
+        t, gx, gy, hx, hy = (_weighted(part, compared.valid) for part in _differences(compared))
         pairs = ((gx, gx), (gx, gy), (gy, gy), (gx, t), (gy, t), (t, t))
         noise = ((hx, hx), (hx, hy), (hy, hy))
         means = [total(*pair) / whole for pair in (*pairs, *noise)]
         for applied in compared.applied:
             full = np.asarray(applied, np.float32)
-            here = total(full, weight) / whole if full.ndim else np.full(len(x), full, np.float64)
-            means.append(here)
+            means.append(mean(full * weight) / whole if full.ndim else np.full(len(x), float(full)))
         return cls(share, *means)
+
+
+def _weight(valid: Mask) -> Floats:
+    """Return 1 where a pixel and those that its derivatives touch are valid, else 0."""
+    if not valid.all():
+        return inner(valid).astype(np.float32)
+    return _weighted(np.ones(valid.shape, np.float32), valid)
+
+
+def _weighted(values: Floats, valid: Mask) -> Floats:
+    """Make values 0, in place, where derivatives touch invalid pixels; beyond the array is such."""
+    if not valid.all():
+        values *= inner(valid)
+        return values
+    for edge in (slice(None, REACH), slice(-REACH, None)):
+        values[edge] = 0
+        values[:, edge] = 0
+    return values
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,8 @@ CLASSES = (
 )
 """What a pair can be, in the order in which it is tried."""
 
+Row = tuple[float, float]
+
 FEWEST, FEWEST_ZONES = 20, 4
 """Points, and zones that hold some, below which nothing is said about accuracy."""
 
@@ -43,13 +45,15 @@ class Judging:
     """What the verdict needs beside the numbers.
 
     `tolerance` in px; `confidence`: smallest score that was used; `large_shift`: the offset found
-    at the start where it was large; `inverted`: the contrast of the moving image is inverted.
+    at the start where it was large; `inverted`: the contrast of the moving image is inverted;
+    `seen`: rows that turn (dx, dy) into px to the right and down as the map shows them.
     """
 
     tolerance: float = 0.5
     confidence: float = 0.4
     large_shift: tuple[float, float] | None = None
     inverted: bool = False
+    seen: tuple[Row, Row] = ((1.0, 0.0), (0.0, 1.0))
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,7 @@ def judge(points: KeyPoints, found: Finding, how: Judging) -> Verdict:
     doubts = tuple(_doubts(points, found, how))
     if kind == "not measured":
         return Verdict(kind, _not_measured(points, found, how), doubts)
-    tail = _tail(kind, found)
+    tail = _tail(kind, found, how)
     return Verdict(kind, " ".join((_requirement(kind, found.accuracy, how), *tail)), doubts)
 
 
@@ -132,11 +136,11 @@ def _on_ground(ground: Distances | None) -> str:
     return f" ({short(ground.ce90)} {ground.unit})"
 
 
-def _tail(kind: str, found: Finding) -> list[str]:
+def _tail(kind: str, found: Finding, how: Judging) -> list[str]:
     """The sentences on cause and cure."""
     numbers = found.accuracy
     left = numbers.pixels.remaining
-    shift = _shift(numbers.pixels)
+    shift = _shift(numbers.pixels, how)
     if kind in ("agrees", "constant shift"):
         cure = f"; without that shift {left.median:.2f} px would remain"
         cure = cure if _shifted(numbers.pixels) else ""
@@ -151,12 +155,13 @@ def _tail(kind: str, found: Finding) -> list[str]:
     return [_local(found), f"{shift}."]
 
 
-def _shift(pixels: Distances) -> str:
+def _shift(pixels: Distances, how: Judging) -> str:
     length, error = _length(pixels)
     sure = f"uncertainty {error:.2f}" if error >= FELT else "uncertainty below 0.01"
     if not _shifted(pixels):
         return f"No shift was found ({sure} px)"
-    where = directions(pixels.x.median, pixels.y.median)
+    right, down = (x * pixels.x.median + y * pixels.y.median for x, y in how.seen)
+    where = directions(right, down)
     return f"It is shifted by {length:.2f} px, {where} ({sure})"
 
 
@@ -171,10 +176,10 @@ def _length(pixels: Distances) -> tuple[float, float]:
     return math.hypot(pixels.x.median, pixels.y.median), math.hypot(*errors)
 
 
-def directions(dx: float, dy: float) -> str:
+def directions(right: float, down: float) -> str:
     """Return a displacement in words: "right 0.37 and up 0.62"."""
     parts = []
-    for value, words in ((dx, ("right", "left")), (dy, ("down", "up"))):
+    for value, words in ((right, ("right", "left")), (down, ("down", "up"))):
         if abs(value) >= FELT:
             parts.append(f"{words[value < 0]} {abs(value):.2f}")
     return " and ".join(parts)

@@ -9,6 +9,7 @@ from time import monotonic
 
 from ..displacements.analysis import Limits, analyzed
 from ..displacements.inputs import open_inputs
+from ..displacements.kept import kept
 from ..displacements.numbers import Numbers, numbers_of
 from ..displacements.options import Analyzing
 from ..errors import InvalidOption
@@ -81,9 +82,11 @@ def analyze(request: Request, name: str, progress: Progress = SILENT) -> tuple[R
     """Do what `run` does; the result folder has this name, or that of the pair."""
     heard = Recorder(progress)
     job = prepared(request, name, heard)
-    measured = measured_or_resumed(job, heard.part(0.0, 0.7))
-    found = analyzed(job.inputs, measured, job.how, _limits(job), heard.part(0.7, 0.85))
-    written = write_results(job, found, heard, heard.part(0.85, 1.0))
+    with kept(job.inputs.pair) as pair:
+        job = replace(job, inputs=replace(job.inputs, pair=pair))
+        measured = measured_or_resumed(job, heard.part(0.0, 0.7))
+        found = analyzed(job.inputs, measured, job.how, _limits(job), heard.part(0.7, 0.85))
+        written = write_results(job, found, heard, heard.part(0.85, 1.0))
     progress.info(found.verdict.text)
     progress.info(f"The results are in {job.folder}.")
     progress.advance(1.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from .crs import CrsMapping, crs_title, parse_crs, same_crs
 from .handles import bytes_read
-from .listing import expand, open_images, open_listed, output_paths, refuse_overwriting
+from .listing import expand, open_images, open_listed, output_paths, parts_of, refuse_overwriting
 from .source import RasterImage, open_image
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "open_listed",
     "output_paths",
     "parse_crs",
+    "parts_of",
     "refuse_overwriting",
     "same_crs",
 ]

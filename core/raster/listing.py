@@ -158,13 +158,13 @@ class _Inputs:
         """The virtual raster of each file that one is made of."""
         found: dict[tuple[int, int] | str, str] = {}
         for path in self._paths:
-            for part in _parts(path):
+            for part in parts_of(path):
                 found.setdefault(_identity(part), path)
         return found
 
 
-def _parts(path: str) -> tuple[str, ...]:
-    """Files that a virtual raster is made of."""
+def parts_of(path: str) -> tuple[str, ...]:
+    """Return the files that a virtual raster is made of; none for any other file."""
     if not path.lower().endswith(".vrt"):
         return ()
     with quiet():

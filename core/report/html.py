@@ -26,6 +26,9 @@ MAX_ROWS = 1500
 MAX_FIGURES = 1_700_000
 """Characters of all figures together; the last ones are left out beyond."""
 
+LEAST_PLAIN = 1e-6
+"""Numbers below it are written with an exponent."""
+
 NO_FIGURES = (
     "Figures are left out because this Python does not have Matplotlib; every number and table "
     'is here. Run "Check installation" for the line that installs it.'
@@ -140,7 +143,10 @@ def number_text(value: Any) -> str:
         return str(value)
     if abs(value) >= 1000:
         return f"{value:,.0f}"
-    return f"{value:.4g}" if abs(value) >= 1e-4 or value == 0 else f"{value:.1e}"
+    if abs(value) >= 1e-4 or value == 0:
+        return f"{value:.4g}"
+    short = f"{value:.1e}"
+    return short if abs(value) < LEAST_PLAIN else f"{float(short):.7f}".rstrip("0")
 
 
 def escape(text: Any) -> str:

@@ -149,3 +149,18 @@ def test_a_dem_without_crs_is_refused():
     dem = slope("", (5e5, 30.0, 0.0, 5e6, 0.0, -30.0), (10, 10), lambda x, y: x)
     with pytest.raises(IncompatibleImages, match="dem has no CRS and the reference EPSG:32633"):
         with_altitude(points(), GRIDS["north-up"], dem)
+
+
+@pytest.mark.parametrize(
+    ("transform", "right_down"),
+    [
+        ((0.0, 2.0, 0.0, 0.0, 0.0, -2.0), (0.3, -0.5)),
+        ((0.0, 2.0, 0.0, 0.0, 0.0, 2.0), (0.3, 0.5)),
+        ((0.0, -2.0, 0.0, 0.0, 0.0, -3.0), (-0.3, -0.5)),
+        ((0.0, 0.0, 2.0, 0.0, 2.0, 0.0), (-0.5, -0.3)),
+    ],
+)
+def test_directions_are_those_of_the_map(transform, right_down):
+    rows = Ground(Grid(10, 10, transform, "EPSG:32631")).seen
+    assert [x * 0.3 + y * -0.5 for x, y in rows] == pytest.approx(list(right_down))
+    assert Ground(Grid(10, 10, transform, "")).seen == ((1.0, 0.0), (0.0, 1.0))

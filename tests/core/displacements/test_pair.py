@@ -75,8 +75,9 @@ def test_positions_between_other_crs_are_exact_to_a_hundredth(flat):
     row, col = np.mgrid[90:130, 37:87].astype(float)
     true = pair.crossing.at(col + 0.3, row)
     off = pair.crossing.offset
-    assert np.abs(way.col + col + off[0] - true[0]).max() < 0.01
-    assert np.abs(way.row + row + off[1] - true[1]).max() < 0.01
+    offsets = way.offsets(window)
+    assert np.abs(offsets[0] + col + off[0] - true[0]).max() < 0.01
+    assert np.abs(offsets[1] + row + off[1] - true[1]).max() < 0.01
 
 
 def test_one_crs_only_is_refused(flat):

@@ -14,14 +14,14 @@ def test_features_come_back_from_any_window():
     from orthoweave.core.windows import Window
 
     rng = np.random.default_rng(2)
-    f = rng.normal(0, 1, (40, 50)).astype(np.float32)
+    f = rng.normal(0, 1, (140, 150)).astype(np.float32)
     f[3, 4] = 99
     valid = rng.random(f.shape) > 0.2
-    with staged_planes(50) as (first, second):
-        for window in (Window(0, 0, 20, 40), Window(20, 0, 30, 40)):
+    with staged_planes(150) as (first, second):
+        for window in (Window(0, 0, 64, 140), Window(64, 0, 86, 64), Window(64, 64, 86, 76)):
             first.write(window, f[window.slices], valid[window.slices])
             second.write(window, -f[window.slices], valid[window.slices])
-        window = Window(7, 2, 33, 30)
+        window = Window(7, 2, 133, 130)
         got, good = first.read(window)
         other, _ = second.read(window)
     assert np.array_equal(good, valid[window.slices])
@@ -43,6 +43,7 @@ def test_a_folder_without_room_is_a_sentence(monkeypatch):
 
 
 def test_a_full_disk_is_a_sentence():
+    from orthoweave.core.displacements.spooled import Tiles
     from orthoweave.core.displacements.staged import Plane
     from orthoweave.core.errors import ImageIOError
     from orthoweave.core.windows import Window
@@ -52,5 +53,6 @@ def test_a_full_disk_is_a_sentence():
             raise OSError(28, "No space left on device")
 
     values = np.zeros((2, 2), np.float32)
+    plane = Plane(Tiles(Full(), 2, np.dtype(np.int16)))
     with pytest.raises(ImageIOError, match="No space left"):
-        Plane(Full(), 2).write(Window(0, 0, 2, 2), values, values == 0)
+        plane.write(Window(0, 0, 2, 2), values, values == 0)

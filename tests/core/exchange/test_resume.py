@@ -107,3 +107,17 @@ def test_a_file_is_known_by_size_time_and_layer(tmp_path):
     assert layers[0] != layers[1] and layers[0]["mask"]["bytes"] == 5
     places = [fingerprint(mask=f"PG:dbname={name}") for name in ("x", "y")]
     assert places[0] != places[1]
+
+
+def test_the_files_of_a_virtual_raster_are_known_too(tmp_path):
+    import os
+
+    from osgeo import gdal
+
+    tile, vrt = str(tmp_path / "a.tif"), str(tmp_path / "all.vrt")
+    gdal.GetDriverByName("GTiff").Create(tile, 8, 8, 1)
+    gdal.Translate(vrt, tile, format="VRT").FlushCache()
+    first = fingerprint(moving=vrt)
+    assert fingerprint(moving=vrt) == first
+    os.utime(tile, ns=(1, 1))
+    assert fingerprint(moving=vrt) != first
