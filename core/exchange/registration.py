@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -13,7 +14,7 @@ import numpy as np
 from ..image import Array, ArrayImage, Details, Image, Mask
 from ..raster import CrsMapping, same_crs
 from ..registration.corrected import corrected
-from ..registration.estimate import Estimate
+from ..registration.estimate import Estimate, map_unit
 from ..registration.lattice import Lattice, averaged
 from ..registration.points import Listed
 from ..report.drawing import Picture
@@ -84,10 +85,15 @@ def _numbers(found: Estimate) -> Iterator[Number]:
     linear = found.correction.linear
     yield Number("Residual before", before, "px")
     yield Number("Residual after", after, "px")
+    yield Number("Residual beyond the noise of measuring", found.quality.get("accuracy"), "px")
     yield Number("Median after", found.quality.get("median"), "px")
     yield Number("95 % within", found.quality.get("p95"), "px")
     yield Number("Shift right, down", f"{found.shift[0]:.3f}, {found.shift[1]:.3f}", "px")
-    yield Number("Shift east, north", f"{found.on_map[0]:.6g}, {found.on_map[1]:.6g}", "map units")
+    grid = found.lattice.reference.grid
+    # a thousandth of a pixel
+    digits = max(0, 3 - math.floor(math.log10(math.sqrt(math.prod(grid.pixel_size)))))
+    east, north = (f"{one:.{digits}f}" for one in found.on_map)
+    yield Number("Shift east, north", f"{east}, {north}", map_unit(grid))
     yield Number("Rotation, clockwise", f"{linear.rotation:.4f}", "°")
     yield Number("Scale", f"{linear.scale:.6f}")
     yield Number("Reliability", round(found.reliability, 1), "of 100")

@@ -100,6 +100,7 @@ class OneBand(View):
             colors=whole.colors[one],
             scales=whole.scales[one],
             offsets=whole.offsets[one],
+            band_metadata=whole.band_metadata[one],
         )
 
     def read(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Align two images in memory: coarse search, windows and their consensus, pixels."""
+"""Align two images in memory by windows: coarse search, then what they agree on."""
 
 from __future__ import annotations
 
@@ -14,9 +14,7 @@ from ..errors import NoSolution
 from ..transform.models import Linear, fit
 from .candidates import candidates, coarse_patch
 from .consensus import Consensus, Points, Search, cell_of, consensus, linear_kind, simpler
-from .information import INFORMATION
 from .patches import Patch, Seeing, finer, overlaid
-from .refinement import CORRELATION, Ground, Refined, grounds, refine, weight_image
 from .windowed import Matches, Windows, matched, windows_over
 
 Column = NDArray[np.float64]
@@ -43,12 +41,6 @@ SURE = 0.5
 CERTAIN = 1e-9
 """Agreements by chance from which a candidate is taken although few windows agree."""
 
-ALIKE, AGREEING = 0.95, 0.8
-"""Median raw correlation and share of inliers from which mutual information adds nothing."""
-
-RAW = 60
-"""Windows whose raw values are compared."""
-
 HALF_POINT = 0.25
 """Disagreement of two halves of the inliers that halves the reliability, px."""
 
@@ -71,6 +63,17 @@ class Aligning:
     min_reliability: float = 30.0
     filter_level: int = 3
     tolerance: float = 0.0
+    strict: bool = False
+
+    @property
+    def doubting(self) -> bool:
+        """True when windows are left out for their reliability alone."""
+        return not self.strict and self.filter_level > 0 and self.min_reliability > 0
+
+    @property
+    def trusting(self) -> Aligning:
+        """The same, but windows that are alone doubtful count: many may agree all the more."""
+        return replace(self, min_reliability=0.0)
 
     @property
     def seeing(self) -> Seeing:
@@ -94,7 +97,8 @@ class Settled:
     """What the windows agree on.
 
     `points`, `matches`: one entry for each of the windows, whole displacements and not those left
-    by the model they were measured under; `radius`: search radius, px.
+    by the model they were measured under; `radius`: search radius, px; `least`: reliability from
+    which single windows counted.
     """
 
     found: Consensus
@@ -102,6 +106,12 @@ class Settled:
     matches: Matches
     windows: Windows
     radius: int
+    least: float = 0.0
+
+    @property
+    def rank(self) -> tuple[float, float]:
+        """What speaks for it: the least likely by chance, then the most reliable comes first."""
+        return -self.found.chance, quality(self).reliability
 
     @property
     def used(self) -> int:
@@ -111,7 +121,7 @@ class Settled:
     @property
     def sure(self) -> bool:
         """True when no other start needs to be tried."""
-        return self.share >= SURE or self.found.chance <= CERTAIN
+        return self.share >= SURE or 0 < self.found.chance <= CERTAIN
 
     @property
     def share(self) -> float:
@@ -132,38 +142,6 @@ class Quality:
     coverage: float
     agreement: float
     reliability: float
-
-
-@dataclass(frozen=True)
-class Aligned:
-    """A model from lattice positions to where the stored mapping has to be asked, and how sure.
-
-    `kind`: what the support allows, "local" included, whose linear part is `model`; `metric`: the
-    one that had the last word.
-    """
-
-    model: Linear
-    kind: str
-    metric: str
-    settled: Settled
-    quality: Quality
-    refined: Refined
-    tried: tuple[str, ...]
-
-
-def align(patch: Patch, kind: str, options: Aligning = Aligning()) -> Aligned:  # noqa: B008 - frozen
-    """Align a whole level of at most some megapixels; `kind` is an upper limit, "local" included.
-
-    Raises NoSolution with a sentence when no model has support.
-    """
-    start, tried = search(patch, kind, options)
-    settled = start
-    if coarse_factor(patch.reference.shape) > 1 or kind == "local":
-        shape, radius = patch.reference.shape, radius_after(start)
-        windows = [options.windows(shape, kind, share) for share in SHARES]
-        settled = settled_best([patch], start.found.model, kind, windows, options, radius)
-    model, refined, metric = refined_on([patch], settled, options)
-    return Aligned(model, settled.found.kind, metric, settled, quality(settled), refined, tried)
 
 
 def coarse_factor(shape: tuple[int, ...]) -> int:
@@ -200,9 +178,9 @@ def search(patch: Patch, kind: str, options: Aligning) -> tuple[Settled, tuple[s
             tried.append(f"{name}: none")
             continue
         tried.append(f"{name}: {found.share:.0%}")
-        if best is None or found.share > best.share:
+        if best is None or found.rank > best.rank:
             best = found
-        if best.sure:
+        if best.sure or best.found.chance <= CERTAIN:
             break
     if best is None:
         raise problem or NoSolution("The images share no pixels in which to search for a shift.")
@@ -247,9 +225,9 @@ def settled_best(
         except NoSolution as error:
             problem = problem or error
             continue
-        if best is None or quality(found).reliability > quality(best).reliability:
+        if best is None or found.rank > best.rank:
             best = found
-        if best.share >= SURE:
+        if best.sure:
             break
     if best is None:
         raise problem or NoSolution("There is no window to match.")
@@ -269,6 +247,28 @@ def settle(
     Each window must lie inside exactly one patch.
     """
     matches = measured(patches, model, windows, options, radius)
+    try:
+        found = _agreement_of(matches, kind, windows, options, radius)
+    except NoSolution:
+        if not options.doubting:
+            raise
+        return _agreement_of(matches, kind, windows, options.trusting, radius)
+    if not found.sure and options.doubting:
+        try:
+            return max(
+                found,
+                _agreement_of(matches, kind, windows, options.trusting, radius),
+                key=lambda one: one.rank,
+            )
+        except NoSolution:
+            pass
+    return found
+
+
+def _agreement_of(
+    matches: Matches, kind: str, windows: Windows, options: Aligning, radius: int
+) -> Settled:
+    """Return what matches agree on that pass the tests of single windows."""
     good = matches.good(level=options.filter_level, min_reliability=options.min_reliability)
     weight = np.where(good & ~matches.check, np.nan_to_num(matches.score) ** 2, 0.0)
     dx, dy = np.nan_to_num(matches.dx), np.nan_to_num(matches.dy)
@@ -276,7 +276,8 @@ def settle(
     where = Search(
         _box(windows), radius, options.tolerance, float(windows.size), _independent(windows)
     )
-    return Settled(consensus(kind, points, where), points, matches, windows, radius)
+    found = consensus(kind, points, where)
+    return Settled(found, points, matches, windows, radius, options.min_reliability)
 
 
 def measured(
@@ -313,55 +314,6 @@ def _independent(windows: Windows) -> float:
     left, top, right, bottom = _box(windows)
     own = max(1, len(windows)) * windows.size**2
     return min(1.0, (right - left) * (bottom - top) / own)
-
-
-def refined_on(
-    patches: Sequence[Patch], settled: Settled, options: Aligning
-) -> tuple[Linear, Refined, str]:
-    """Refine the linear part of what windows agree on, on the pixels of those that agree.
-
-    Returns the model, the last refinement and the metric it used.
-    """
-    kind = linear_kind(settled.found.kind)
-    refined, name = Refined(settled.found.model, 0, math.inf), CORRELATION.name
-    weights = settled.found.weights
-    if options.metric != INFORMATION.name:
-        ground = _ground(patches, settled, weights, options.seeing, steepest=True)
-        refined = refine(ground, refined.model, kind, CORRELATION)
-    if options.metric != CORRELATION.name and (
-        options.metric != "auto" or _unlike(patches, settled, refined.model)
-    ):
-        # the density of pairs finds out by itself which pixels belong together
-        ground = _ground(patches, settled, np.ones_like(weights), options.seeing, steepest=False)
-        refined, name = refine(ground, refined.model, kind, INFORMATION), INFORMATION.name
-    return refined.model, refined, name
-
-
-def _ground(
-    patches: Sequence[Patch],
-    settled: Settled,
-    weights: Column,
-    seeing: Seeing,
-    *,
-    steepest: bool,
-) -> list[Ground]:
-    """Choose the pixels to refine on by the weights of windows."""
-    images = [weight_image(patch, settled.windows, weights) for patch in patches]
-    return grounds(patches, images, seeing, steepest=steepest)
-
-
-def _unlike(patches: Sequence[Patch], settled: Settled, model: Linear) -> bool:
-    """Return whether raw values differ so much that mutual information may know more."""
-    if settled.share < AGREEING:
-        return True
-    agreeing = np.flatnonzero(settled.found.inliers)
-    windows = settled.windows.chosen(agreeing[:: 1 + len(agreeing) // RAW])
-    found = []
-    for patch in patches:
-        inside = windows.chosen(windows.inside(patch.origin, patch.reference.shape))
-        for col, row in zip(inside.col - patch.origin[0], inside.row - patch.origin[1]):
-            found.append(patch.part(int(col), int(row), inside.size).correlation(model))
-    return not np.median(np.abs(found)) >= ALIKE if found else True
 
 
 def quality(settled: Settled) -> Quality:

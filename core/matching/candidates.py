@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -23,7 +24,8 @@ def coarse_patch(patch: Patch, factor: int) -> Patch:
         return patch
     reference = coarser(patch.reference, patch.valid, factor)
     moving = coarser(patch.moving, patch.moving_valid, factor)
-    return patch_of(*reference, *moving, Coarser(patch.mapping, factor).at)
+    coarse = patch_of(*reference, *moving, Coarser(patch.mapping, factor).at)
+    return replace(coarse, known={})
 
 
 def candidates(

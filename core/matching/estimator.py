@@ -77,7 +77,16 @@ class Estimate:
     @classmethod
     def of(cls, stacks: Stacks, radius: int, either_sign: bool) -> Estimate:
         """Search whole shifts, then refine them."""
-        whole, at_limit = _searched(stacks, radius, either_sign)
+        return cls._refined(stacks, *_searched(stacks, radius, either_sign))
+
+    @classmethod
+    def near(cls, stacks: Stacks, place: Column) -> Estimate:
+        """Refine displacements, from the whole shifts next to a place."""
+        whole = np.rint(np.nan_to_num(place))
+        return cls._refined(stacks, whole, np.zeros(len(whole), bool))
+
+    @classmethod
+    def _refined(cls, stacks: Stacks, whole: Column, at_limit: Mask) -> Estimate:
         design = _Design.of(stacks, whole)
         rest = np.zeros((len(whole), 2))
         moving = np.ones(len(whole), bool)
@@ -117,12 +126,17 @@ def _whole_correlation(stacks: Stacks, radius: int) -> Floats:
     size = fast(side + 2 * radius), fast(side + 2 * radius)
     product = backward(np.conj(forward(reference, size)) * forward(moving, size), size)
     shifts = 2 * radius + 1
-    sums = np.zeros((len(moving), *(length + 1 for length in moving.shape[1:])))
-    np.cumsum(np.cumsum(moving * moving, 1, dtype=np.float64), 2, out=sums[:, 1:, 1:])
-    low, high = slice(0, shifts), slice(side, side + shifts)
-    energy = sums[:, high, high] - sums[:, low, high] - sums[:, high, low] + sums[:, low, low]
+    energy = _running(_running(moving * moving, side).swapaxes(1, 2), side).swapaxes(1, 2)
     own = np.einsum("nij,nij->n", reference, reference, dtype=np.float64)[:, None, None]
     return np.asarray(product[:, :shifts, :shifts] / np.sqrt(np.maximum(energy * own, TINY)))
+
+
+def _running(values: NDArray[Any], side: int) -> Column:
+    """Return the sums over `side` rows of [window, row, col], for every first row."""
+    found = np.empty((len(values), values.shape[1] - side + 1, values.shape[2]))
+    found[:, 0] = values[:, :side].sum(1, dtype=np.float64)
+    found[:, 1:] = values[:, side:] - values[:, :-side]
+    return np.asarray(np.cumsum(found, 1))
 
 
 def _holed_correlation(stacks: Stacks, radius: int) -> Floats:

@@ -141,7 +141,7 @@ class Level:
     def products(self, model: Positioned) -> Products:
         """Return the evidence for a motion beyond a model."""
         through = model if self.factor == 1 else _Through(model, self.factor, self.first)
-        values, valid = self.patch.warped(through)  # type: ignore[arg-type]
+        values, valid = self.patch.warped(through)
         joint = valid & self.patch.valid
         reference = self.texture
         if not np.array_equal(joint, self.patch.valid):

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..deps import require
-from ..transform.bspline import BSplineField, weights
+from ..transform.bspline import BSplineField
 from ..transform.models import RAYLEIGH_MEDIAN, Linear
+from .bases import field_of, taps
 from .network import INNER, LOSSES, Adjusting, Nodes, Ties, ground_of, residuals
 
 Floats = NDArray[np.float64]
@@ -21,7 +22,7 @@ Column = NDArray[np.float64]
 Sparse = Any
 """A matrix of scipy.sparse."""
 
-PURPOSE = "LOCAL_MODEL smooth"
+PURPOSE = "LOCAL_MODEL"
 
 SHARE = 16
 """Part of the shorter side of the images that nodes are apart, where nothing is said."""
@@ -38,7 +39,8 @@ class Smoothing:
     """How fields are fitted; lengths in the unit of the positions, 0 = automatic.
 
     `smoothness, bending`: weights of the first and second differences of neighboring nodes, `hold`
-    [image]: how a field resists where no tie point is near, within `falloff` of one.
+    [image]: how a field resists where no tie point is near, within `falloff` of one; `surface`: one
+    of SURFACES.
     """
 
     hold: Column
@@ -46,6 +48,7 @@ class Smoothing:
     smoothness: float = 1.0
     bending: float = 1.0
     falloff: float = 0.0
+    surface: str = "smooth"
 
 
 @dataclass(frozen=True)
@@ -66,13 +69,15 @@ class Bent:
 
 @dataclass(frozen=True)
 class _Lattice:
-    """The nodes of an image: the first, their distance, rows and columns, first unknown."""
+    """The nodes of an image: the first, their distance, rows and columns, first unknown, what
+    they make."""
 
     origin: tuple[float, float]
     step: float
     rows: int
     columns: int
     first: int
+    surface: str = "smooth"
 
     @property
     def count(self) -> int:
@@ -87,18 +92,12 @@ class _Lattice:
     def basis(self, at: Floats, size: int) -> Sparse:
         """Return the weights[point, unknown] of the functions at positions."""
         sparse = require("scipy.sparse", PURPOSE)
-        position = (at - self.origin) / self.step
-        whole = np.floor(position)
-        across, down = (weights(part)[0] for part in (position - whole).T)
-        taps = whole.astype(np.int64)[:, :, None] - 1 + np.arange(4)
-        col, row = (
-            np.clip(taps[:, axis], 0, most - 1)
-            for axis, most in ((0, self.columns), (1, self.rows))
-        )
-        node = self.first + row[:, :, None] * self.columns + col[:, None, :]
-        value = down.T[:, :, None] * across.T[:, None, :]
-        point = np.broadcast_to(np.arange(len(at))[:, None, None], node.shape)
-        entries = (value.ravel(), (point.ravel(), node.ravel()))
+        found = taps(self.surface, (at - self.origin) / self.step)
+        col = np.clip(found.column, 0, self.columns - 1)
+        row = np.clip(found.row, 0, self.rows - 1)
+        node = self.first + row * self.columns + col
+        point = np.broadcast_to(np.arange(len(at))[:, None], node.shape)
+        entries = (found.weight.ravel(), (point.ravel(), node.ravel()))
         return sparse.coo_matrix(entries, shape=(len(at), size)).tocsr()
 
 
@@ -144,7 +143,8 @@ def _lattices(nodes: Nodes, ties: Sequence[Ties], how: Smoothing) -> dict[int, _
         # two nodes on either side: ground lies a little beyond the stored corners
         columns, rows = (math.ceil(side / step) + 5 for side in high - low)
         origin = low - 2 * step
-        lattice = _Lattice((float(origin[0]), float(origin[1])), step, rows, columns, first)
+        corner = (float(origin[0]), float(origin[1]))
+        lattice = _Lattice(corner, step, rows, columns, first, how.surface)
         found[image] = lattice
         first += lattice.count
     return found
@@ -236,5 +236,5 @@ def _solved(rows: _Rows, weight: Column, stiff: Sparse, how: Adjusting) -> Float
 
 def _field(lattice: _Lattice, found: Floats) -> BSplineField:
     own = found[lattice.first : lattice.first + lattice.count]
-    dx, dy = own.T.reshape(2, lattice.rows, lattice.columns)
-    return BSplineField(lattice.origin, (lattice.step, lattice.step), dx, dy)
+    values = own.T.reshape(2, lattice.rows, lattice.columns)
+    return field_of(lattice.surface, lattice.origin, lattice.step, values)

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +21,19 @@ Positions = NDArray[np.float64]
 Mapping = Callable[[Positions, Positions], tuple[Positions, Positions]]
 """From positions (x, y) on the lattice to array positions of the moving image, as stored."""
 
+CORNERS = np.array([0.0, 0.5, 1.0])
+FLAT = 1e-8
+"""Px by which positions may leave a plane that stands for them."""
+
 ENOUGH = 0.5
 """Share of a coarser pixel that must be valid."""
+
+
+class Positioned(Protocol):
+    """What says where the moving image shows positions of the reference."""
+
+    def at(self, x: Positions, y: Positions) -> tuple[Positions, Positions]:
+        """Return the moving positions of reference positions."""
 
 
 class Seeing(NamedTuple):
@@ -43,7 +54,7 @@ class Patch:
 
     `origin`: column and row of the first pixel on the lattice. `mapping` takes lattice positions
     to positions in `moving` by the stored georeferencing; a model is applied before it. `surface`:
-    the moving pixels between their centers.
+    the moving pixels between their centers. `known`: where features of the reference are kept.
     """
 
     reference: Floats
@@ -53,6 +64,15 @@ class Patch:
     surface: Continuous
     mapping: Mapping
     origin: tuple[int, int] = (0, 0)
+    known: dict[Seeing, Feature] | None = field(default=None, compare=False, repr=False)
+
+    def feature(self, seeing: Seeing) -> Feature:
+        """Return the reference's feature; made once where what is `known` is kept."""
+        if self.known is None:
+            return seeing.feature(self.reference, self.valid)
+        if seeing not in self.known:
+            self.known[seeing] = seeing.feature(self.reference, self.valid)
+        return self.known[seeing]
 
     def part(self, col: int, row: int, size: int) -> Patch:
         """Return the square of the patch that begins at its own column and row."""
@@ -61,10 +81,11 @@ class Patch:
             self,
             reference=self.reference[square],
             valid=self.valid[square],
+            known=None,
             origin=(self.origin[0] + col, self.origin[1] + row),
         )
 
-    def correlation(self, model: Linear) -> float:
+    def correlation(self, model: Positioned) -> float:
         """Return the correlation of raw values under a model, 0 where nothing varies."""
         values, valid = self.warped(model)
         both = valid & self.valid
@@ -74,18 +95,62 @@ class Patch:
         size = math.sqrt(float((f * f).sum()) * float((g * g).sum()))
         return float((f * g).sum()) / size if size > 0 else 0.0
 
-    def warped(self, model: Linear) -> tuple[Floats, Mask]:
+    def warped(self, model: Positioned) -> tuple[Floats, Mask]:
         """Return the moving values where a model says the lattice's pixels are, and validity."""
         rows, cols = self.reference.shape
         values, valid = np.empty((rows, cols), np.float32), np.empty((rows, cols), bool)
+        place = self._place(model)
         x = (np.arange(cols, dtype=np.float64) + self.origin[0])[None]
         y = (np.arange(rows, dtype=np.float64) + self.origin[1])[:, None]
         step = max(1, PIECE // cols)
         for row in range(0, rows, step):
             part = slice(row, row + step)
-            at = np.broadcast_arrays(*self.mapping(*model.at(x, y[part])))
+            at = np.broadcast_arrays(*place(x, y[part]), values[part])[:2]
             values[part], valid[part] = self.surface.at(*at)
         return values, valid
+
+    def _place(self, model: Positioned) -> Mapping:
+        """Return where a model's positions lie in the moving image."""
+
+        def place(x: Positions, y: Positions) -> tuple[Positions, Positions]:
+            return self.mapping(*model.at(x, y))
+
+        if isinstance(model, Linear):
+            plane = _Plane.of(place, self.origin, self.reference.shape)
+            if plane is not None:
+                return plane.at
+        return place
+
+
+class _Plane(NamedTuple):
+    """Positions that grow evenly: start, and steps along columns and rows, for both axes."""
+
+    start: tuple[float, float]
+    along: tuple[float, float]
+    down: tuple[float, float]
+
+    @classmethod
+    def of(cls, place: Mapping, origin: tuple[int, int], shape: tuple[int, ...]) -> _Plane | None:
+        """Return the plane of a mapping over an array that begins at `origin`; None if bent."""
+        far = [max(1, size - 1) for size in shape[::-1]]
+        x, y = (first + length * CORNERS for first, length in zip(origin, far))
+        seen = np.array(place(*np.meshgrid(x, y)))
+        steps = (seen[:, 0, 2] - seen[:, 0, 0]) / far[0], (seen[:, 2, 0] - seen[:, 0, 0]) / far[1]
+        along, down = (np.where(np.abs(one) * max(far) < FLAT, 0.0, one) for one in steps)
+        start = seen[:, 0, 0] - along * origin[0] - down * origin[1]
+        found = cls(*((float(one[0]), float(one[1])) for one in (start, along, down)))
+        bent = np.abs(np.array(found.at(*np.meshgrid(x, y))) - seen).max()
+        return found if bent < FLAT else None
+
+    def at(self, x: Positions, y: Positions) -> tuple[Positions, Positions]:
+        """Return the positions; those that one axis tells keep its shape."""
+        ends = []
+        for start, along, down in zip(*self):
+            if along and down:
+                ends.append((along * x + start) + down * y)
+            else:
+                ends.append(down * y + start if down else along * x + start)
+        return ends[0], ends[1]
 
 
 @dataclass(frozen=True)
@@ -132,10 +197,10 @@ def patch_of(
 
 
 def overlaid(
-    patch: Patch, model: Linear, seeing: Seeing, feature: Feature | None = None
+    patch: Patch, model: Positioned, seeing: Seeing, feature: Feature | None = None
 ) -> Overlay:
     """Return the features of a patch under a model; `feature` is the reference's if known."""
-    mine = seeing.feature(patch.reference, patch.valid) if feature is None else feature
+    mine = patch.feature(seeing) if feature is None else feature
     return Overlay(mine, seeing.feature(*patch.warped(model)), patch.origin)
 
 

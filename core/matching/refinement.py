@@ -160,7 +160,7 @@ def grounds(
         usable = np.flatnonzero(weight)
         if not len(usable):
             continue
-        feature = seeing.feature(patch.reference, patch.valid)
+        feature = patch.feature(seeing)
         if steepest:
             index = usable[_steepest(feature, usable, math.ceil(step))]
         else:

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..deps import available, require
 from ..image import Mask
 from ..transform.spline import coefficients
 from .estimator import EDGE, Estimate, Stacks, reliability
 from .patches import Overlay
-from .smoothing import inner
+from .smoothing import PURPOSE, inner
 
 Floats = NDArray[np.float32]
 Column = NDArray[np.float64]
@@ -32,7 +33,10 @@ TEXTURE = 0.02
 SCORE, CLOSURE = 0.3, 0.3
 """Least correlation of a match; largest distance of the way back from the way there, px."""
 
-BATCH = 128
+CLOSE = 4
+"""Search radius up to which the way back is not searched anew, only refined, px."""
+
+BATCH = 16
 """Windows whose pixels are in memory at once."""
 
 
@@ -212,12 +216,21 @@ def _usable(overlay: Overlay, windows: Windows) -> tuple[Column, Mask]:
 
 def _window_means(values: Floats, overlay: Overlay, windows: Windows) -> Column:
     """Return means over the windows, by sums over everything above and to the left."""
-    sums = np.zeros([size + 1 for size in values.shape])
-    np.cumsum(np.cumsum(values, 0, dtype=np.float64), 1, out=sums[1:, 1:])
+    sums = _summed(values)
     top, left = windows.row - overlay.origin[1], windows.col - overlay.origin[0]
     bottom, right = top + windows.size, left + windows.size
     total = sums[bottom, right] - sums[top, right] - sums[bottom, left] + sums[top, left]
     return np.asarray(total / windows.size**2)
+
+
+def _summed(values: Floats) -> Column:
+    """Return [row, col] the sums over everything above and to the left."""
+    if available("cv2"):
+        cv2 = require("cv2", PURPOSE)
+        return np.asarray(cv2.integral(np.ascontiguousarray(values), sdepth=cv2.CV_64F))
+    sums = np.zeros([size + 1 for size in values.shape])
+    np.cumsum(np.cumsum(values, 0, dtype=np.float64), 1, out=sums[1:, 1:])
+    return sums
 
 
 def _cut(overlay: Overlay, splines: list[Floats], windows: Windows, margin: int) -> Stacks:
@@ -235,8 +248,16 @@ def _cut(overlay: Overlay, splines: list[Floats], windows: Windows, margin: int)
 
 def _matched(stacks: Stacks, windows: Windows, radius: int, either_sign: bool) -> Matches:
     ahead = Estimate.of(stacks, radius, either_sign)
-    back = Estimate.of(stacks.swapped(), radius, either_sign)
-    closure = np.hypot(*(ahead.place + back.place).T)
+    # the way back of what fails already tells nothing
+    some = (np.abs(ahead.score) >= SCORE) & ~ahead.at_limit
+    closure = np.full(len(some), np.inf)
+    if some.any():
+        other = stacks.chosen(some).swapped()
+        if radius > CLOSE:
+            back = Estimate.of(other, radius, either_sign)
+        else:
+            back = Estimate.near(other, -ahead.place[some])
+        closure[some] = np.hypot(*(ahead.place[some] + back.place).T)
     return Matches(
         windows.x,
         windows.y,

@@ -29,7 +29,14 @@ from ..options import Kind, option, redefault, result, values_of
 from ..progress import SILENT, Progress, Recorder
 from ..provenance import recorded, repetition
 from ..raster import RasterImage, open_listed, output_paths, refuse_overwriting
-from ..registration.corrected import MovedWriting, corrected, declared, moved_grid, moved_outline
+from ..registration.corrected import (
+    MovedWriting,
+    corrected,
+    declared,
+    moved_outline,
+    own_place,
+)
+from ..registration.estimate import map_unit
 from ..registration.gridding import Lattices, seen_on
 from ..registration.joint import Approach, Ground, Joint, joint
 from ..registration.members import Found, Members, members_of, tied_pairs
@@ -131,17 +138,34 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
     done = estimate(members, request, heard.part(0.0, 0.7))
     outcome = _outcome(done, members, request, skipped, paths)
     _tell(done, members, request, heard)
-    reason = _reason(done)
     _write_evidence(done, members, outcome, request, heard)
-    if not done.found.accepted and request.refused == "fail":
-        raise NoSolution(reason)
+    _refuse(done, request)
     heard.phase("Writing the corrected images")
     views = apply(images, done.found, request)
     for at, part in enumerate(heard.part(0.75, 1.0).split(len(images))):
         _write(images[at], views[at], paths[at], request, part)
-    progress.info(reason)
+    progress.info(_reason(done))
     progress.advance(1.0)
     return outcome
+
+
+def registered(
+    images: Sequence[RasterImage], request: Request, progress: Progress = SILENT
+) -> tuple[list[Image], Estimate]:
+    """Return every image at its place, as a view; write tie points and transforms, no image."""
+    band, nodata = request.band, request.nodata
+    members = members_of(images, request, band=band, nodata=nodata, progress=progress)
+    done = estimate(members, request, progress)
+    _tell(done, members, request, progress)
+    if request.transforms:
+        write_transforms(request.transforms, list(_saved(done, members, request)))
+    _refuse(done, request)
+    return apply(images, done.found, request), done
+
+
+def _refuse(done: Estimate, request: Request) -> None:
+    if not done.found.accepted and request.refused == "fail":
+        raise NoSolution(_reason(done))
 
 
 def estimate(members: Members, request: Request, progress: Progress = SILENT) -> Estimate:
@@ -187,10 +211,11 @@ def _approach(members: Members, request: Request) -> Approach:
         request.local_smoothness,
         request.local_bending,
         request.local_falloff,
+        request.local_model,
     )
-    smooth = request.local_model == "smooth"
+    bent = request.local_model != "none"
     return Approach(
-        network, request.global_strength, local if smooth else None, request.local_strength
+        network, request.global_strength, local if bent else None, request.local_strength
     )
 
 
@@ -212,7 +237,7 @@ def _view(
     image: RasterImage, correction: Correction, lattice: Grid | None, request: Request
 ) -> Image:
     """Return an image at its place: its own pixels, or those of a lattice."""
-    place = _place(image, correction)
+    place = own_place(image, correction)
     typed = request.output_type != "same" or request.output_nodata is not None
     if typed or lattice is not None or place is None:
         how = MovedWriting(output_type=request.output_type, output_nodata=request.output_nodata)
@@ -227,16 +252,6 @@ def _view(
     box = (float(x.min()), float(y.min()), float(x.max()), float(y.max()))
     target = target.cropped(target.window_of(box))
     return corrected(seen, correction, target, resampling=request.resampling)
-
-
-def _place(image: RasterImage, correction: Correction) -> Grid | None:
-    """Return the grid that puts an image's own pixels in place; None where none does."""
-    if correction.identity:
-        return image.grid
-    try:
-        return None if correction.field else moved_grid(image, correction)
-    except InvalidOption:  # not straight in the image's own CRS
-        return None
 
 
 def _write(
@@ -311,14 +326,10 @@ def _tell(done: Estimate, members: Members, request: Request, progress: Progress
         )
     if not found.accepted and request.refused != "fail":
         fate = "uncorrected" if request.refused == "unchanged" else "corrected all the same"
+        count = sum(group in found.refusals for group in found.groups)
         progress.warn(
-            f"{_reason(done)} {_refused_count(found)} images are written {fate} (REFUSED = "
-            f"{request.refused})."
+            f"{_reason(done)} {count} images are written {fate} (REFUSED = {request.refused})."
         )
-
-
-def _refused_count(found: Joint) -> int:
-    return sum(group in found.refusals for group in found.groups)
 
 
 def _reason(done: Estimate) -> str:
@@ -354,6 +365,7 @@ def _write_evidence(
             tuple(loops(found, members.names)),
             tuple(progress.warnings),
             repetition("coregisterset", request),
+            map_unit(members.images[0].grid),
         )
         write_report(request.report, network_report(facts))
 
@@ -378,7 +390,7 @@ def _saved(done: Estimate, members: Members, request: Request) -> Iterator[Saved
             side,
             request.global_model,
             request.global_model,
-            "ncc",
+            request.metric if request.metric == "mutual_information" else "ncc",
             numbers,
             not refusal,
             refusal or _reason(done),

@@ -24,6 +24,9 @@ from .source import NAMED_COLORS, open_image
 FLUSH = 16 << 20
 """Bytes after which finished blocks leave GDAL's cache."""
 
+STAMP = "ORTHOWEAVE_REQUEST"
+"""The metadata of a file that tell which request has made it; no copy inherits them."""
+
 COLORS = {name: code for code, name in NAMED_COLORS.items()}
 
 
@@ -90,7 +93,7 @@ def _refuse_unknown(key: str, value: str, known: Mapping[str, tuple[str, ...]]) 
 
 
 @contextmanager
-def _config(key: str, value: str) -> Iterator[None]:
+def config(key: str, value: str) -> Iterator[None]:
     """Set a GDAL option for this thread only, and only for a moment."""
     before = gdal.GetThreadLocalConfigOption(key)
     gdal.SetThreadLocalConfigOption(key, value)
@@ -132,6 +135,11 @@ class Target:
                 self._dataset.FlushCache()
                 self._pending = 0
 
+    def note(self, key: str, value: str | None) -> None:
+        """Keep a text, if there is one, in the file's metadata."""
+        if value is not None:
+            self._dataset.SetMetadataItem(key, value)
+
     def set_statistics(self, values: Array, *, exact: bool) -> None:
         """Store minimum, maximum, mean and standard deviation of valid values[band, sample]."""
         for number, band in enumerate(values, 1):
@@ -154,11 +162,11 @@ class Target:
         path = self._dataset.GetDescription()
         with refusing(f"{self._title} cannot be written"):
             self._dataset.FlushCache()
-        levels = _levels(self._dataset) if overviews else []
+        levels = levels_of(self._dataset) if overviews else []
         if levels:
             # blocks that are done leave GDAL's cache, which is as large as it is allowed to be
             flush = self._dataset.FlushCache
-            with refusing(f"{self._title} cannot be written"), _heard(progress, flush) as callback:
+            with refusing(f"{self._title} cannot be written"), heard(progress, flush) as callback:
                 self._dataset.BuildOverviews(overviews, levels, callback=callback)
         with refusing(f"{self._title} cannot be written"):
             self._dataset = None
@@ -185,7 +193,7 @@ class Target:
 
 
 @contextmanager
-def _heard(
+def heard(
     progress: Progress, flush: Callable[[], object] | None = None
 ) -> Iterator[Callable[..., int]]:
     """Give GDAL's callback for a listener; a stop that GDAL reports as failure is Cancelled."""
@@ -234,7 +242,7 @@ def create(path: str, image: Image, form: Format, block: int, threads: int, titl
         if mode == "alpha":
             dataset.GetRasterBand(count).SetColorInterpretation(gdal.GCI_AlphaBand)
         if mode == "mask":
-            with _config("GDAL_TIFF_INTERNAL_MASK", "YES"):
+            with config("GDAL_TIFF_INTERNAL_MASK", "YES"):
                 dataset.CreateMaskBand(gdal.GMF_PER_DATASET)
     return Target(dataset, image, title)
 
@@ -251,17 +259,11 @@ def optimize(
     path: str, form: Format, overviews: str, title: str, progress: Progress = SILENT
 ) -> None:
     """Rewrite a finished GeoTIFF as Cloud-Optimized GeoTIFF under the same name."""
-    known = _known_options("COG")
-    renamed = {"ZLEVEL": "LEVEL", "ZSTD_LEVEL": "LEVEL", "JPEG_QUALITY": "QUALITY"}
-    given = {renamed.get(key, key): value for key, value in form.options}
-    if "PREDICTOR" in given:
-        given["PREDICTOR"] = "YES"
-    options = [f"{key}={value}" for key, value in given.items() if key in known]
-    options += [f"OVERVIEW_RESAMPLING={overviews}"]
+    options = cog_options(form, overviews)
     plain = path + ".ovr"
     os.replace(path, plain)
     try:
-        with refusing(f"{title} cannot be written"), _heard(progress) as callback:
+        with refusing(f"{title} cannot be written"), heard(progress) as callback:
             source = gdal.OpenEx(plain, gdal.OF_RASTER)
             driver = gdal.GetDriverByName("COG")
             finished = driver.CreateCopy(path, source, 0, options, callback=callback)
@@ -270,25 +272,43 @@ def optimize(
         os.remove(plain)
 
 
+def cog_options(form: Format, overviews: str) -> list[str]:
+    """Return creation options of GeoTIFF as the COG driver takes them."""
+    known = _known_options("COG")
+    renamed = {"ZLEVEL": "LEVEL", "ZSTD_LEVEL": "LEVEL", "JPEG_QUALITY": "QUALITY"}
+    given = {renamed.get(key, key): value for key, value in form.options}
+    if "PREDICTOR" in given:
+        given["PREDICTOR"] = "YES"
+    options = [f"{key}={value}" for key, value in given.items() if key in known]
+    return [*options, f"OVERVIEW_RESAMPLING={overviews}"]
+
+
+def _declare_band(band: gdal.Band, image: Image, index: int) -> None:
+    details = image.details
+    if any(image.band_names[index : index + 1]):
+        band.SetDescription(image.band_names[index])
+    if index < len(details.colors) and details.colors[index] not in ("", "palette"):
+        band.SetColorInterpretation(COLORS[details.colors[index]])
+    if index < len(details.scales) and details.scales[index] not in (None, 1.0):
+        band.SetScale(details.scales[index])
+    if index < len(details.offsets) and details.offsets[index] not in (None, 0.0):
+        band.SetOffset(details.offsets[index])
+    if any(details.band_metadata[index : index + 1]):
+        band.SetMetadata(dict(details.band_metadata[index]))
+
+
 def _declare(dataset: gdal.Dataset, image: Image) -> None:
     details = image.details
     if details.metadata:
         dataset.SetMetadata(
-            {key: value for key, value in details.metadata if key != "AREA_OR_POINT"}
+            {key: value for key, value in details.metadata if key not in ("AREA_OR_POINT", STAMP)}
         )
     marker = representable(image.nodata, image.dtype)
     for index in range(image.bands):
         band = dataset.GetRasterBand(index + 1)
         if marker is not None:
             band.SetNoDataValue(float(marker))
-        if index < len(image.band_names) and image.band_names[index]:
-            band.SetDescription(image.band_names[index])
-        if index < len(details.colors) and details.colors[index] not in ("", "palette"):
-            band.SetColorInterpretation(COLORS[details.colors[index]])
-        if index < len(details.scales) and details.scales[index] not in (None, 1.0):
-            band.SetScale(details.scales[index])
-        if index < len(details.offsets) and details.offsets[index] not in (None, 0.0):
-            band.SetOffset(details.offsets[index])
+        _declare_band(band, image, index)
     if details.color_table:
         table = gdal.ColorTable()
         for value, entry in enumerate(details.color_table):
@@ -315,8 +335,8 @@ def _opacity(pixels: Pixels, dtype: np.dtype[Any]) -> Array:
     return np.where(pixels.valid, dtype.type(top), dtype.type(0))
 
 
-def _levels(dataset: gdal.Dataset) -> list[int]:
-    """Powers of two until the long side is below 256."""
+def levels_of(dataset: gdal.Dataset) -> list[int]:
+    """Return powers of two until the long side is below 256."""
     side, levels = max(dataset.RasterXSize, dataset.RasterYSize), list[int]()
     while side >= 512:
         levels.append(2 ** (len(levels) + 1))

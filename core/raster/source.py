@@ -212,7 +212,14 @@ def _details(dataset: gdal.Dataset, bands: list[gdal.Band], validity: str) -> De
         color_table=tuple(tuple(table.GetColorEntry(i)) for i in entries),
         metadata=tuple(sorted((dataset.GetMetadata() or {}).items())),
         validity=validity,
+        band_metadata=tuple(_own(band) for band in bands),
     )
+
+
+def _own(band: gdal.Band) -> tuple[tuple[str, str], ...]:
+    """What a band says about itself, without statistics, which a changed copy would not have."""
+    found = (band.GetMetadata() or {}).items()
+    return tuple(sorted((key, value) for key, value in found if not key.startswith("STATISTICS_")))
 
 
 def _refuse_type(title: str, bands: list[gdal.Band]) -> None:

@@ -212,6 +212,16 @@ def moved_grid(image: Image, placing: Placing) -> Grid:
     return replace(image.grid, transform=transform)
 
 
+def own_place(image: Image, correction: Correction) -> Grid | None:
+    """Return the grid that puts an image's own pixels in place; None where none does."""
+    if correction.identity:
+        return image.grid
+    try:
+        return None if correction.field else moved_grid(image, correction)
+    except InvalidOption:  # not straight in the image's own CRS
+        return None
+
+
 def reference_grid(image: Image, placing: Placing, reference: Grid) -> Grid:
     """Return the part of a reference grid that the corrected image covers, at its pixel size.
 

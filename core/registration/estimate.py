@@ -169,7 +169,7 @@ def _judged(
     accepted = not reason
     ends = found.rmse if found.used.any() else (math.nan, math.nan)
     if accepted:
-        reason = _accepted(correction, lattice, ends, solved)
+        reason = _accepted(correction, lattice, found, solved)
     return Estimate(
         correction,
         lattice,
@@ -186,9 +186,9 @@ def _judged(
 
 
 def _lowered(model: str, solved: Solved) -> str:
-    """Return why the model is simpler than the one asked for; empty when it is not."""
+    """Return why the model is simpler than the one asked for, or to be doubted; empty if not."""
     if solved.kind == model:
-        return ""
+        return solved.doubt
     why = solved.agreed.lowered or "the support is too small"
     return f"The model is {solved.kind} instead of {model}: {why}."
 
@@ -259,14 +259,16 @@ def _less_alike(found: Checked) -> Iterator[str]:
 def limit_text(lattice: Lattice) -> str:
     """Return the limit of the search in map units."""
     side = math.sqrt(math.prod(lattice.grid.pixel_size))
-    unit = "°" if is_geographic(lattice.grid.crs) else Ground(lattice.grid).unit
-    return f"{lattice.max_shift * side:.4g} {unit}"
+    return f"{lattice.max_shift * side:.4g} {map_unit(lattice.grid)}"
 
 
-def _accepted(
-    correction: Correction, lattice: Lattice, ends: tuple[float, float], solved: Solved
-) -> str:
-    grid, area = lattice.grid, lattice.overlap
+def map_unit(grid: Grid) -> str:
+    """Return the short name of the map units of a grid."""
+    return "°" if is_geographic(grid.crs) else Ground(grid).unit
+
+
+def _accepted(correction: Correction, lattice: Lattice, found: Checked, solved: Solved) -> str:
+    grid, area, ends = lattice.grid, lattice.overlap, found.rmse
     x, y = np.meshgrid(
         np.linspace(area.col, area.right - 1, 9), np.linspace(area.row, area.bottom - 1, 9)
     )
@@ -278,8 +280,9 @@ def _accepted(
             f"{most:.2g} px."
         )
     return (
-        f"The correction was accepted: residual {ends[0]:.3g} px before, {ends[1]:.3g} px after, "
-        f"reliability {solved.quality.reliability:.0f} of 100 ({solved.kind})."
+        f"The correction was accepted: residual {ends[0]:.3g} px before, {ends[1]:.3g} px after "
+        f"(measured to {found.noise:.2g} px), reliability {solved.quality.reliability:.0f} of 100 "
+        f"({solved.kind})."
     )
 
 
@@ -293,6 +296,8 @@ def _numbers(
     return {
         "rmse_before": ends[0],
         "rmse_after": ends[1],
+        "measuring_noise": found.noise,
+        "accuracy": found.accuracy if lengths.size else math.nan,
         "reliability": quality.reliability,
         "n_points": quality.points,
         "n_inliers": quality.inliers,

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -161,7 +161,7 @@ class Held:
         level = self.grid.cropped(Window(-area.col, -area.row, area.right, area.bottom))
         mapping = mapping_between(crossing(level, self.there), area)
         ends = (self.reference, self.valid, self.moving, self.seen)
-        return patch_of(*ends, mapping, self.origin)
+        return replace(patch_of(*ends, mapping, self.origin), known={})
 
     def shown(self, step: int) -> Mask:
         """Return where a valid moving pixel lies under every step-th pixel of the reference."""

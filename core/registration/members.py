@@ -155,7 +155,7 @@ def _matching(pixel: tuple[float, float], how: SetMatching) -> PairMatching:
     """Return how a pair is matched; `pixel` is the larger one of both."""
     side = math.sqrt(math.prod(pixel))
     return PairMatching(
-        metric="ncc",
+        metric=how.metric,
         edge_proxy=how.edge_proxy,
         min_valid_fraction=how.min_valid_fraction,
         window_size_match=how.window_size_match,

@@ -72,7 +72,8 @@ class Matching:
         minimum=0,
         maximum=100,
         advanced=True,
-        help="Key points whose match stands out less than this have no weight.",
+        help="Key points whose match stands out less than this have no weight, unless those above "
+        "it agree on nothing.",
     )
     refused: str = option(
         Kind.CHOICE,

@@ -41,7 +41,7 @@ def listed(found: Estimate, given: KeyPoints | None, min_reliability: float) -> 
     """Return all windows, dropped ones too, and given points as key points of the reference."""
     parts = []
     if found.solved is not None and found.solved.settled is not None:
-        parts.append(_windows(found, min_reliability))
+        parts.append(_windows(found, min(min_reliability, found.solved.least)))
     if given is not None and len(given):
         parts.append(_given(found, given))
     if not parts:

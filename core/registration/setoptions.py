@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..errors import InvalidOption
+from ..matching.bases import SURFACES
 from ..matching.network import KINDS, LOSSES
 from ..options import Kind, option, redefault
 from ..requests import RESAMPLINGS, Images, ManyOutputs, Writing
@@ -25,6 +26,13 @@ class SetMatching(Images):
         parent="images",
         help="The band of all images that is matched; all bands are moved. 0: the mean of the "
         "first three.",
+    )
+    metric: str = redefault(
+        Matching,
+        "metric",
+        "auto",
+        help="ncc, and auto for a set: windows by correlation. mutual_information: the windows of "
+        "each pair are then moved together as mutual information says, for other bands and sensors",
     )
     edge_proxy: bool = redefault(Matching, "edge_proxy", True)
     min_valid_fraction: float = redefault(Matching, "min_valid_fraction", 0.01)
@@ -103,9 +111,10 @@ class SetAdjusting:
         Kind.CHOICE,
         "Local model",
         "none",
-        choices=("none", "smooth"),
+        choices=("none", *SURFACES),
         help="What is left in the overlaps after that. none: stays. smooth: a smooth field bends "
-        "each image, for relief, parallax and lens distortion; it fades where no tie point is",
+        "each image, for relief, parallax and lens distortion; it fades where no tie point is. "
+        "bilinear: cells between nodes. piecewise_affine: two triangles in each cell",
     )
     global_weights: tuple[str, ...] = option(
         Kind.PAIRS,

@@ -10,27 +10,26 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..alike import file_name
-from ..errors import NoSolution
 from ..executor import each
-from ..image import Image
-from ..masks.restricted import Restricted
 from ..matching.alignment import (
     FIRST_RADIUS,
     HALF_POINT,
+    SHARES,
     Aligning,
     Quality,
     Settled,
     quality,
     radius_after,
-    refined_on,
     search,
     settle,
+    settled_best,
 )
 from ..matching.consensus import Consensus, Points, Search, consensus, linear_kind
+from ..matching.finishing import refined_on, unlike
 from ..matching.local import Elastic, LocalField, solve_field
 from ..matching.localpoints import solve_points
 from ..matching.patches import Patch, finer
+from ..matching.refinement import CORRELATION
 from ..matching.windowed import Windows, windows_over
 from ..progress import SILENT, Progress
 from ..transform.elastic import Displacements
@@ -38,14 +37,9 @@ from ..transform.models import Linear
 from ..windows import Window
 from .lattice import Held, Lattice
 from .options import PairMatching
+from .preparing import aligning, coarser_model, refuse_empty, whole_factor
 
 Column = NDArray[np.float64]
-
-WHOLE = 4_000_000
-"""Pixels of an overlap that is matched as a whole; larger ones are read in windows."""
-
-OVERVIEW = 1_000_000
-"""Pixels of the level on which the start of larger ones is searched."""
 
 WINDOW, READ_WINDOWS = 128, 200
 """Side of windows that are read one by one, px, and most of them."""
@@ -59,8 +53,13 @@ REFINED = 64
 AROUND = 40
 """Pixels round a window that is read alone: features are normalized over 12 px around."""
 
-TINY = 128
-"""Shortest side on which the valid share is counted, px."""
+SUPPORTED = 0.15
+"""Share of the overlap that must support a local field; below it the model is affine."""
+
+DOUBT = (
+    "The images are unlike in places (other bands or sensors, clouds), where a local field may "
+    "follow what they show instead of where it lies. Compare it with MODEL = affine in the report."
+)
 
 
 @dataclass(frozen=True)
@@ -92,7 +91,8 @@ class Solved:
 
     `kind`: what the support allows; `settled`: what windows agree on, None where points were
     given; `held`: the finest level in memory, its pixels `factor` times those of the lattice;
-    `checks`: windows that took no part; `local`: the field, on the lattice.
+    `checks`: windows that took no part; `local`: the field, on the lattice; `doubt`: what a user
+    must know about the model.
     """
 
     model: Linear
@@ -106,6 +106,12 @@ class Solved:
     options: Aligning
     checks: Windows
     local: LocalField | None = None
+    doubt: str = ""
+
+    @property
+    def least(self) -> float:
+        """Reliability from which single windows counted."""
+        return self.settled.least if self.settled else self.options.min_reliability
 
 
 def solve(
@@ -145,7 +151,8 @@ class _Task:
     def elastic(self) -> Elastic:
         """How the local field may bend."""
         side = math.sqrt(math.prod(self.lattice.grid.pixel_size))
-        return Elastic(self.how.local_spacing / side, self.how.local_smoothness)
+        edges = None if self.how.edge_proxy else False
+        return Elastic(self.how.local_spacing / side, self.how.local_smoothness, edges)
 
     def options(self, factor: int = 1) -> Aligning:
         return aligning(self.lattice, self.how, factor)
@@ -166,76 +173,15 @@ def _started(task: _Task, held: Held, factor: int) -> _Started:
     options, patch, given = task.options(factor), held.patch, task.given
     if given is not None and given.use == "start":
         found = _agreed(task, task.model, given).model
-        first, radius = coarser_model(found, factor), FIRST_RADIUS
+        coarse, first, radius = None, coarser_model(found, factor), FIRST_RADIUS
     else:
-        start = search(patch, task.model, options)[0]
-        first, radius = start.found.model, radius_after(start)
-    windows = options.windows(patch.reference.shape, task.model)
-    settled = settle([patch], first, task.model, windows, options, radius)
+        coarse = search(patch, task.model, options)[0]
+        first, radius = coarse.found.model, radius_after(coarse)
+    windows = [options.windows(patch.reference.shape, task.model, share) for share in SHARES]
+    settled = settled_best([patch], first, task.model, windows, options, radius)
+    if coarse is not None and not settled.sure and coarse.rank > settled.rank:
+        settled = coarse  # details differ, but not what is larger
     return _Started(held, patch, settled, factor)
-
-
-def whole_factor(lattice: Lattice) -> int:
-    """Return how many times the pixels of the finest level in memory are those of the lattice."""
-    pixels, factor = lattice.grid.window.pixels, 1
-    while pixels > WHOLE and pixels / factor**2 > OVERVIEW:
-        factor *= 2
-    return factor
-
-
-def coarser_model(model: Linear, factor: int) -> Linear:
-    """Return a model of the lattice on one whose pixels are `factor` times as large."""
-    half = (factor - 1) / 2
-    shift = (model.shift[0] / factor, model.shift[1] / factor)
-    center = ((model.center[0] - half) / factor, (model.center[1] - half) / factor)
-    return replace(model, shift=shift, center=center)
-
-
-def aligning(lattice: Lattice, how: PairMatching, factor: int = 1) -> Aligning:
-    """Return the options of an alignment on a level of the lattice."""
-    return Aligning(
-        metric=how.metric,
-        edges=how.edge_proxy,
-        max_shift=lattice.max_shift / factor,
-        max_rotation=how.max_rotation,
-        window_size=how.window_size_match,
-        spacing=how.grid_spacing,
-        max_points=how.max_points,
-        min_reliability=how.min_reliability,
-        filter_level=int(how.filter_level),
-        tolerance=how.ransac_tolerance / (math.sqrt(math.prod(lattice.factor)) * factor),
-    )
-
-
-def refuse_empty(lattice: Lattice, held: Held, factor: int, how: PairMatching) -> None:
-    """Raise NoSolution when too little of the overlap is valid, or an image shows nothing."""
-    side = max(1, min(held.reference.shape) // TINY)
-    valid = held.valid[::side, ::side] & held.shown(side)
-    share = float(np.count_nonzero(valid)) * (factor * side) ** 2 / max(1, lattice.overlap.pixels)
-    if share < how.min_valid_fraction:
-        raise NoSolution(
-            f"Only {100 * min(share, 1):.3g} % of the overlap are valid in both images; "
-            f"MIN_VALID_FRACTION asks for {100 * how.min_valid_fraction:.3g} %. Check nodata and "
-            "masks, or lower it."
-        )
-    for image, values, kept in (
-        (lattice.reference, held.reference, held.valid),
-        (lattice.moving, held.moving, held.seen),
-    ):
-        known = values[kept]
-        if not known.size or known.min() == known.max():
-            band = getattr(image_below(image), "band", 1)
-            raise NoSolution(
-                f"{file_name(image)} band {band} shows no structure in the overlap. Choose another "
-                "band or turn EDGE_PROXY off."
-            )
-
-
-def image_below(image: Image) -> Image:
-    """Return the view of one band that masks lie on."""
-    while isinstance(image, Restricted):
-        image = image.source
-    return image
 
 
 def _read_apart(task: _Task, start: _Started, run: Run) -> Solved:
@@ -257,11 +203,10 @@ def _finished(
     """Refine what windows agree on, and fit the field that it leaves."""
     if task.given is not None and task.given.use == "add":
         settled = _with_given(task, settled, task.given)
-    model, _, metric = refined_on(patches, settled, task.options())
     found = Solved(
-        model,
+        settled.found.model,
         settled.found.kind,
-        metric,
+        CORRELATION.name,
         _judged(settled, task.options()),
         settled,
         settled.found,
@@ -270,11 +215,23 @@ def _finished(
         task.options(),
         checks_of(windows),
     )
-    if found.kind != "local":
-        return found
-    on_pixels = start.factor == 1
-    local = _field(patches[0], found, task) if on_pixels else _field_of(settled, model, task)
-    return replace(found, local=local)
+    if found.kind == "local":
+        on_pixels = start.factor == 1
+        local = _field(patches[0], found, task) if on_pixels else _field_of(settled, found, task)
+        if local.supported >= SUPPORTED:
+            doubt = DOUBT if unlike(patches, settled, local) else ""
+            return replace(found, local=local, doubt=doubt)
+        agreed = replace(settled.found, kind="affine", lowered=_unsupported(local))
+        found = replace(found, kind="affine", agreed=agreed)
+    model, _, metric = refined_on(patches, settled, task.options())
+    return replace(found, model=model, metric=metric)
+
+
+def _unsupported(local: LocalField) -> str:
+    return (
+        f"only {100 * local.supported:.0f} % of the overlap show structure that both images have "
+        "in common"
+    )
 
 
 def checks_of(windows: Windows) -> Windows:
@@ -297,7 +254,7 @@ def _judged(settled: Settled, options: Aligning) -> Quality:
     """
     found, matches = quality(settled), settled.matches
     level = min(2, options.filter_level)
-    passed = matches.good(level=level, min_reliability=options.min_reliability) & ~matches.check
+    passed = matches.good(level=level, min_reliability=settled.least) & ~matches.check
     count = int(passed.sum())
     share = min(1.0, 2 * found.inliers / max(1, count))
     apart = found.agreement if math.isfinite(found.agreement) else math.inf
@@ -314,7 +271,7 @@ def _field(patch: Patch, found: Solved, task: _Task) -> LocalField:
     return solve_field(patch, found.model, task.elastic, weight)
 
 
-def _field_of(settled: Settled, model: Linear, task: _Task) -> LocalField:
+def _field_of(settled: Settled, found: Solved, task: _Task) -> LocalField:
     """Fit the local field on the windows that agree, where pixels would be too many."""
     matches, weights = settled.matches, settled.found.weights
     known = (weights > 0) & np.isfinite(matches.dx)
@@ -324,7 +281,7 @@ def _field_of(settled: Settled, model: Linear, task: _Task) -> LocalField:
     )
     grid = task.lattice.grid
     area = (grid.height, grid.width)
-    return solve_points(seen, model, area, task.elastic, window=settled.windows.size)
+    return solve_points(seen, found.model, area, task.elastic, window=settled.windows.size)
 
 
 def _apart_windows(task: _Task) -> Windows:
@@ -348,7 +305,7 @@ def patches_of(
         x = np.array([box.col, box.right, box.col, box.right], np.float64)
         y = np.array([box.row, box.row, box.bottom, box.bottom], np.float64)
         reach = float(np.hypot(*model.predict(x, y)).max()) + radius
-        return lattice.read(1, box, reach=reach).patch
+        return replace(lattice.read(1, box, reach=reach).patch, known=None)
 
     count = len(windows)
     yield from each(work, range(count), threads=run.threads, progress=run.progress, total=count)

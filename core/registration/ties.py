@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,14 +15,24 @@ from numpy.typing import NDArray
 from ..displacements.pair import crossing, pixel_ratio
 from ..errors import NoSolution
 from ..image import Image, Mask, Pixels, View
-from ..matching.alignment import Aligning, Settled, quality, radius_after, search, settle
+from ..matching.alignment import (
+    Aligning,
+    Settled,
+    quality,
+    radius_after,
+    search,
+    settle,
+)
+from ..matching.finishing import refined_on
+from ..matching.information import INFORMATION
 from ..matching.patches import Patch, finer
 from ..matching.windowed import Windows, windows_over
 from ..transform.models import Linear
 from ..windows import Window
 from .lattice import Lattice, lattice_of
 from .options import PairMatching
-from .solve import Run, aligning, patches_of, refuse_empty, whole_factor
+from .preparing import aligning, refuse_empty, whole_factor
+from .solve import Run, patches_of
 
 Positions = NDArray[np.float64]
 
@@ -115,9 +125,10 @@ def _settled(lattice: Lattice, how: PairMatching, run: Run) -> Settled:
     factor = whole_factor(lattice)
     held = lattice.read(factor, threads=run.threads, progress=run.progress)
     refuse_empty(lattice, held, factor, how)
-    found = _started(held.patch, aligning(lattice, how, factor))
+    options = replace(aligning(lattice, how, factor), strict=True)
+    found = _started(held.patch, options)
     if factor == 1:
-        return found
+        return _informed([held.patch], found, options)
     first, radius = finer(found.found.model, factor), max(NEAR, 2 * radius_after(found))
     windows = windows_over(
         (lattice.grid.height, lattice.grid.width),
@@ -126,7 +137,24 @@ def _settled(lattice: Lattice, how: PairMatching, run: Run) -> Settled:
         how.max_points or READ,
     )
     patches = list(patches_of(lattice, windows, first, radius, run))
-    return settle(patches, first, KIND, windows, aligning(lattice, how), radius)
+    options = replace(aligning(lattice, how), strict=True)
+    return _informed(patches, settle(patches, first, KIND, windows, options, radius), options)
+
+
+def _informed(patches: Sequence[Patch], settled: Settled, options: Aligning) -> Settled:
+    """Move all windows of a pair as mutual information says, where it is asked for."""
+    if options.metric != INFORMATION.name:
+        return settled
+    model = refined_on(patches, settled, options)[0]
+    points, found = settled.points, settled.found
+    one, other = (each.predict(points.x, points.y) for each in (model, found.model))
+    dx, dy = one[0] - other[0], one[1] - other[1]
+    return replace(
+        settled,
+        points=replace(points, dx=points.dx + dx, dy=points.dy + dy),
+        matches=replace(settled.matches, dx=settled.matches.dx + dx, dy=settled.matches.dy + dy),
+        found=replace(found, model=model),
+    )
 
 
 def _started(patch: Patch, options: Aligning) -> Settled:

@@ -9,16 +9,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..image import Image, Mask
+from ..grid import Grid
+from ..image import Mask
 from ..matching.alignment import Aligning
 from ..matching.information import mutual_information
-from ..matching.patches import Patch, overlaid
+from ..matching.patches import Patch, Positioned, overlaid
 from ..matching.windowed import Matches, Windows, matched
 from ..transform.correction import Correction
 from ..transform.models import Linear
-from ..windows import Window
-from .corrected import corrected
-from .lattice import Lattice, averaged
+from .lattice import Lattice
 from .solve import Run, Solved, patches_of
 
 Column = NDArray[np.float64]
@@ -33,7 +32,7 @@ TOGETHER = 1.0
 BEYOND = 3
 """Px that are searched beyond the displacement to be found."""
 
-SAMPLES = 100_000
+SAMPLES = 30_000
 """Pixels on which mutual information is compared."""
 
 STILL = Linear("translation")
@@ -51,14 +50,16 @@ class Likeness:
 class Checked:
     """Displacements of check windows before and after, px of the reference.
 
-    `before, after`[window, axis]; `used` says which count; `from_fit`: too few windows took no
-    part, so those of the fit stand here; `alike`: of the features, before and after.
+    `before, after`[window, axis]; `sigma`: deviation of `after`; `used` says which count;
+    `from_fit`: too few windows took no part, so those of the fit stand here; `alike`: of the
+    features, before and after.
     """
 
     x: Column
     y: Column
     before: Column
     after: Column
+    sigma: Column
     used: Mask
     from_fit: bool
     alike: tuple[Likeness, Likeness]
@@ -67,6 +68,17 @@ class Checked:
     def rmse(self) -> tuple[float, float]:
         """Root of the mean squared length of the displacements before and after."""
         return _rms(self.before[self.used]), _rms(self.after[self.used])
+
+    @property
+    def noise(self) -> float:
+        """Root of the mean squared length that measuring a single window adds to `after`."""
+        return math.sqrt(float(np.mean(self.sigma[self.used] ** 2))) if self.used.any() else 0.0
+
+    @property
+    def accuracy(self) -> float:
+        """What is left beyond the noise of single windows, at least what all of them can tell."""
+        least = self.noise / math.sqrt(max(1, int(self.used.sum())))
+        return math.sqrt(max(self.rmse[1] ** 2 - self.noise**2, least**2))
 
     @property
     def lengths(self) -> Column:
@@ -102,18 +114,19 @@ def _compared(
         stored = iter([solved.held.patch])
     else:
         stored = patches_of(lattice, windows, model, radius, run)
-    view = corrected(lattice.moving, correction, lattice.grid, resampling="cubic")
-    parts = [_both(view, patch, windows, options, radius) for patch in stored]
+    moved_there = _Corrected(correction, lattice.grid)
+    parts = [_both(moved_there, patch, windows, options, radius) for patch in stored]
     before, after = (Matches.joined([part.matches[end] for part in parts]) for end in (0, 1))
     scale = np.array(lattice.factor)
     ends = [np.stack((one.dx, one.dy), 1) for one in (before, after)]
-    used = before.good(level=2, min_reliability=options.min_reliability)
-    used &= after.good(level=2, min_reliability=options.min_reliability)
+    used = before.good(level=2, min_reliability=solved.least)
+    used &= after.good(level=2, min_reliability=solved.least)
     with np.errstate(invalid="ignore"):
         used &= np.hypot(*(ends[0] - moved - ends[1]).T) <= TOGETHER
     values = [np.concatenate([part.values[index] for part in parts]) for index in range(4)]
     alike = (_likeness(values[0], values[1]), _likeness(values[2], values[3]))
-    return Checked(x, y, ends[0] * scale, ends[1] * scale, used, False, alike)
+    sigma = np.hypot(after.sigma_x * scale[0], after.sigma_y * scale[1])
+    return Checked(x, y, ends[0] * scale, ends[1] * scale, sigma, used, False, alike)
 
 
 @dataclass(frozen=True)
@@ -124,14 +137,29 @@ class _Part:
     values: list[Floats]
 
 
-def _both(view: Image, stored: Patch, windows: Windows, options: Aligning, radius: int) -> _Part:
-    """Match the windows of a patch in the image as it is stored and in the corrected view."""
+@dataclass(frozen=True)
+class _Corrected:
+    """Where the saved correction says that the moving image shows positions of a lattice."""
+
+    correction: Correction
+    grid: Grid
+
+    def at(self, x: Column, y: Column) -> tuple[Column, Column]:
+        dx, dy = self.correction.displacements(self.grid, x, y)
+        return x + dx, y + dy
+
+
+def _both(
+    moved: Positioned, stored: Patch, windows: Windows, options: Aligning, radius: int
+) -> _Part:
+    """Match the windows of a patch in the image as it is stored, and corrected.
+
+    The corrected image is sampled by a spline: what a kernel of the output blurs is no
+    displacement.
+    """
     inside = windows.chosen(windows.inside(stored.origin, stored.reference.shape))
-    first = overlaid(stored, STILL, options.seeing)
-    rows, cols = stored.reference.shape
-    values, valid = averaged(view, Window(*stored.origin, cols, rows))
-    moving = options.seeing.feature(values, valid)
-    ends = [first.normalized(), replace(first, moving=moving).normalized()]
+    found = [overlaid(stored, model, options.seeing) for model in (STILL, moved)]
+    ends = [one.normalized() for one in found]
     matches = [
         matched(end, inside, reach, either_sign=not options.edges)
         for end, reach in zip(ends, (radius, BEYOND))

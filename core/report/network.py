@@ -71,7 +71,7 @@ class PairRow:
 
 @dataclass(frozen=True)
 class NetworkFacts:
-    """What a report tells."""
+    """What a report tells; `unit`: short name of the map units."""
 
     accepted: bool
     reason: str
@@ -82,6 +82,7 @@ class NetworkFacts:
     loops: tuple[tuple[str, float, float, str], ...] = ()
     warnings: tuple[str, ...] = ()
     repeat: Repeat = field(default_factory=Repeat)
+    unit: str = "map units"
 
 
 def network_report(facts: NetworkFacts) -> Report:
@@ -103,6 +104,7 @@ def network_report(facts: NetworkFacts) -> Report:
 
 
 def _tables(facts: NetworkFacts) -> Iterator[Table]:
+    unit = facts.unit or "map units"
     matched = sorted((pair for pair in facts.pairs if not pair.missing), key=lambda p: -p.after)
     yield Table(
         "Pairs, worst first",
@@ -111,7 +113,7 @@ def _tables(facts: NetworkFacts) -> Iterator[Table]:
     )
     yield Table(
         "Images",
-        ("Image", "Group", "East, map units", "North, map units", "Rotation, °", "Scale", ""),
+        ("Image", "Group", f"East, {unit}", f"North, {unit}", "Rotation, °", "Scale", ""),
         tuple(
             (row.name, row.group or None, *row.correction, row.rotation, row.scale, row.fate)
             for row in facts.images

@@ -21,6 +21,9 @@ GOOD = 0.3
 READING = (
     "The residual is the root of the mean squared displacement of check windows, in pixels of the "
     "reference: windows that took no part in the correction, matched again in the corrected image.",
+    "A single window is known to a few hundredths of a pixel only: where the residual after is "
+    "about as large as that noise, what is left is smaller. What all windows together can tell is "
+    "given as the residual beyond the noise of measuring.",
     "Across bands and sensors single windows scatter by some tenths of a pixel, so the residual "
     "after overstates what is left.",
     "Reliability joins the share of windows that agree, how much of the usable area they cover, "
@@ -87,6 +90,8 @@ def _tables(facts: Facts) -> Iterator[Table]:
                 quality["information_before"],
                 quality["information_after"],
             ),
+            ("Noise of measuring single windows, px", None, quality.get("measuring_noise")),
+            ("Beyond the noise of measuring, px", None, quality.get("accuracy")),
             ("Median length, px", None, quality["median"]),
             ("95 % within, px", None, quality["p95"]),
         ),

@@ -106,7 +106,10 @@ class Correction:
 
     def displacements(self, grid: Grid, x: Any, y: Any) -> tuple[Any, Any]:
         """Return (dx, dy) at array positions of a grid in the CRS of the correction, px."""
-        at = grid.to_map(x + 0.5, y + 0.5)
+        if grid.rotated:
+            at = grid.to_map(x + 0.5, y + 0.5)
+        else:  # a row of x and a column of y stay what they are
+            at = grid.to_map(x + 0.5, 0.0)[0], grid.to_map(0.0, y + 0.5)[1]
         col, row = grid.to_pixel(*self(*at))
         return col - 0.5 - x, row - 0.5 - y
 

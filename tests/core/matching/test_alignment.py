@@ -9,8 +9,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from orthoweave.core.errors import NoSolution
-from orthoweave.core.matching import correlation, smoothing
-from orthoweave.core.matching.alignment import Aligning, align, measured, search, settled_best
+from orthoweave.core.matching import smoothing, windowed
+from orthoweave.core.matching.alignment import Aligning, measured, search, settled_best
+from orthoweave.core.matching.finishing import align
 from orthoweave.core.matching.patches import patch_of
 from orthoweave.core.transform import spline
 from orthoweave.core.transform.models import Linear
@@ -194,7 +195,7 @@ def test_the_search_is_that_of_the_options(pair):
 
 def test_numpy_alone_aligns_as_well(pair, monkeypatch):
     ends = pair(turned(0.15), (200, 260))
-    for module in (correlation, smoothing, spline):
+    for module in (smoothing, spline, windowed):
         monkeypatch.setattr(module, "available", lambda _: False)
     truth = replace(turned(0.15), center=CENTER)
     assert error(align(patch_of_pair(ends), "rigid").model, truth) < 0.02

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from orthoweave.core.matching import correlation
 from orthoweave.core.matching.correlation import Surface, fast, masked_correlation
 
 
@@ -58,15 +57,6 @@ def test_shifts_that_few_pixels_share_are_unknown():
     assert found[19, 38] == -1 and found[19, 19] > -1
     flat = masked_correlation(np.zeros_like(f), g, (valid, valid), (3, 3)).values
     assert (flat == -1).all()
-
-
-def test_numpy_alone_gives_the_same(holed, monkeypatch):
-    f, g, a, b = holed
-    with_scipy = masked_correlation(f, g, (a, b), (5, 5)).values
-    monkeypatch.setattr(correlation, "available", lambda _: False)
-    np.testing.assert_allclose(
-        masked_correlation(f, g, (a, b), (5, 5)).values, with_scipy, atol=1e-5
-    )
 
 
 @pytest.mark.parametrize("size", [1, 7, 64, 65, 83, 97, 270, 500])

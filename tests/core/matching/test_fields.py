@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from orthoweave.core.matching.bases import SURFACES, field_of, taps
 from orthoweave.core.matching.fields import Bent, Smoothing, fit_fields
 from orthoweave.core.matching.network import Adjusting, Nodes, Ties, held_out, residuals
 from orthoweave.core.transform.models import Linear
@@ -49,6 +50,27 @@ def test_fields_take_what_transforms_leave():
     # held-out points have noise of their own, and at the rim of the overlap the field fades
     how = {"smoothness": 0.01, "bending": 0.01, "falloff": 300.0}
     assert rest(ties, fitted(ties, **how)) < 0.1
+
+
+@pytest.mark.parametrize("surface", SURFACES)
+def test_surfaces_of_all_kinds_take_what_transforms_leave(surface):
+    ties = pair(noise=0.05)
+    # cells of 60 px cut the corners of a wave whose radius is 100 px by .05 px
+    how = {"smoothness": 0.001, "bending": 0.001, "falloff": 300.0, "surface": surface}
+    assert rest(ties, fitted(ties, **how)) < 0.15
+
+
+@pytest.mark.parametrize("surface", SURFACES)
+def test_a_saved_surface_is_the_one_that_was_fitted(surface):
+    values = np.random.default_rng(2).normal(0, 1, (2, 12, 14))
+    field = field_of(surface, (100.0, 200.0), 50.0, values)
+    # in the middle of cells and triangles; at their edges a spline rounds
+    at = np.random.default_rng(3).integers(2, 9, (200, 2)) + np.array([0.25, 0.375])
+    found = taps(surface, at)
+    wanted = (values[:, found.row, found.column] * found.weight).sum(2)
+    du, dv = field.at(*(at * 50 + np.array([100.0, 200.0])).T)
+    tolerance = 1e-9 if surface == "smooth" else 0.12
+    assert np.abs(np.array([du, dv]) - wanted).max() < tolerance
 
 
 def test_both_images_bend_half_unless_one_is_fixed():

@@ -86,6 +86,18 @@ def test_nothing_in_common_is_said(texture):
     assert find_start(reference, valid, lambda model: (other, valid), search=False).best
 
 
+def test_few_valid_pixels_are_told_when_nothing_is_found(texture):
+    from orthoweave.core.errors import NoSolution
+    from orthoweave.core.matching.start import find_start
+
+    valid = np.zeros((200, 200), bool)
+    valid[20:60, 20:120] = True
+    reference = texture(200, 200).astype(np.float32)
+    other = texture(200, 200, seed=5).astype(np.float32)
+    with pytest.raises(NoSolution, match="Only 10 % of the pixels are valid in both images. Try"):
+        find_start(reference, valid, lambda model: (other, valid))
+
+
 def test_the_polarity_asked_for_is_the_one_judged(texture):
     from orthoweave.core.errors import NoSolution
     from orthoweave.core.matching.start import find_start

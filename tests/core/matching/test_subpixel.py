@@ -64,7 +64,8 @@ def test_what_was_applied_is_added_as_its_mean(seen):
     pair = seen(0.1, 0)
     x, y = lattice()
     plain = subpixel.measure(pair, x, y, support=8)
-    across = np.broadcast_to(np.arange(SIDE, dtype=np.float32) / 100, (SIDE, SIDE))
+    blocks = np.arange(1.5, SIDE, 4, dtype=np.float32) / 100
+    across = np.broadcast_to(blocks, (len(blocks), len(blocks)))
     applied = Compared(pair.reference, pair.moving, pair.valid, (across, -2.5))
     found = subpixel.measure(applied, x, y, support=8)
     assert found.dx == pytest.approx(plain.dx + x / 100, abs=1e-4)

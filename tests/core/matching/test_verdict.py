@@ -62,6 +62,14 @@ MADE = {
 }
 
 
+def test_a_map_whose_rows_run_upwards_turns_up_and_down_around():
+    points = field(0.37, -0.62)
+    up = verdict(points).sentence
+    down = verdict(points, Judging(seen=((1.0, 0.0), (0.0, -1.0)))).sentence
+    assert "right 0.37 and up 0.62" in up
+    assert "right 0.37 and down 0.62" in down
+
+
 @pytest.mark.parametrize("kind", CLASSES)
 def test_each_class_is_recognized(kind):
     found = verdict(MADE[kind])

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from orthoweave.core.grid import Grid
 from orthoweave.core.image import ArrayImage
-from orthoweave.core.registration import solve
+from orthoweave.core.registration import preparing
 from orthoweave.core.registration.options import PairMatching
 from orthoweave.core.registration.solve import Run
 from orthoweave.core.registration.ties import Brightness, tied
@@ -76,8 +76,8 @@ def test_images_that_show_different_ground_have_none():
 
 
 def test_large_overlaps_are_matched_in_windows(monkeypatch):
-    monkeypatch.setattr(solve, "WHOLE", 20_000)
-    monkeypatch.setattr(solve, "OVERVIEW", 30_000)
+    monkeypatch.setattr(preparing, "WHOLE", 20_000)
+    monkeypatch.setattr(preparing, "OVERVIEW", 30_000)
     values = ground(600)
     images = [seen(values, 50, 50), seen(values, 70, 60, (3.4, -2.2), "b")]
     found, why = points(images, how=replace(HOW, window_size_match=48, max_points=49))
