@@ -29,7 +29,7 @@ from .values import crs_text, flattened, is_null, is_table, plain
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = "https://github.com/orthoweave/orthoweave/blob/main/docs/algorithms"
-INPUTS = (Kind.RASTERS, Kind.RASTER)
+INPUTS = (Kind.RASTERS, Kind.RASTER, Kind.VECTORS)
 VECTOR_FILES = ["gpkg", "shp", "geojson", "json", "fgb", "gml", "kml", "sqlite", "tab"]
 
 

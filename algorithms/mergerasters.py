@@ -15,19 +15,35 @@ class MergeRasters(OperationAlgorithm):
     To match colors, find seams and merge in one step, use "Mosaic pipeline".
 
     <b>Seams.</b> Give seam cells from "Voronoi seamlines" and the rule first or last for a hard
-    cut along the seams, or the rule feather to fade over the blend width. Pixels farther from a
-    seam than half the blend width keep their values exactly.
+    cut along the seams, the rule feather to fade over the blend width, or multiband, which hides
+    seams best: fine detail changes over at the seam, brightness gradually. Farther from a seam
+    than half the blend width (feather) or three times it (multiband) every pixel keeps its value
+    exactly. Without seam cells multiband computes seams along the middle of the overlaps.
 
     <b>Validity.</b> Pixels that are nodata, NaN, transparent or masked never cover valid ones.
     Images of different resolution or CRS are brought to the grid of the mosaic while they are
     read; images that already lie on its pixels are copied without resampling.
 
     <b>What comes out.</b> A compressed, tiled GeoTIFF with a style, and beside it a file
-    <i>.orthoweave.json</i> that says how to repeat the run. The covered fraction is the valid
-    part of the mosaic's rectangle: below 1 where no image is valid.
+    <i>.orthoweave.json</i> that says how to repeat the run. Very large mosaics can be a folder of
+    tiles that <i>MergedImage.vrt</i> shows as one. The covered fraction is the valid part of the
+    mosaic's rectangle: below 1 where no image is valid. The visibility of the seams compares the
+    steps at them with those beside them: 1 means that they cannot be told.
     """
 
     operation = mergerasters
     title = "Merge images"
     group_id = "mosaic"
-    keywords = ("mosaic", "merge", "stitch", "combine", "seamline", "feather", "blend", "overlap")
+    keywords = (
+        "mosaic",
+        "merge",
+        "stitch",
+        "combine",
+        "seamline",
+        "feather",
+        "blend",
+        "multiband",
+        "median",
+        "tiles",
+        "overlap",
+    )

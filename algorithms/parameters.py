@@ -50,6 +50,8 @@ Source = QgsProcessing.SourceType
 
 HTML = "HTML files (*.html)"
 JSON = "JSON files (*.json)"
+MODELS = "Classifiers (*.owm)"
+TABLES = "CSV files (*.csv)"
 FIGURES = "PNG files (*.png);;PDF files (*.pdf);;SVG files (*.svg)"
 NEW_WIDGETS = 33900
 """From this version on the widget of creation options is chosen by type and not by class."""
@@ -84,8 +86,8 @@ class _Unopened:
         return not is_null(value) or bool(self.flags() & Flag.FlagOptional)
 
 
-class RastersParameter(_Unopened, QgsProcessingParameterMultipleLayers):
-    """Raster layers, files, folders and patterns."""
+class LayersParameter(_Unopened, QgsProcessingParameterMultipleLayers):
+    """Layers, files, folders and patterns."""
 
 
 class RasterParameter(_Unopened, QgsProcessingParameterRasterLayer):
@@ -119,11 +121,15 @@ def _raster(name: str, label: str, _: Option) -> Parameter:
 
 
 def _rasters(name: str, label: str, _: Option) -> Parameter:
-    return RastersParameter(name, label, Source.TypeRaster)
+    return LayersParameter(name, label, Source.TypeRaster)
 
 
 def _vector(name: str, label: str, _: Option) -> Parameter:
     return VectorParameter(name, label, [Source.TypeVectorPolygon])
+
+
+def _vectors(name: str, label: str, _: Option) -> Parameter:
+    return LayersParameter(name, label, Source.TypeVectorAnyGeometry)
 
 
 def _points(name: str, label: str, _: Option) -> Parameter:
@@ -178,7 +184,7 @@ def _flag(name: str, label: str, option: Option) -> Parameter:
 
 def _text(name: str, label: str, option: Option) -> Parameter:
     default = _default(option)
-    listed = ",".join(default) if isinstance(default, tuple) else default
+    listed = ",".join(map(str, default)) if isinstance(default, tuple) else default
     text = None if listed is None else str(listed)
     return QgsProcessingParameterString(name, label, text, multiLine=option.kind is Kind.JSON)
 
@@ -227,6 +233,14 @@ def _json_out(name: str, label: str, option: Option) -> Parameter:
     return _created(QgsProcessingParameterFileDestination(name, label, JSON), option)
 
 
+def _model_out(name: str, label: str, option: Option) -> Parameter:
+    return _created(QgsProcessingParameterFileDestination(name, label, MODELS), option)
+
+
+def _table_out(name: str, label: str, option: Option) -> Parameter:
+    return _created(QgsProcessingParameterFileDestination(name, label, TABLES), option)
+
+
 def _figure_out(name: str, label: str, option: Option) -> Parameter:
     return _created(QgsProcessingParameterFileDestination(name, label, FIGURES), option)
 
@@ -248,6 +262,7 @@ PARAMETERS: dict[Kind, Callable[[str, str, Option], Parameter]] = {
     Kind.RASTER: _raster,
     Kind.RASTERS: _rasters,
     Kind.VECTOR: _vector,
+    Kind.VECTORS: _vectors,
     Kind.POINTS: _points,
     Kind.LAYER: _layer,
     Kind.FILE: _file,
@@ -271,6 +286,8 @@ PARAMETERS: dict[Kind, Callable[[str, str, Option], Parameter]] = {
     Kind.VECTOR_OUT: _vector_out,
     Kind.HTML_OUT: _html_out,
     Kind.JSON_OUT: _json_out,
+    Kind.MODEL_OUT: _model_out,
+    Kind.TABLE_OUT: _table_out,
     Kind.FIGURE_OUT: _figure_out,
     Kind.FOLDER_OUT: _folder_out,
 }
@@ -288,6 +305,8 @@ OUTPUTS: dict[Kind, type[QgsProcessingOutputDefinition]] = {
     Kind.HTML_OUT: QgsProcessingOutputHtml,
     Kind.JSON: QgsProcessingOutputFile,
     Kind.JSON_OUT: QgsProcessingOutputFile,
+    Kind.MODEL_OUT: QgsProcessingOutputFile,
+    Kind.TABLE_OUT: QgsProcessingOutputFile,
     Kind.FIGURE_OUT: QgsProcessingOutputFile,
     Kind.FOLDER_OUT: QgsProcessingOutputFolder,
 }

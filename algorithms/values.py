@@ -27,6 +27,8 @@ EXTENSIONS = {
     Kind.VECTOR_OUT: ".gpkg",
     Kind.HTML_OUT: ".html",
     Kind.JSON_OUT: ".json",
+    Kind.MODEL_OUT: ".owm",
+    Kind.TABLE_OUT: ".csv",
     Kind.FIGURE_OUT: ".png",
     Kind.FOLDER_OUT: "",
 }
@@ -46,6 +48,8 @@ def plain(kind: Kind, value: Any, context: QgsProcessingContext) -> Any:
         return None
     if kind is Kind.RASTERS:
         return [raster_source(item, context) for item in flattened(value)] or None
+    if kind is Kind.VECTORS:
+        return [stored_source(item, context) for item in flattened(value)] or None
     if kind is Kind.RASTER:
         return raster_source(value, context)
     if kind in (Kind.VECTOR, Kind.POINTS):
@@ -89,6 +93,19 @@ def vector_source(value: Any) -> str:
     if isinstance(value, QgsProcessingFeatureSourceDefinition):
         value = value.source.staticValue()
     return str(value.source() if isinstance(value, QgsMapLayer) else value)
+
+
+def stored_source(value: Any, context: QgsProcessingContext) -> str:
+    """Return the file of a vector layer, its id or its name; other text is a file already.
+
+    Raises InvalidOption for a layer that does not come from a file.
+    """
+    layer = value
+    if not isinstance(value, QgsMapLayer):
+        layer = QgsProcessingUtils.mapLayerFromString(str(value), context, False)
+    if layer is not None and layer.providerType() != "ogr":
+        raise InvalidOption(f"Layer '{layer.name()}' comes from no file. Save it as a file first.")
+    return str(value if layer is None else layer.source())
 
 
 def layer_source(value: Any, context: QgsProcessingContext) -> str:

@@ -24,6 +24,8 @@ from .provenance import package_version
 
 FAILED, STOPPED = 1, 130
 NEGATIVE = re.compile(r"-[\d.]")
+LISTED = {Kind.RASTERS: "IMAGE", Kind.VECTORS: "LAYER", Kind.NUMBERS: "NUMBER"}
+"""What may be given several times, and what one of it is called."""
 
 
 def main(arguments: Sequence[str] | None = None, package: ModuleType = operations) -> int:
@@ -198,9 +200,8 @@ def _flag_of(name: str) -> str:
 def _shape(option: Option) -> dict[str, Any]:
     text = _escaped(option.summary + (" Required." if option.required else ""))
     shape: dict[str, Any] = {"help": text, "metavar": option.kind.value.split()[0].upper()}
-    if option.kind in (Kind.RASTERS, Kind.NUMBERS):
-        metavar = "IMAGE" if option.kind is Kind.RASTERS else "NUMBER"
-        return {**shape, "metavar": metavar, "nargs": "+", "action": "extend"}
+    if option.kind in LISTED:
+        return {**shape, "metavar": LISTED[option.kind], "nargs": "+", "action": "extend"}
     if option.kind is Kind.FLAG:
         return {**shape, "metavar": "yes|no", "nargs": "?", "const": True}
     return shape

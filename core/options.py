@@ -21,6 +21,7 @@ class Kind(Enum):
     RASTER = "raster"
     RASTERS = "rasters"
     VECTOR = "vector"
+    VECTORS = "vectors"
     POINTS = "points"
     LAYER = "layer"
     FILE = "file"
@@ -44,6 +45,8 @@ class Kind(Enum):
     VECTOR_OUT = "vector out"
     HTML_OUT = "html out"
     JSON_OUT = "json out"
+    MODEL_OUT = "model out"
+    TABLE_OUT = "table out"
     FIGURE_OUT = "figure out"
     FOLDER_OUT = "folder out"
 
@@ -59,6 +62,8 @@ TEMPORARY = "TEMPORARY_OUTPUT"
 SUFFIXES = {
     Kind.RASTER_OUT: (".tif", ".tiff"),
     Kind.VECTOR_OUT: (".gpkg",),
+    Kind.MODEL_OUT: (".owm",),
+    Kind.TABLE_OUT: (".csv",),
     Kind.FIGURE_OUT: (".png", ".pdf", ".svg"),
 }
 """What the name of an output may end with."""
@@ -342,6 +347,7 @@ def _json_text(value: Any) -> Any:
 
 _CONVERT: dict[Kind, Callable[[Any], Any]] = {
     Kind.RASTERS: _texts,
+    Kind.VECTORS: _texts,
     Kind.CHOICE_OR_NUMBER: _choice_or_number,
     Kind.NUMBER: _number,
     Kind.INTEGER: _integer,
@@ -355,6 +361,7 @@ _CONVERT: dict[Kind, Callable[[Any], Any]] = {
 }
 _NEEDED = {
     Kind.RASTERS: "a list of files, folders or patterns",
+    Kind.VECTORS: "a list of files, folders or patterns",
     Kind.NUMBER: "a number",
     Kind.INTEGER: "a whole number",
     Kind.BAND: "the number of a band",

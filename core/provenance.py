@@ -27,7 +27,11 @@ from .stage import write_text
 
 SUFFIX = ".orthoweave.json"
 
-_READ = (Kind.RASTER, Kind.RASTERS, Kind.VECTOR, Kind.POINTS, Kind.LAYER, Kind.FILE)
+SIZED = 100
+"""Images whose size is noted; to open thousands of them again would take seconds."""
+
+_LISTS = (Kind.RASTERS, Kind.VECTORS)
+_READ = (*_LISTS, Kind.RASTER, Kind.VECTOR, Kind.POINTS, Kind.LAYER, Kind.FILE)
 _FILES = (*_READ, Kind.FOLDER)
 
 RequestT = TypeVar("RequestT", contravariant=True)
@@ -59,7 +63,10 @@ def recorded(run: Run[RequestT, ResultT]) -> Run[RequestT, ResultT]:
         path = side_car_path(algorithm, request, result)
         if path:
             facts = _facts(algorithm, request, result)
-            facts["inputs"] = [_input(kind, entry) for kind, entry in inputs]
+            facts["inputs"] = [
+                _input(kind, entry, sized=number < SIZED)
+                for number, (kind, entry) in enumerate(inputs)
+            ]
             facts["warnings"] = recorder.warnings
             facts["started"] = started.isoformat(timespec="seconds")
             facts["seconds"] = round(time.monotonic() - clock, 3)
@@ -126,7 +133,7 @@ def commands(algorithm: str, request: Any) -> tuple[str, str]:
 
 def repetition(algorithm: str, request: Any) -> Repeat:
     """Return what a report says about repeating a run."""
-    return Repeat(_located(request), versions(), commands(algorithm, request))
+    return Repeat(located(request), versions(), commands(algorithm, request))
 
 
 def peak_memory_mb() -> float | None:
@@ -164,7 +171,7 @@ def _facts(algorithm: str, request: Any, result: Any) -> dict[str, Any]:
     return {
         "algorithm": algorithm,
         "version": package_version(),
-        "request": _located(request),
+        "request": located(request),
         "inputs": [],
         "outputs": outputs,
         "result": numbers,
@@ -172,11 +179,11 @@ def _facts(algorithm: str, request: Any, result: Any) -> dict[str, Any]:
     }
 
 
-def _located(request: Any) -> dict[str, Any]:
-    """The options of a request, with paths that hold from any folder."""
+def located(request: Any) -> dict[str, Any]:
+    """Return the options of a request, with paths that hold from any folder."""
     values = values_of(request)
     for name, declared in options_of(request).items():
-        if declared.kind is Kind.RASTERS:
+        if declared.kind in _LISTS:
             values[name] = [_absolute(entry) for entry in values[name]]
         elif declared.kind in _FILES and values[name]:
             values[name] = _absolute(values[name])
@@ -211,7 +218,7 @@ def _entries(value: str | tuple[str, ...]) -> tuple[str, ...]:
         return value
 
 
-def _input(kind: Kind, entry: str) -> dict[str, Any]:
+def _input(kind: Kind, entry: str, *, sized: bool) -> dict[str, Any]:
     facts: dict[str, Any] = {"path": _absolute(entry)}
     file = entry.partition("|")[0]
     if os.path.isfile(file):
@@ -219,7 +226,7 @@ def _input(kind: Kind, entry: str) -> dict[str, Any]:
         changed = datetime.fromtimestamp(status.st_mtime, timezone.utc)
         facts["bytes"] = status.st_size
         facts["modified"] = changed.isoformat(timespec="seconds")
-    if kind in (Kind.RASTER, Kind.RASTERS):
+    if sized and kind in (Kind.RASTER, Kind.RASTERS):
         facts.update(_size(entry))
     return facts
 
@@ -242,7 +249,7 @@ def _arguments(request: Any) -> Iterator[tuple[str, str]]:
 
 
 def _texts(declared: Option, value: Any) -> list[str]:
-    if declared.kind is Kind.RASTERS:
+    if declared.kind in _LISTS:
         return [_absolute(entry) for entry in value]
     if declared.kind in _FILES:
         return [_absolute(value)]

@@ -338,3 +338,44 @@ class EdgeTrim:
         advanced=True,
         help="With trimmed edges, values from this one on are invalid too; empty: none.",
     )
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What happens to outputs that exist already, and whether anything is written at all.
+
+    `core.write.write` and `write_all` follow both; an operation that has these options and writes
+    by other means asks `core.resuming` itself.
+    """
+
+    resume: str = option(
+        Kind.CHOICE,
+        "Resume",
+        "no",
+        choices=("no", "exists", "check"),
+        advanced=True,
+        help="no: everything is written anew. exists: outputs that exist are kept. check: they are "
+        "kept when size, bands, type and the stored request are those of this run",
+    )
+    dry_run: bool = option(
+        Kind.FLAG,
+        "Plan only",
+        False,
+        advanced=True,
+        help="Check, plan and estimate, and say what would be written, without writing images.",
+    )
+
+
+@dataclass(frozen=True)
+class Calculated:
+    """The precision of calculations."""
+
+    calculation_type: str = option(
+        Kind.CHOICE,
+        "Calculation type",
+        "auto",
+        choices=("auto", "float32", "float64"),
+        advanced=True,
+        help="Precision of calculations; auto: float64 for 32-bit whole numbers and 64-bit types, "
+        "else float32",
+    )

@@ -17,9 +17,11 @@ from .errors import ImageIOError
 from .executor import each, processors
 from .image import Array, Image, Pixels, beside, constant, representable, uniform
 from .progress import SILENT, Progress
-from .raster.create import Format, Target, create, optimize
+from .raster import RasterImage, handles
+from .raster.create import STAMP, Format, Target, create, optimize
 from .raster.style import image_style
 from .requests import Writing
+from .resuming import reusable, stamp
 from .seams.mosaic import Mosaic
 from .stage import staged
 from .survey import OwnCollector
@@ -32,6 +34,9 @@ SWATH = 8192
 SAMPLES = 1_000_000
 """Pixels looked at for the statistics."""
 
+OPEN_FILES = 64
+"""Files that are open at once, unless the request says otherwise."""
+
 KEPT = 4096
 """Values of a band kept for the stretch of the style."""
 
@@ -41,7 +46,7 @@ class Written:
     """What was written: path, pixels, bytes, and a few thousand valid values[band, sample].
 
     `clipped` samples were cut to the range of the type, `moved_from_nodata` ones would have looked
-    like nodata.
+    like nodata. `state` is "kept" for a file of an earlier run, "planned" when nothing was written.
     """
 
     path: str
@@ -50,6 +55,7 @@ class Written:
     moved_from_nodata: int
     bytes: int
     sample: Array
+    state: str = "written"
 
 
 @dataclass
@@ -89,17 +95,24 @@ def write(
 ) -> Written:
     """Write an image as GeoTIFF and its style beside it; every window is computed once.
 
-    The file appears under its name when it is complete; `collectors` are fed with what is written.
+    The file appears under its name when it is complete; `collectors` are fed with what is written,
+    or with what an earlier run has written (RESUME). With DRY_RUN nothing is written.
     Raises ImageIOError with GDAL's reason.
     """
     form = Format.parse(request.creation_options, image.dtype, cog=request.cog)
-    _refuse_full_disk(image, path, form, copies=2 if request.cog else 1)
+    kept = reusable(path, image, request)
+    if kept is not None:
+        return _kept(kept, request, progress, collectors)
+    needed = _refuse_full_disk(image, path, form, copies=2 if request.cog else 1)
+    if getattr(request, "dry_run", False):
+        return _planned(image, path, needed, progress)
     threads = processors(request.threads)
     tally = _Tally(math.ceil(math.sqrt(max(1, image.grid.window.pixels / SAMPLES))))
     name = os.path.basename(path)
     with staged(path) as temporary:
         block = _block_size(image, request.memory, threads)
         with create(temporary, image, form, block, threads, name) as target:
+            target.note(STAMP, stamp(request))
             _copy(image, target, request, progress.part(0.0, 0.9), (tally, *collectors))
             values = tally.sampled(image.bands)
             target.set_statistics(values, exact=tally.stride == 1)
@@ -131,15 +144,60 @@ def write_all(
     request: Writing,
     progress: Progress = SILENT,
 ) -> list[Written]:
-    """Write images that belong together, with one style; all of them, or none when it fails."""
+    """Write images that belong together, with one style; all of them, or none when it fails.
+
+    With RESUME, those that are complete stay when a later one fails.
+    """
     with ExitStack() as undo:
         written = []
         for image, path, part in zip(images, paths, progress.split(len(paths))):
             written.append(write(image, path, request, part))
-            undo.callback(_remove, path)
+            if getattr(request, "resume", "no") == "no":
+                undo.callback(_remove, path)
         style(images, written)
         undo.pop_all()
     return written
+
+
+def paths_of(written: Sequence[Written]) -> tuple[str, ...]:
+    """Return the paths of the files that exist now: none of a run that only planned."""
+    return tuple(one.path for one in written if one.state != "planned")
+
+
+def _kept(
+    found: RasterImage, request: Writing, progress: Progress, collectors: Sequence[OwnCollector]
+) -> Written:
+    """Count a file of an earlier run instead of writing it."""
+    name, grid = os.path.basename(found.path), found.grid
+    progress.info(f"{name} exists and is kept.")
+    tally = _Tally(math.ceil(math.sqrt(max(1, grid.window.pixels / SAMPLES))))
+    everybody = (tally, *collectors)
+
+    def look(window: Window) -> list[Any]:
+        pixels = found.read(window)
+        return [one.feed(0, window, pixels) for one in everybody]
+
+    windows = list(_windows(grid.window, BLOCK, BLOCK))
+    for partials in each(
+        look, windows, threads=request.threads, progress=progress, total=len(windows)
+    ):
+        for collector, partial in zip(everybody, partials):
+            collector.merge(partial)
+    values = tally.sampled(found.bands)
+    sample = values[:, :: max(1, values.shape[1] // KEPT)].copy()
+    size = os.path.getsize(found.path)
+    return Written(found.path, int(tally.counts[0]), 0, 0, size, sample, "kept")
+
+
+def _planned(image: Image, path: str, needed: float, progress: Progress) -> Written:
+    """Say what would be written."""
+    grid = image.grid
+    progress.info(
+        f"Planned: {path}, {grid.width} × {grid.height} px, {image.bands} bands {image.dtype}, "
+        f"about {_size(needed)}."
+    )
+    progress.advance(1.0)
+    return Written(path, 0, 0, 0, int(needed), np.empty((image.bands, 0)), "planned")
 
 
 def _remove(path: str) -> None:
@@ -155,10 +213,11 @@ def style(images: Sequence[Image], written: Sequence[Written]) -> None:
     From the 2 to the 98 % of their pooled valid values, band by band.
     """
     samples: dict[int, list[Array]] = {}
-    for one in written:
+    done = [(image, one) for image, one in zip(images, written) if one.state != "planned"]
+    for _, one in done:
         samples.setdefault(len(one.sample), []).append(one.sample)
     pooled = {bands: _stretch(np.concatenate(found, 1)) for bands, found in samples.items()}
-    for image, one in zip(images, written):
+    for image, one in done:
         if not image.details.color_table:
             image_style(
                 one.path,
@@ -189,13 +248,14 @@ def _copy(
         return window, pixels, moved, [one.feed(0, window, pixels) for one in collectors]
 
     windows = _windows(area, width, height)
-    for window, pixels, moved, partials in each(
-        compute, windows, threads=threads, progress=progress, total=total
-    ):
-        for collector, partial in zip(collectors, partials):
-            collector.merge(partial)
-        target.put(window, pixels)
-        target.moved += moved
+    with handles.limited(getattr(request, "max_open_files", OPEN_FILES), threads):
+        for window, pixels, moved, partials in each(
+            compute, windows, threads=threads, progress=progress, total=total
+        ):
+            for collector, partial in zip(collectors, partials):
+                collector.merge(partial)
+            target.put(window, pixels)
+            target.moved += moved
 
 
 def _windows(area: Window, width: int, height: int) -> Iterator[Window]:
@@ -296,10 +356,9 @@ def _stretch(values: Array) -> tuple[tuple[float, float], ...]:
     return tuple(pairs)
 
 
-def _refuse_full_disk(image: Image, path: str, form: Format, copies: int) -> None:
+def _refuse_full_disk(image: Image, path: str, form: Format, copies: int) -> float:
+    """Return the bytes that a file needs; raise ImageIOError when there are not so many."""
     folder = os.path.dirname(os.path.abspath(path))
-    if not os.path.isdir(folder):
-        return
     pixel = image.bands * image.dtype.itemsize
     # compressed imagery rarely shrinks below a third
     pixels = image.grid.window.pixels
@@ -307,11 +366,12 @@ def _refuse_full_disk(image: Image, path: str, form: Format, copies: int) -> Non
         # ground between images stays sparse
         pixels = min(pixels, sum(place.pixels for place in image.places))
     needed = pixels * pixel * copies * (0.3 if form.compressed else 1.0)
-    free = shutil.disk_usage(folder).free
+    free = shutil.disk_usage(folder).free if os.path.isdir(folder) else math.inf
     if needed > free:
         raise ImageIOError(
             f"This run needs about {_size(needed)} on disk; {_size(free)} are free in {folder}."
         )
+    return needed
 
 
 def _size(count: float) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 from ..image import Array, Mask
 
 LARGEST = 2**63 - 1
+SMALL = 2**31 - 1
 MOST_EXPONENT = 64
 
 
@@ -20,8 +21,8 @@ MOST_EXPONENT = 64
 class Value:
     """Numbers of pixels (or one for all), `bad` where they are not defined.
 
-    `low` and `high` enclose whole numbers, which are int64 or bool; both are None for decimal
-    numbers, which are float64.
+    `low` and `high` enclose whole numbers, which are int32, int64 or bool; both are None for
+    decimal numbers, which are float64.
     """
 
     array: Array
@@ -54,6 +55,8 @@ def number(value: float | int | None) -> Value:
     """Return a constant; None is defined nowhere."""
     if value is None:
         return Value(np.array(0.0), np.array(True))
+    if isinstance(value, bool):
+        return Value(np.array(value), None, int(value), int(value))
     if isinstance(value, int) and abs(value) <= LARGEST:
         return Value(np.array(value, np.int64), None, value, value)
     return Value(np.array(value, np.float64))
@@ -64,8 +67,8 @@ def pixels(values: Array) -> Value:
     if values.dtype.kind == "b":
         return Value(values, None, 0, 1)
     if values.dtype.kind in "iu" and values.dtype != np.uint64:
-        limits = np.iinfo(values.dtype)
-        return Value(values.astype(np.int64), None, int(limits.min), int(limits.max))
+        low, high = int(np.iinfo(values.dtype).min), int(np.iinfo(values.dtype).max)
+        return Value(values.astype(_holding((low, high))), None, low, high)
     return Value(values.astype(np.float64))
 
 
@@ -92,9 +95,9 @@ def multiplied(a: Value, b: Value) -> Value:
 def divided(a: Value, b: Value) -> Value:
     """Return a / b, not defined where b is 0."""
     zero = np.asarray(b.array == 0)
+    below: Array = np.where(zero, 1, b.array) if zero.any() else b.array
     with np.errstate(all="ignore"):
-        found = a.floats / np.where(zero, 1.0, b.floats)
-    return Value(found, _any(a.bad, b.bad, zero))
+        return Value(np.true_divide(a.array, below, dtype=np.float64), _any(a.bad, b.bad, zero))
 
 
 def floored(a: Value, b: Value) -> Value:
@@ -137,7 +140,7 @@ COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
 def compared(symbol: str, a: Value, b: Value) -> Value:
     """Return where a comparison holds."""
     whole = a.ends and b.ends
-    sides = (a.ints, b.ints) if whole else (a.floats, b.floats)
+    sides = (a.array, b.array) if whole else (a.floats, b.floats)
     return _claim(COMPARISONS[symbol](*sides), _any(a.bad, b.bad))
 
 
@@ -235,7 +238,9 @@ def _summed(combine: Callable[[Any, Any], Any], a: Value, b: Value) -> Value:
     if a.ends and b.ends:
         corners = [combine(x, y) for x in a.ends for y in b.ends]
         if _fit(corners):
-            return Value(combine(a.ints, b.ints), bad, min(corners), max(corners))
+            kind = _holding((*corners, *a.ends, *b.ends))
+            both_sides = a.array.astype(kind, copy=False), b.array.astype(kind, copy=False)
+            return Value(combine(*both_sides), bad, min(corners), max(corners))
     with np.errstate(all="ignore"):
         return Value(combine(a.floats, b.floats), bad)
 
@@ -258,6 +263,11 @@ def _extreme(
 
 def _fit(corners: Sequence[int]) -> bool:
     return max(map(abs, corners)) <= LARGEST
+
+
+def _holding(ends: Sequence[int]) -> Any:
+    """The smaller type that holds whole numbers up to some ends, also those calculated from."""
+    return np.int32 if max(map(abs, ends)) <= SMALL else np.int64
 
 
 def _claim(where: Array, bad: Mask | None) -> Value:

@@ -78,6 +78,8 @@ def unknown(token: Token, bands: int, *, called: bool) -> str:
     hint = f"Functions: {', '.join(FUNCTIONS)}."
     if near:
         hint = f"Did you mean {near[0]}?"
+    elif not called and not bands:
+        hint = "A field is written {name}."
     elif not called:
         hint = f"Bands are called b1{f' to b{bands}' if bands > 1 else ''}."
     return f"Unknown {what} {quoted(token.text)} {token.place}. {hint}"
@@ -85,6 +87,8 @@ def unknown(token: Token, bands: int, *, called: bool) -> str:
 
 def unknown_band(token: Token, image: str, bands: int) -> str:
     """Return the sentence for a band that an image (in quotes, with a blank before) lacks."""
+    if not bands:
+        return f"{quoted(token.text)} {token.place}: there are no bands here, only {{field}}s."
     listed = f"{bands} bands (b1 to b{bands})" if bands > 1 else "1 band (b1)"
     return f"Unknown name {quoted(token.text)} {token.place}: the image{image} has {listed}."
 

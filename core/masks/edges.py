@@ -14,6 +14,7 @@ from ..errors import InvalidOption
 from ..image import Array, Details, Image, Mask, Pixels, View, constant, representable
 from ..windows import Window, tiling
 from .spared import Spared
+from .usable import usable
 
 NEAR = 1e-6
 """Relative difference from nodata at which a decimal number still means nodata."""
@@ -173,17 +174,24 @@ def spread(mask: Mask, reach: int, axis: int) -> Mask:
 
 
 class Trimmed:
-    """Counts the pixels that became invalid, while the view is written (an OwnCollector)."""
+    """Counts the pixels that became invalid, while the view is written (an OwnCollector).
 
-    def __init__(self, source: Image) -> None:
-        self._source = source
+    With `bands`, pixels of the image below are valid where these bands are.
+    """
+
+    def __init__(self, source: Image, bands: Sequence[int] = ()) -> None:
+        self._source, self._bands = source, tuple(bands)
         self.found = 0
 
     def feed(self, index: int, window: Window, pixels: Pixels) -> int:
         """Return how many pixels of a window are valid below and not in the view."""
         if pixels.all_valid:
             return 0
-        return int(np.count_nonzero(self._source.read(window).valid & ~pixels.valid))
+        if getattr(self._source, "always_valid", False):
+            return int(np.count_nonzero(~pixels.valid))
+        below = self._source.read(window)
+        valid = usable(self._source, below, self._bands) if self._bands else below.valid
+        return int(np.count_nonzero(valid & ~pixels.valid))
 
     def merge(self, partial: int) -> None:
         """Add the pixels of a window."""

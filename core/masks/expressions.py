@@ -225,8 +225,7 @@ class _Parser:
                 raise self._wrong(token, sentence)
             return int(value) if float(value).is_integer() else value
         if token.word in CONSTANTS:
-            value = CONSTANTS[token.word]
-            return int(value) if isinstance(value, bool) else value
+            return CONSTANTS[token.word]
         raise self._wrong(token, unknown(token, self.names.bands, called=False))
 
     def _band_number(self, token: Token) -> int | None:

@@ -47,6 +47,11 @@ FUNCTIONS: dict[str, tuple[int, Callable[..., Value]]] = {
 """Number of arguments (-2: at least two) and what computes it."""
 
 
+CLAIMING = (maths.either, maths.both, maths.inverted, maths.bit)
+PASSING = (maths.chosen, maths.smallest, maths.largest, maths.clipped)
+"""What gives true or false whatever it gets, and what gives it when it gets it."""
+
+
 @dataclass(frozen=True)
 class Step:
     """What the stack machine does next: "push" a Value, "band", "percentile", "field", "call"…"""
@@ -62,6 +67,12 @@ class Outcome:
 
     values: Array
     undefined: Mask | None
+
+    @property
+    def defined(self) -> Mask:
+        """Where it is defined and not NaN; infinite numbers count."""
+        found = ~np.isnan(self.values)
+        return np.asarray(found if self.undefined is None else found & ~self.undefined)
 
     @property
     def finite(self) -> Mask:
@@ -86,6 +97,23 @@ class Expression:
     fields: tuple[str, ...] = ()
     speaks_of_nan: bool = False
 
+    @property
+    def logical(self) -> tuple[bool, ...]:
+        """Which results are true or false (bits are), and no numbers."""
+        return tuple(_claims(steps) for steps in self.results)
+
+    @property
+    def always_defined(self) -> bool:
+        """True when every pixel with valid whole numbers has a result."""
+        steps = [step for result in self.results for step in result]
+        plain = all(s.action not in ("percentile", "field", "push") or _whole(s) for s in steps)
+        return plain and all(s.argument in CLAIMING for s in steps if s.action == "call")
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The text of each result."""
+        return tuple(" ".join(piece.split()) for piece in self.text.split(";"))
+
     def evaluate(
         self,
         bands: Mapping[int, Array],
@@ -95,11 +123,31 @@ class Expression:
         """Return the outcome of each result for pixels of the bands named in `bands`.
 
         `percentiles` and `fields` hold a number for each of those named there; None is defined
-        nowhere. Whole numbers come out as int64, claims as bool, all others as float64; a result
-        without bands is a single number.
+        nowhere. Whole numbers come out as int32 or int64, claims as bool, all others as float64; a
+        result without bands is a single number.
         """
         known = _Known(bands, percentiles or {}, fields or {})
         return tuple(_run(steps, known) for steps in self.results)
+
+
+def _whole(step: Step) -> bool:
+    return step.action == "push" and step.argument.ends is not None
+
+
+def _claims(steps: tuple[Step, ...]) -> bool:
+    """Whether steps end with a claim, which needs no values to be known."""
+    stack: list[bool] = []
+    for step in steps:
+        if step.action == "call":
+            given = [stack.pop() for _ in range(step.count)][::-1]
+            given = given[1:] if step.argument is maths.chosen else given
+            passed = step.argument in PASSING and all(given)
+            stack.append(passed or step.argument in CLAIMING)
+        elif step.action in ("compare", "link"):
+            stack[-2:] = [True] if step.action == "compare" else [True, stack[-1]]
+        else:
+            stack.append(step.action == "push" and step.argument.array.dtype == bool)
+    return stack[-1]
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from ..image import Array, Pixels, uniform
+from ..image import Array, Image, Pixels, uniform
 from ..windows import Window
 from .machine import Percentile
+from .usable import usable
 
 DIGIT = 16
 """Bits that one pass over the image decides."""
@@ -32,6 +33,7 @@ class PercentileSearch:
 
     dtype: np.dtype[Any]
     wanted: tuple[Percentile, ...]
+    image: Image | None = None
     done: int = 0
     _counts: Counted = field(default_factory=dict)
     _found: dict[Percentile, tuple[int, int] | None] = field(default_factory=dict)
@@ -59,8 +61,9 @@ class PercentileSearch:
         counted = {}
         for band, begun in prefixes.items():
             values = pixels.values[band - 1]
-            if uniform(pixels.valid) is not True:
-                values = values[pixels.valid]
+            valid = usable(self.image, pixels, (band,)) if self.image else pixels.valid
+            if uniform(valid) is not True:
+                values = values[valid]
             keys = _keys(values.ravel(), self._bits)
             digits = (keys >> np.uint64(self._shift)) & np.uint64(2**DIGIT - 1)
             before = keys >> np.uint64(self._shift + DIGIT) if self.done else None
@@ -102,9 +105,14 @@ class PercentileSearch:
         }
 
 
-def searched(dtype: np.dtype[Any], wanted: Iterable[Percentile]) -> PercentileSearch:
-    """Return a search for percentiles of an image of this type."""
-    return PercentileSearch(dtype, tuple(dict.fromkeys(wanted)))
+def searched(
+    dtype: np.dtype[Any], wanted: Iterable[Percentile], image: Image | None = None
+) -> PercentileSearch:
+    """Return a search for percentiles of an image of this type.
+
+    With the image itself, a NaN counts only in the band that has it.
+    """
+    return PercentileSearch(dtype, tuple(dict.fromkeys(wanted)), image)
 
 
 def _rank(percent: float, count: int) -> int:

@@ -67,14 +67,21 @@ def claim_of(text: str, image: Image, threads: int = 0, progress: Progress = SIL
 
 def read_claim(text: str, image: Image) -> Expression:
     """Return an expression with one result, read for the bands of an image."""
-    names = Names(image.bands, image.name, image.nodata, image.dtype.kind in "iu")
-    expression = parse(text, names)
+    expression = read_expression(text, image)
     if len(expression.results) > 1:
         raise InvalidOption(
             f'Expression: {len(expression.results)} results are given, separated by ";", but '
             'one must say what is invariant. Join them by "and".'
         )
     return expression
+
+
+def read_expression(text: str, image: Image) -> Expression:
+    """Return an expression read for the bands of an image.
+
+    Raises InvalidOption that points at the character.
+    """
+    return parse(text, Names(image.bands, image.name, image.nodata, image.dtype.kind in "iu"))
 
 
 def percentiles_of(
@@ -84,7 +91,7 @@ def percentiles_of(
     progress: Progress = SILENT,
 ) -> dict[Percentile, float | None]:
     """Return percentiles of the valid pixels of bands, exactly; None where there are none."""
-    search = searched(image.dtype, wanted)
+    search = searched(image.dtype, wanted, image)
     for part in progress.split(search.digits):
         survey([image], own=(search,), canvas=image.grid, threads=threads, progress=part)
         search.settle()

@@ -3,27 +3,34 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
 from ..alike import file_name, refuse_other_bands, refuse_other_unit
 from ..errors import IncompatibleImages, InvalidOption
+from ..executor import each
 from ..grid import Grid
 from ..image import Image, representable
 from ..options import Kind, option, redefault, result
 from ..placement import agree_on_crs, is_resampled, onto, output_grid
 from ..progress import SILENT, Progress
 from ..provenance import recorded
-from ..raster import bytes_read, open_listed, refuse_overwriting
-from ..requests import ImageField, Images, OneMosaic, Writing
-from ..seams.holes import Holes
+from ..raster import RasterImage, bytes_read, open_image, open_listed, refuse_overwriting
+from ..requests import Calculated, ImageField, Images, OneMosaic, Planned, Writing
 from ..seams.mosaic import Mosaic, Overlap, Seams, mosaic
-from ..seams.rules import RULES, SEAM_RULES
-from ..vector import Burned, files_of, polygons_for, read_polygons
+from ..seams.rules import MIXING, RULES, SEAM_RULES
+from ..seams.sources import Sources
+from ..seams.visibility import TILE, visibility
+from ..vector import files_of
 from ..write import write
+from .mosaiccells import cells_of as cells_of
+from .mosaiccells import center_cells, require_center_cells
+from .mosaictiles import refuse_tiles, tile_folder, write_tiles, write_whole
 
 
 @dataclass(frozen=True)
@@ -36,8 +43,9 @@ class Merging(OneMosaic, Writing):
         "last",
         choices=tuple(RULES),
         help="What becomes of ground that several images see. first, last: the image that comes "
-        "first or last in the list, or the seam cell's. minimum, maximum, mean, count: of all "
-        "images. feather: images fade into each other",
+        "first or last in the list, or the seam cell's. minimum, maximum, mean, median, count: of "
+        "all images. feather: images fade into each other. multiband: detail changes over at the "
+        "seam, brightness gradually",
     )
     blend_width: int = option(
         Kind.INTEGER,
@@ -46,7 +54,9 @@ class Merging(OneMosaic, Writing):
         unit="px",
         minimum=2,
         maximum=512,
-        help="Full width of the zone in which feather mixes two images.",
+        help="Full width of the zone in which feather mixes two images; for multiband the size "
+        "of the coarsest detail that is mixed, a power of two. It changes nothing farther than "
+        "three times that from a seam",
     )
     fill_gaps: bool = option(
         Kind.FLAG,
@@ -59,32 +69,86 @@ class Merging(OneMosaic, Writing):
 
 
 @dataclass(frozen=True)
-class Request(ImageField, Merging, Images):
+class Request(ImageField, Planned, Calculated, Merging, Images):
     """Options of the run."""
 
     seamlines: str | None = option(
         Kind.VECTOR,
         "Seam cells",
         None,
-        help="Polygons with the image's name, as the seamline tools write them; empty: none.",
+        help="Polygons with the image's name, as the seamline tools write them; empty: none. "
+        "multiband then computes seams along the middle of the overlaps",
+    )
+    max_open_files: int = option(
+        Kind.INTEGER,
+        "Open files",
+        64,
+        minimum=1,
+        maximum=100_000,
+        advanced=True,
+        help="Most images that are open at once; those not used for the longest are closed.",
+    )
+    tiles: int = option(
+        Kind.INTEGER,
+        "Side of tiles",
+        0,
+        unit="px",
+        minimum=0,
+        advanced=True,
+        help="Above 0 the mosaic is a folder of tiles of this size and MergedImage.vrt, which "
+        "shows them as one; its name is that of the output without ending",
+    )
+    tile_overlap: int = option(
+        Kind.INTEGER,
+        "Overlap of tiles",
+        0,
+        unit="px",
+        minimum=0,
+        advanced=True,
+        help="Pixels by which tiles reach into each of their neighbors.",
+    )
+    tile_index: bool = option(
+        Kind.FLAG,
+        "Index of tiles",
+        True,
+        advanced=True,
+        help="Write tiles.csv with the extent of each tile.",
     )
     output: str = option(Kind.RASTER_OUT, "Mosaic", help="The mosaic, a GeoTIFF.")
+    save_sources: str | None = option(
+        Kind.RASTER_OUT,
+        "Source of each pixel",
+        None,
+        advanced=True,
+        help="Raster of the number (from 1, in the order of the images) of the image that each "
+        "pixel comes from; the names are in its metadata.",
+    )
 
     def __post_init__(self) -> None:
         """Check the options."""
         super().__post_init__()
         refuse_seamless_rule(self.rule, bool(self.seamlines))
+        refuse_tiles(self.tiles, self.tile_overlap)
+        if self.save_sources and self.rule not in SEAM_RULES:
+            raise InvalidOption(
+                f"SAVE_SOURCES: with the overlap rule {self.rule} pixels do not come from one "
+                f"image. Rules with which they do: {', '.join(SEAM_RULES)}."
+            )
+        if self.rule == "multiband" and not self.seamlines:
+            require_center_cells()
 
 
 @dataclass(frozen=True)
 class Result:
     """What the run gives."""
 
-    output: str = result(Kind.RASTER_OUT, "Mosaic")
+    output: str | None = result(Kind.RASTER_OUT, "Mosaic")
+    save_sources: str | None = result(Kind.RASTER_OUT, "Source of each pixel")
     images_used: int | None = result(Kind.INTEGER, "Images used")
     images_skipped: int | None = result(Kind.INTEGER, "Images skipped")
     covered: float | None = result(Kind.NUMBER, "Covered fraction of the mosaic")
     hole_pixels: int | None = result(Kind.INTEGER, "Invalid pixels inside the seam cells")
+    seam_visibility: float | None = result(Kind.NUMBER, "Visibility of the seams")
     read_bytes: int | None = result(Kind.INTEGER, "Bytes of pixels read")
     written_bytes: int | None = result(Kind.INTEGER, "Bytes written")
 
@@ -94,36 +158,87 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
     """Merge the images of the request and write the mosaic."""
     started = bytes_read()
     images, skipped = open_listed(request, progress)
-    inputs = [*(image.path for image in images), *files_of(request.seamlines)]
-    output = refuse_overwriting(request.output, inputs)
-    merged = apply(images, request, progress)
+    output = _destination(request, images)
+    searching = request.rule == "multiband" and not request.seamlines
+    merged = apply(images, request, progress.part(0.0, 0.15) if searching else progress)
     progress.phase("Writing the mosaic")
-    holes = Holes(merged)
-    written = write(merged, output, request, progress, (holes,))
-    covered = written.valid_pixels / merged.grid.window.pixels
+    writing = progress.part(0.15 if searching else 0.0, 0.85)
+    done = (write_tiles if request.tiles else write_whole)(merged, output, request, writing)
+    if done.planned:
+        return Result(images_used=len(images), images_skipped=skipped)
+    sources = _save_sources(merged, request, progress.part(0.85, 0.92))
+    seen = seam_visibility(merged, done.path, request.threads, progress.part(0.92, 1.0))
+    covered = done.valid_pixels / merged.grid.window.pixels
     progress.info(
         f"The mosaic has {merged.grid.width} × {merged.grid.height} px from {len(images)} images; "
-        f"{100 * covered:.1f} % of it are covered. It is {output}."
+        f"{100 * covered:.1f} % of it are covered. It is {done.path}."
     )
+    progress.advance(1.0)
     return Result(
-        output,
+        done.path,
+        sources,
         images_used=len(images),
         images_skipped=skipped,
         covered=covered,
-        hole_pixels=holes.found,
+        hole_pixels=done.holes,
+        seam_visibility=seen,
         read_bytes=bytes_read() - started,
-        written_bytes=written.bytes,
+        written_bytes=done.bytes,
     )
 
 
-def apply(images: Sequence[Image], request: Request, progress: Progress = SILENT) -> Mosaic:
-    """Return the mosaic of the images as a view: nothing is computed yet."""
+def _destination(request: Request, images: Sequence[RasterImage]) -> str:
+    """Check what is written before any work; return the file, or the folder of tiles."""
+    inputs = [*(image.path for image in images), *files_of(request.seamlines)]
+    if request.save_sources:
+        refuse_overwriting(request.save_sources, inputs)
+        if os.path.abspath(request.save_sources) == os.path.abspath(request.output):
+            raise InvalidOption("OUTPUT and SAVE_SOURCES are the same file. Give two names.")
+    if request.tiles:
+        return tile_folder(request.output, inputs)
+    return refuse_overwriting(request.output, inputs)
+
+
+def _save_sources(merged: Mosaic, request: Request, progress: Progress) -> str | None:
+    """Write which image each pixel is of, when asked for."""
+    if not request.save_sources:
+        return None
+    progress.phase("Writing the sources")
+    # means of numbers mean nothing
+    plain = replace(request, output_type="same", build_overviews=False, cog=False)
+    return write(Sources(merged), os.path.abspath(request.save_sources), plain, progress).path
+
+
+def seam_visibility(
+    merged: Mosaic, path: str, threads: int = 0, progress: Progress = SILENT
+) -> float | None:
+    """Return how much the seams show in a mosaic that was written (1: not); None without seams."""
+    seams = merged.overlap.seams
+    if seams is None:
+        return None
+    progress.phase("Measuring the seams")
+    windows = math.ceil(merged.grid.width / TILE) * math.ceil(merged.grid.height / TILE)
+    walk = partial(each, threads=threads, progress=progress, total=windows)
+    return visibility(open_image(path), seams.labels, walk)
+
+
+def apply(images: Sequence[RasterImage], request: Request, progress: Progress = SILENT) -> Mosaic:
+    """Return the mosaic of the images as a view: nothing is computed but seams that are missing."""
     grid = common_grid(images, request, progress)
     seams = None
     if request.seamlines:
         cells = cells_of(request.seamlines, images, grid, request.image_field_name, progress)
         seams = Seams(cells)
-    return assemble(images, grid, request, seams=seams, nodata=request.nodata, progress=progress)
+    elif request.rule == "multiband" and len(images) > 1:
+        seams = Seams(center_cells(images, grid, request.threads, progress))
+    return assemble(
+        images,
+        grid,
+        request,
+        seams=seams,
+        nodata=request.nodata,
+        progress=progress,
+    )
 
 
 def common_grid(images: Sequence[Image], how: Merging, progress: Progress = SILENT) -> Grid:
@@ -156,40 +271,14 @@ def assemble(
     if how.resampling != "nearest" and moved and images[0].details.color_table:
         progress.warn("Images with a color table are resampled with nearest neighbors.")
     kind = _type_of(images, how.output_type, progress)
+    precision = how.calculation_type if isinstance(how, Calculated) else "auto"
     return mosaic(
         seen,
         grid,
-        Overlap(how.rule, seams, how.blend_width, how.fill_gaps),
+        Overlap(how.rule, seams, how.blend_width, how.fill_gaps, precision),
         dtype=kind,
         nodata=_nodata_of(images, how.output_nodata, nodata, kind, progress),
     )
-
-
-def cells_of(
-    source: str, images: Sequence[Image], grid: Grid, field: str, progress: Progress
-) -> Burned:
-    """Return the seam cells of a vector layer as labels of the images, on the grid.
-
-    Raises InvalidOption when the layer lacks the field.
-    """
-    features = read_polygons(source, grid.crs, progress)
-    title = os.path.basename(source.split("|")[0])
-    if features and field not in features[0].values:
-        known = ", ".join(features[0].values) or "none"
-        raise InvalidOption(f"{title} has no field {field!r}; its fields are: {known}.")
-    shapes, without, used = [], [], set()
-    for number, image in enumerate(images, 1):
-        mine = polygons_for(image.name, features, field, [i.name for i in images])
-        shapes += [(feature.geometry, number) for feature in mine]
-        used |= {str(feature.values[field]) for feature in mine}
-        if not mine:
-            without.append(image.name)
-    unknown = sorted({str(f.values[field]) for f in features} - used)
-    if unknown:
-        progress.warn(f"{title}: no image has the name of these cells: {', '.join(unknown)}.")
-    if without:
-        progress.warn(f"Without a seam cell, used only to fill gaps: {', '.join(without)}.")
-    return Burned(grid, tuple(shapes))
 
 
 def refuse_seamless_rule(rule: str, seams: bool) -> None:
@@ -212,7 +301,7 @@ def refuse_different(images: Sequence[Image], rule: str) -> None:
                 f"{both} have different color tables. Convert them to the same classes or to RGB "
                 "first."
             )
-    if first.details.color_table and rule in ("mean", "feather"):
+    if first.details.color_table and rule in MIXING:
         raise IncompatibleImages(
             f"{file_name(first)} has a color table; class values cannot be mixed. Choose the "
             "overlap rule first or last."

@@ -24,7 +24,7 @@ from ..windows import Window, tiling
 from .errors import refusing
 
 HANDLES = 16
-"""Open files of a thread."""
+"""Open files of a thread, unless a run sets another limit."""
 
 REFRESH = 8 << 20
 """Bytes a thread reads before it reopens its files: GDAL's cache of their blocks (and of the
@@ -50,6 +50,7 @@ class _Pool:
         self.blocks: OrderedDict[Key, Array] = OrderedDict()
         self.passed: OrderedDict[Key, Array] = OrderedDict()
         self.flying: dict[Key, Future[Array]] = {}
+        self.limits: list[int] = []
         self.kept = 0
         self.decoded = 0
         self.users = 0
@@ -57,7 +58,8 @@ class _Pool:
     def dataset(self, path: str) -> gdal.Dataset:
         mine = self.handles.setdefault(threading.get_ident(), OrderedDict())
         if path not in mine:
-            while len(mine) >= HANDLES:
+            limit = min(self.limits, default=HANDLES)
+            while len(mine) >= limit:
                 mine.popitem(last=False)
             found = gdal.OpenEx(path, gdal.OF_RASTER | gdal.OF_VERBOSE_ERROR)
             if found is None:
@@ -162,6 +164,22 @@ def opened() -> Iterator[None]:
         yield
     finally:
         _pool.leave()
+
+
+@contextmanager
+def limited(files: int, threads: int) -> Iterator[None]:
+    """Keep at most so many files open in all threads together, the least recently used go first.
+
+    Every thread keeps at least one. Of runs that overlap, the smallest limit holds.
+    """
+    each = max(1, files // threads)
+    with _pool.lock:
+        _pool.limits.append(each)
+    try:
+        yield
+    finally:
+        with _pool.lock:
+            _pool.limits.remove(each)
 
 
 @dataclass(frozen=True)

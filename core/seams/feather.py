@@ -16,7 +16,7 @@ def distance(inside: Mask, radius: int) -> Array:
     Toriwaki (doi:10.1016/0031-3203(94)90133-3), limited to the radius.
     """
     limit = radius + 1
-    square = _column_distance(inside, limit) ** 2
+    square = column_distance(inside, limit) ** 2
     best = square.copy()
     width = inside.shape[1]
     for shift in range(1, min(limit, width)):
@@ -25,8 +25,8 @@ def distance(inside: Mask, radius: int) -> Array:
     return np.sqrt(np.minimum(best, limit * limit).astype(np.float32))
 
 
-def _column_distance(inside: Mask, limit: int) -> Array:
-    """Distance to the nearest outside pixel of the same column, cut at the limit."""
+def column_distance(inside: Mask, limit: int) -> Array:
+    """Return the distance to the nearest outside pixel of the same column, cut at the limit."""
     found = np.where(inside, np.int32(limit), np.int32(0))
     for row in range(1, len(found)):
         np.minimum(found[row], found[row - 1] + 1, out=found[row])

@@ -10,6 +10,7 @@ import numpy as np
 from ..image import Pixels, uniform
 from ..windows import Window
 from .mosaic import Mosaic
+from .overlap import labels_in
 
 
 @dataclass
@@ -29,7 +30,7 @@ class Holes:
         seams = self.mosaic.overlap.seams
         if seams is None or uniform(pixels.valid):
             return 0
-        inside = seams.labels.read(window).values[0] > 0
+        inside = labels_in(seams.labels, window) > 0
         return int(np.count_nonzero(inside & ~pixels.valid))
 
     def merge(self, partial: int) -> None:

@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,46 +16,19 @@ from ..image import (
     Cast,
     Details,
     Image,
-    Mask,
     Pixels,
     calculation,
-    constant,
-    read_padded,
     representable,
-    settled,
 )
-from ..windows import Window, tiling
-from .feather import Blend, edge_weight, seam_weight
-from .rules import RULES, covers
-
-TILE = 256
-"""Side of the tiles in which seams are blended; they lie at multiples of it."""
-
-
-@dataclass(frozen=True)
-class Seams:
-    """Which image each pixel belongs to.
-
-    `labels` is an image of the number (from 1) of the seam cell's image at each pixel, 0 = no cell.
-    `complete` cells hold every valid pixel, so that there is nothing to fill outside of them.
-    """
-
-    labels: Image
-    complete: bool = False
-
-
-@dataclass(frozen=True)
-class Overlap:
-    """What becomes of ground that several images see.
-
-    With `fill`, where the cell's image is not valid the next valid one in the order of the rule is
-    taken. `width` is the blend width in pixels.
-    """
-
-    rule: str = "last"
-    seams: Seams | None = None
-    width: int = 32
-    fill: bool = True
+from ..windows import Window
+from .cutting import along_cells, ruled, tracked
+from .mixing import Feather, Mixed
+from .multiband import Multiband
+from .overlap import Overlap as Overlap
+from .overlap import Seams as Seams
+from .overlap import labels_in
+from .parts import Parts
+from .rules import covers
 
 
 @dataclass(frozen=True)
@@ -86,188 +59,60 @@ class Mosaic:
         """Band names of the first image."""
         return self.images[0].band_names
 
+    @cached_property
+    def parts(self) -> Parts:
+        """The images and the windows of the grid that they fill."""
+        return Parts(self.images, self.places, self.dtype)
+
     def read(
         self, window: Window, bands: Sequence[int] | None = None, rounded: bool = True
     ) -> Pixels:
         """Read the mosaic; a window that one valid image fills costs no more than that image."""
-        order = list(self._under(window))
-        outer = window.padded(self._margin)
+        order = self.parts.under(window, backward=self.overlap.rule == "last")
+        margin = self._feather.margin if self.overlap.rule == "feather" else 0
+        outer = window.padded(margin)
         labels = self._labels(outer)
-        blends = self._blends(window, labels, order, bands)
+        mixed = self._mixed(window, labels, bands) if len(order) > 0 else []
         if labels is None:
-            found = self._ruled(window, order, bands)
+            found = ruled(self.parts, self.overlap.rule, window, order, bands)
         else:
-            found = self._cut(window, labels[window.within(outer)], order, bands)
-        if blends:
+            inner = labels[window.within(outer)]
+            found = along_cells(self.parts, self.overlap, window, inner, order, bands)
+        if mixed:
             found = found.with_values(found.values.copy()) if covers(found) else found
-            for blend in blends:
-                blend.into(found.values, window)
+            for one in mixed:
+                one.into(found.values, window)
         return found if rounded else found.with_values(calculation(found.values))
 
-    def _under(self, window: Window) -> Iterator[int]:
-        """Images that reach the window, in the order in which the rule takes them."""
-        numbers = range(len(self.images))
-        for index in reversed(numbers) if self.overlap.rule == "last" else numbers:
-            if not self.places[index].clipped(window).empty:
-                yield index
+    def sources(self, window: Window) -> Array:
+        """Return the numbers (from 1) of the images that the pixels are of, 0 for none.
 
-    def _part(
-        self, index: int, window: Window, bands: Sequence[int] | None, rounded: bool = True
-    ) -> Pixels:
-        """Read what an image has of a window; the window may reach beyond it."""
-        local = window.shifted(-self.places[index].col, -self.places[index].row)
-        return read_padded(self.images[index], local, bands, rounded)
-
-    def _ruled(self, window: Window, order: list[int], bands: Sequence[int] | None) -> Pixels:
-        """Feed the images one after the other to the rule."""
-        count = self.bands if bands is None else len(bands)
-        if not order and self.overlap.rule != "count":
-            return self._nothing(window, bands)
-        rule = RULES[self.overlap.rule](count, window.shape, self.dtype)
-        hard = isinstance(rule, RULES["first"])
-        for index in order:
-            inside = self.places[index].clipped(window)
-            pixels = self._part(index, inside, bands, self.overlap.rule != "mean")
-            if index == order[0] and hard and inside == window and covers(pixels):
-                return self._typed(pixels)
-            rule.feed(inside.within(window), pixels)
-            if rule.enough:
-                break
-        found: Pixels = rule.result()
-        return found
-
-    def _nothing(self, window: Window, bands: Sequence[int] | None) -> Pixels:
-        count = self.bands if bands is None else len(bands)
-        values = np.broadcast_to(self.dtype.type(0), (count, *window.shape))
-        return Pixels(values, constant(False, window.shape))
-
-    def _typed(self, pixels: Pixels) -> Pixels:
-        return Pixels(pixels.values.astype(self.dtype, copy=False), pixels.valid)
-
-    @property
-    def _margin(self) -> int:
-        """Pixels beyond a window that decide how images mix in it."""
-        if self.overlap.rule != "feather":
-            return 0
-        width = self.overlap.width
-        return width + 1 if self.overlap.seams is None else math.ceil(width / 2) + 2
+        Where images are mixed, that is the one on whose side of the seam the pixel lies.
+        """
+        labels = self._labels(window)
+        return tracked(self.parts, self.overlap, window, labels, bands=(1,)).sources
 
     def _labels(self, window: Window) -> Array | None:
         seams = self.overlap.seams
-        return None if seams is None else read_padded(seams.labels, window).values[0]
+        return None if seams is None else labels_in(seams.labels, window)
 
-    def _cut(
-        self, window: Window, labels: Array, order: list[int], bands: Sequence[int] | None
-    ) -> Pixels:
-        """Give each pixel to its cell's image and fill what that leaves."""
-        count = self.bands if bands is None else len(bands)
-        rule = RULES["first"](count, window.shape, self.dtype)
-        present, held = _present(labels), dict[int, Pixels]()
-        outside = not labels.all()
-        for index in present:
-            owned = labels == index + 1
-            inside = self.places[index].clipped(window)
-            if not outside:
-                inside = _moved(_box(owned), window).clipped(inside)
-            if inside.empty:
-                continue
-            pixels = held[index] = self._part(index, inside, bands)
-            if len(present) == 1 and inside == window and owned.all() and covers(pixels):
-                return self._typed(pixels)
-            place = inside.within(window)
-            rule.feed(place, Pixels(pixels.values, pixels.valid & owned[place]))
-        complete = self.overlap.seams is not None and self.overlap.seams.complete
-        wanted = labels > 0 if complete else constant(True, window.shape)
-        for index in order if self.overlap.fill else ():
-            if not rule.lacks(wanted):
-                break
-            inside = self.places[index].clipped(window)
-            place = inside.within(window)
-            known = held[index] if outside and index in held else None
-            pixels = known or self._part(index, inside, bands)
-            rule.feed(place, Pixels(pixels.values, pixels.valid & wanted[place]))
-        found: Pixels = rule.result()
-        return found
+    def _mixed(
+        self, window: Window, labels: Array | None, bands: Sequence[int] | None
+    ) -> list[Mixed]:
+        if self.overlap.rule == "feather":
+            return self._feather.mixed(window, labels, bands)
+        if self.overlap.rule == "multiband" and labels is not None:
+            return list(Multiband(self.parts, self.overlap, self._marker).mixed(window, bands))
+        return []
 
-    def _blends(
-        self,
-        window: Window,
-        labels: Array | None,
-        order: list[int],
-        bands: Sequence[int] | None,
-    ) -> list[_Mixed]:
-        """Mix images tile by tile, near the seams or, without seams, wherever images overlap.
+    @property
+    def _feather(self) -> Feather:
+        return Feather(self.parts, self.overlap, self._marker)
 
-        `labels` cover the window and its margin.
-        """
-        margin = self._margin
-        several = len(order) > 1 if labels is None else len(_present(labels)) > 1
-        if self.overlap.rule != "feather" or not several:
-            return []
-        outer, side = window.padded(margin), TILE * max(1, math.ceil(2 * margin / TILE))
-        found = []
-        for block in tiling(window.aligned(side, side), side, side):
-            tile = block.clipped(window)
-            near = tile.padded(margin)
-            around = None if labels is None else labels[near.within(outer)]
-            blend = self._blend(tile, near, around, bands)
-            found += [] if blend is None else [blend]
-        return found
-
-    def _blend(
-        self, tile: Window, near: Window, labels: Array | None, bands: Sequence[int] | None
-    ) -> _Mixed | None:
-        """Mix the images of a tile; None where there is nothing to mix."""
-        present = list(self._under(tile)) if labels is None else _present(labels)
-        if len(present) < 2:
-            return None
-        center, width = tile.within(near), self.overlap.width
-        # image by image, so that many on one place need no more memory than two
-        blend = Blend(self.bands if bands is None else len(bands), tile.shape)
-        for index in present:
-            pixels = self._part(index, near, bands, rounded=False)
-            if labels is None:
-                weight = edge_weight(pixels.valid, width)
-            else:
-                weight = seam_weight(labels == index + 1, pixels.valid, width)
-            blend.add(pixels.cropped(*center).values, weight[center])
-        several = blend.several
-        if not several.any():
-            return None
-        marker = representable(self.nodata, self.dtype)
-        nodata = None if marker is None else self.nodata
-        return _Mixed(tile, settled(blend.mean, self.dtype, nodata), several)
-
-
-@dataclass(frozen=True)
-class _Mixed:
-    """Mixed values[band, row, col] of a tile, and where they count."""
-
-    tile: Window
-    values: Array
-    several: Mask
-
-    def into(self, values: Array, window: Window) -> None:
-        """Replace the values of a window that holds the tile."""
-        np.copyto(values[self.tile.banded(window)], self.values, where=self.several)
-
-
-def _present(labels: Array) -> list[int]:
-    """Numbers (from 0) of the images that have a label."""
-    return [int(label) - 1 for label in np.unique(labels) if label]
-
-
-def _box(mask: Mask) -> tuple[slice, slice]:
-    """Return (rows, columns) of the box round the true pixels."""
-    rows, cols = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(cols[0]), int(cols[-1]) + 1)
-
-
-def _moved(place: tuple[slice, slice], window: Window) -> Window:
-    """Return the window of a part of a window."""
-    rows, cols = place
-    width, height = cols.stop - cols.start, rows.stop - rows.start
-    return Window(window.col + cols.start, window.row + rows.start, width, height)
+    @property
+    def _marker(self) -> float | None:
+        """The nodata value, when the type can hold it."""
+        return None if representable(self.nodata, self.dtype) is None else self.nodata
 
 
 def mosaic(

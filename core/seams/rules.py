@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..image import Array, Mask, Pixels, settled, uniform
+from ..image import Array, Mask, Pixels, calculation_type, settled, uniform
 
 Place = tuple[slice, slice]
 """(rows, columns) of a part in the window."""
@@ -32,11 +32,21 @@ class Rule(Protocol):
 
 
 class First:
-    """The first valid image; images are fed in the order of priority."""
+    """The first valid image; images are fed in the order of priority.
 
-    def __init__(self, bands: int, shape: tuple[int, int], dtype: np.dtype[Any]) -> None:
+    When `tracked`, `sources` holds the number that came with the image of each pixel, else 0.
+    """
+
+    def __init__(
+        self,
+        bands: int,
+        shape: tuple[int, int],
+        dtype: np.dtype[Any],
+        tracked: bool = False,
+    ) -> None:
         self._values = np.zeros((bands, *shape), dtype)
         self._valid = np.zeros(shape, bool)
+        self.sources: Array | None = np.zeros(shape, np.int32) if tracked else None
 
     @property
     def enough(self) -> bool:
@@ -47,7 +57,7 @@ class First:
         """Return True when a wanted pixel is not valid yet."""
         return bool((wanted & ~self._valid).any())
 
-    def feed(self, place: Place, pixels: Pixels) -> None:
+    def feed(self, place: Place, pixels: Pixels, number: int = 0) -> None:
         """Paint where nothing is yet."""
         taken = self._valid[place]
         new = pixels.valid & ~taken
@@ -56,6 +66,8 @@ class First:
             target[...] = pixels.values
         else:
             np.copyto(target, pixels.values, where=new, casting="unsafe")
+        if self.sources is not None:
+            self.sources[place][new] = number
         taken |= new
 
     def result(self) -> Pixels:
@@ -135,19 +147,65 @@ class Count(_Folded):
         return Pixels(self._values, np.broadcast_to(np.True_, self._count.shape))
 
 
+class Median:
+    """The median of each band; of an even number the mean of the middle two.
+
+    Holds every image, so that windows must be small where images are many.
+    """
+
+    enough = False
+
+    def __init__(self, bands: int, shape: tuple[int, int], dtype: np.dtype[Any]) -> None:
+        self._dtype = dtype
+        self._shape = (bands, *shape)
+        self._count = np.zeros(shape, np.intp)
+        self._held: list[Array] = []
+
+    def feed(self, place: Place, pixels: Pixels) -> None:
+        """Keep an image; what is not valid lies above everything."""
+        values = np.full(self._shape, np.inf, calculation_type(self._dtype))
+        target = values[:, place[0], place[1]]
+        np.copyto(target, pixels.values, where=pixels.valid, casting="unsafe")
+        self._held.append(values)
+        self._count[place] += pixels.valid
+
+    def result(self) -> Pixels:
+        """Return the rounded medians."""
+        valid = self._count > 0
+        if not self._held:
+            return Pixels(np.zeros(self._shape, self._dtype), valid)
+        stack = np.sort(np.stack(self._held), axis=0)
+        last = np.maximum(self._count - 1, 0)
+        low, high = (self._at(stack, rank) for rank in (last // 2, self._count // 2))
+        # halves first: the sum of two large numbers may overflow
+        middle = np.where(low == high, low, low * 0.5 + high * 0.5)
+        return Pixels(settled(np.where(valid, middle, 0), self._dtype, None), valid)
+
+    def _at(self, stack: Array, rank: Array) -> Array:
+        """Values of one rank, in double precision."""
+        at = np.minimum(rank, len(stack) - 1)[None, None]
+        return np.asarray(np.take_along_axis(stack, at, axis=0)[0], np.float64)
+
+
 RULES: dict[str, type[Any]] = {
     "first": First,
     "last": First,
     "minimum": Minimum,
     "maximum": Maximum,
     "mean": Mean,
+    "median": Median,
     "count": Count,
     "feather": First,
+    "multiband": First,
 }
-"""Rule by name; "last" is fed in reverse order, "feather" blends what the first rule cuts."""
+"""Rule by name; "last" is fed in reverse order, feather and multiband blend what first cuts."""
 
-SEAM_RULES = ("first", "last", "feather")
+SEAM_RULES = ("first", "last", "feather", "multiband")
 """Rules that can follow seam cells."""
+
+
+MIXING = ("mean", "median", "feather", "multiband")
+"""Rules that compute values which no image has."""
 
 
 def covers(pixels: Pixels) -> bool:

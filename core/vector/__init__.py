@@ -4,22 +4,26 @@
 from __future__ import annotations
 
 from .burned import Burned
-from .features import Feature, files_of, polygons_for, read_polygons
+from .features import Feature, files_of, polygons_by_name, polygons_for, read_polygons
 from .footprint import Footprint, FootprintTrace, always_valid
+from .labeltrace import NO_LABEL, LabelTrace
 from .layers import Layer, write_layers
 from .points import PointTable, point_features, read_points
 from .tracing import trace
 
 __all__ = [
+    "NO_LABEL",
     "Burned",
     "Feature",
     "Footprint",
     "FootprintTrace",
+    "LabelTrace",
     "Layer",
     "PointTable",
     "always_valid",
     "files_of",
     "point_features",
+    "polygons_by_name",
     "polygons_for",
     "read_points",
     "read_polygons",

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +16,9 @@ from ..image import Array, Details, Mask, Pixels, calculation
 from ..windows import Window
 from .rings import mapped, rings_of
 
+NEARLY = 1e-6
+"""Pixels by which positions may be off because maps have their own units."""
+
 
 @dataclass(frozen=True)
 class Burned:
@@ -22,12 +26,14 @@ class Burned:
 
     `shapes` are (well-known binary in map units, label > 0). Polygons are compared with pixel
     centers in pixel coordinates, whatever the transform; a center on an edge belongs to one side
-    only, so polygons that share edges share no pixel. Pixels without label are not valid.
+    only, so polygons that share edges share no pixel. Pixels without label are not valid. With
+    `touched` a pixel belongs to every polygon that covers any part of it.
     """
 
     grid: Grid
     shapes: tuple[tuple[bytes, int], ...]
     name: str = "labels"
+    touched: bool = False
 
     @property
     def bands(self) -> int:
@@ -65,8 +71,11 @@ class Burned:
         """Return labels[row, col]."""
         labels = np.zeros(window.shape, np.int32)
         for index in self._candidates(window)[::-1].tolist():
-            edges, label = self._edges[index], self.shapes[index][1]
-            labels[inside(edges, window)] = label
+            box, label = self._around(index).clipped(window), self.shapes[index][1]
+            part = labels[box.within(window)]
+            part[inside(self._edges[index], box)] = label
+            if self.touched:
+                part[crossed(self._segments[index], box)] = label
         return labels
 
     def only(self, window: Window) -> int | None:
@@ -76,12 +85,20 @@ class Burned:
         """
         for index in self._candidates(window).tolist():
             edges = self._edges[index]
+            if self.touched and _reaching(self._segments[index], window).any():
+                return None
             left = inside(edges, Window(window.col, window.row, 1, window.height))
             if _crossed(edges, window) or left.any() != left.all():
                 return None
             if left.any():
                 return int(self.shapes[index][1])
         return 0
+
+    @property
+    def reached(self) -> tuple[bool, ...]:
+        """Which shapes lie on the grid or near it; their boxes are compared."""
+        near = set(self._candidates(self.grid.window).tolist())
+        return tuple(index in near for index in range(len(self.shapes)))
 
     def _candidates(self, window: Window) -> Array:
         """Return the numbers of the shapes whose boxes touch a window, in order."""
@@ -90,17 +107,30 @@ class Burned:
         apart |= (top >= window.bottom) | (bottom <= window.row)
         return np.flatnonzero(~apart)
 
+    def _around(self, index: int) -> Window:
+        """The pixels that a shape can reach."""
+        left, top, right, bottom = self._boxes[index]
+        if not left <= right:
+            return Window(0, 0, 0, 0)
+        col, row = math.floor(left), math.floor(top)
+        return Window(col, row, math.ceil(right) - col + 1, math.ceil(bottom) - row + 1)
+
     @cached_property
     def _edges(self) -> tuple[Array, ...]:
-        return tuple(self._edges_of(wkb) for wkb, _ in self.shapes)
+        """The segments of each shape without level ones, which no row of centers crosses."""
+        return tuple(lines[lines[:, 1] < lines[:, 3]] for lines in self._segments)
+
+    @cached_property
+    def _segments(self) -> tuple[Array, ...]:
+        return tuple(self._segments_of(wkb) for wkb, _ in self.shapes)
 
     @cached_property
     def _boxes(self) -> Array:
-        boxes = [_box(edges) for edges in self._edges]
+        boxes = [_box(lines) for lines in self._segments]
         return np.array(boxes, float).reshape(-1, 4)
 
-    def _edges_of(self, wkb: bytes) -> Array:
-        """Return the edges (upper x, upper y, lower x, lower y) in pixels; level ones left out.
+    def _segments_of(self, wkb: bytes) -> Array:
+        """Return the edges (upper x, upper y, lower x, lower y) in pixels.
 
         Every edge runs downward, so that both polygons beside it compute the same crossings.
         """
@@ -109,7 +139,7 @@ class Burned:
         joined = np.concatenate(edges) if edges else np.empty((0, 4))
         upward = joined[:, 1] > joined[:, 3]
         joined[upward] = joined[upward][:, [2, 3, 0, 1]]
-        return joined[joined[:, 1] < joined[:, 3]]
+        return joined
 
 
 def inside(edges: Array, window: Window) -> Mask:
@@ -129,6 +159,38 @@ def inside(edges: Array, window: Window) -> Mask:
     flips = np.bincount(at, minlength=window.height * (window.width + 1)).astype(np.uint8) & 1
     flips = flips.reshape(window.height, window.width + 1)[:, :-1]
     return np.bitwise_xor.accumulate(flips, axis=1).astype(bool)
+
+
+def crossed(lines: Array, window: Window) -> Mask:
+    """Return the pixels of a window through whose inside a line runs, however short.
+
+    Lines (upper x, upper y, lower x, lower y) along the edges of pixels run through none; what
+    reaches less than NEARLY into a pixel does not count.
+    """
+    x0, y0, x1, y1 = lines[_reaching(lines, window)].T
+    first = np.maximum(np.floor(y0 + NEARLY), window.row).astype(int)
+    behind = np.minimum(np.ceil(y1 - NEARLY), window.bottom).astype(int)
+    count = np.maximum(behind - first, 0)
+    line = np.repeat(np.arange(len(count)), count)
+    row = np.arange(len(line)) - np.repeat(np.cumsum(count) - count, count) + first[line]
+    slope = ((x1 - x0) / np.where(y1 > y0, y1 - y0, 1.0))[line]
+    above = np.where(row <= y0[line], x0[line], x0[line] + (row - y0[line]) * slope)
+    below = np.where(row + 1 >= y1[line], x1[line], x0[line] + (row + 1 - y0[line]) * slope)
+    left = np.floor(np.minimum(above, below) + NEARLY).astype(int) - window.col
+    right = np.ceil(np.maximum(above, below) - NEARLY).astype(int) - window.col
+    left, right = np.clip(left, 0, window.width), np.clip(right, 0, window.width)
+    wide = right > left
+    steps = np.zeros((window.height, window.width + 1), np.int64)
+    np.add.at(steps, (row[wide] - window.row, left[wide]), 1)
+    np.add.at(steps, (row[wide] - window.row, right[wide]), -1)
+    return np.asarray(np.cumsum(steps, axis=1)[:, :-1] > 0)
+
+
+def _reaching(lines: Array, window: Window) -> Mask:
+    """Which lines touch the box of a window."""
+    near = (lines[:, 1] <= window.bottom) & (lines[:, 3] >= window.row)
+    near &= np.minimum(lines[:, 0], lines[:, 2]) <= window.right
+    return np.asarray(near & (np.maximum(lines[:, 0], lines[:, 2]) >= window.col))
 
 
 def _crossed(edges: Array, window: Window) -> bool:

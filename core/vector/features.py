@@ -74,14 +74,26 @@ def polygons_for(
     suffixes are removed on both sides. Raises InvalidOption when the features lack the field or
     two images have one name without the suffixes.
     """
-    names = tuple(dict.fromkeys((*names, name)))
-    known = frozenset(names)
+    return polygons_by_name(features, field_name, (*names, name))[name]
+
+
+def polygons_by_name(
+    features: Sequence[Feature], field_name: str, names: Sequence[str]
+) -> dict[str, tuple[Feature, ...]]:
+    """Return what `polygons_for` returns, for each of the names of a run's images."""
+    found = {name: list[Feature]() for name in names}
     keys = [_key(feature, field_name) for feature in features]
-    if any(key in known or _stem(key) in known for key in keys):
-        return tuple(f for f, key in zip(features, keys) if _means(key, name))
-    _refuse_collisions(names)
-    wanted = _plain(name)
-    return tuple(f for f, key in zip(features, keys) if _plain(_stem(key)) == wanted)
+    if any(key in found or _stem(key) in found for key in keys):
+        for feature, key in zip(features, keys):
+            for name in {key, _stem(key)} & found.keys():
+                found[name].append(feature)
+    else:
+        _refuse_collisions(tuple(found))
+        plain = {_plain(name): name for name in found}
+        for feature, key in zip(features, keys):
+            if _plain(_stem(key)) in plain:
+                found[plain[_plain(_stem(key))]].append(feature)
+    return {name: tuple(mine) for name, mine in found.items()}
 
 
 def files_of(*sources: str | None) -> tuple[str, ...]:
@@ -151,10 +163,6 @@ def _key(feature: Feature, field_name: str) -> str:
         raise InvalidOption(f"The layer has no field {field_name!r}; its fields are: {listed}.")
     value = feature.values[field_name]
     return "" if value is None else str(value)
-
-
-def _means(key: str, name: str) -> bool:
-    return name in (key, _stem(key))
 
 
 def _stem(key: str) -> str:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
@@ -36,7 +36,7 @@ class Layer:
     geometry: str
     crs: str
     fields: tuple[tuple[str, str], ...]
-    features: tuple[Feature, ...]
+    features: Iterable[Feature]
     style: str = ""
 
 

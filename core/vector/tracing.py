@@ -36,8 +36,17 @@ def trace_pixels(path: str) -> tuple[Polygon, ...]:
         if band is not None:
             # the band is its own mask: what is 0 gives no polygon
             gdal.Polygonize(band, band, layer, -1, [])
-    found = [polygon for feature in layer for polygon in _valid(feature.GetGeometryRef())]
+    found = [p for feature in layer for p in valid_polygons(feature.GetGeometryRef())]
     return mapped(found, partial(_corners, _transform(dataset)))
+
+
+def valid_polygons(geometry: ogr.Geometry) -> tuple[Polygon, ...]:
+    """Return a traced polygon; a ring that touches itself at a corner is split there."""
+    with quiet():  # GDAL remarks on rings that touch themselves
+        if geometry.IsValid():
+            return rings_of(bytes(geometry.ExportToWkb(ogr.wkbNDR)))
+        repaired = geometry.MakeValid()
+    return rings_of(bytes(ogr.ForceToMultiPolygon(repaired).ExportToWkb(ogr.wkbNDR)))
 
 
 def tidied(polygons: Sequence[Polygon], min_part: float, min_hole: float) -> tuple[Polygon, ...]:
@@ -85,14 +94,6 @@ def _corners(transform: Transform, x: Array, y: Array) -> tuple[Array, Array]:
     """Return the corners of pixels that GDAL has placed with a file's own transform."""
     col, row = Grid(1, 1, transform).to_pixel(x, y)
     return np.rint(col), np.rint(row)
-
-
-def _valid(geometry: ogr.Geometry) -> tuple[Polygon, ...]:
-    """Return a traced polygon; a ring that touches itself at a corner is split there."""
-    if geometry.IsValid():
-        return rings_of(bytes(geometry.ExportToWkb(ogr.wkbNDR)))
-    repaired = geometry.MakeValid()
-    return rings_of(bytes(ogr.ForceToMultiPolygon(repaired).ExportToWkb(ogr.wkbNDR)))
 
 
 def _outside(polygons: Sequence[Polygon], closed: Sequence[Array]) -> list[Polygon]:

@@ -30,10 +30,33 @@ SPECIFIED = {
     "spectralprofiles": "radiometry",
     "differencemap": "radiometry",
     "beforeafter": "radiometry",
+    "maskrasters": "masks",
+    "bandmath": "masks",
+    "thresholdraster": "masks",
+    "ndvi": "masks",
+    "rastertopolygons": "masks",
+    "cloudmask": "masks",
     "trimedges": "masks",
     "footprints": "mosaic",
     "voronoiseamlines": "mosaic",
+    "rankedseamlines": "mosaic",
+    "mergevectors": "mosaic",
+    "leastcostseamlines": "mosaic",
     "mergerasters": "mosaic",
+    "buildoverviews": "mosaic",
+    "stacktimeseries": "landcover",
+    "pixelvalidity": "landcover",
+    "gapfill": "landcover",
+    "spectralfeatures": "landcover",
+    "tilepriority": "landcover",
+    "splitreference": "landcover",
+    "extractsamples": "landcover",
+    "trainclassifier": "landcover",
+    "classify": "landcover",
+    "fuseclassifications": "landcover",
+    "mosaicclassification": "landcover",
+    "accuracy": "landcover",
+    "regularizeclasses": "landcover",
     "mosaicpipeline": "workflows",
     "checkinstallation": "setup",
     "sampledata": "setup",
@@ -42,12 +65,16 @@ EXAMPLES = {
     Kind.RASTER: "a.tif",
     Kind.RASTERS: ["a.tif"],
     Kind.VECTOR: "a.gpkg",
+    Kind.VECTORS: ["a.gpkg"],
+    Kind.TEXT: "b1",
     Kind.POINTS: "a.gpkg",
     Kind.FILE: "a.json",
+    Kind.FIELD: "code",
     Kind.LAYER: "a.tif",
     Kind.RASTER_OUT: "b.tif",
     Kind.VECTOR_OUT: "b.gpkg",
     Kind.FIGURE_OUT: "b.png",
+    Kind.MODEL_OUT: "b.owm",
     Kind.FOLDER_OUT: "b",
 }
 
@@ -82,7 +109,8 @@ def required(algorithm: Any) -> dict[str, Any]:
 def test_the_provider_offers_the_list(toolbox: Any) -> None:
     provider = toolbox.providerById("orthoweave")
     names = [algorithm().name() for algorithm in ALGORITHMS]
-    assert sorted(names) == sorted(found.name() for found in provider.algorithms())
+    models = [path.stem for path in (ROOT / "provider" / "models").glob("*.model3")]
+    assert sorted(names + models) == sorted(found.name() for found in provider.algorithms())
     assert len(set(names)) == len(names)
     assert provider.longName() == f"Orthoweave {provider.versionInfo()}"
     assert not provider.icon().isNull()

@@ -103,6 +103,14 @@ def test_whole_numbers_stay_exact_and_turn_decimal_only_when_they_must():
     assert found.values.dtype == np.float64
 
 
+def test_large_numbers_cancel_exactly():
+    big = np.array([2**32 - 1, 2**31], np.uint32)
+    (found,) = parse("(b1 * 1000 + 7) - b1 * 1000", Names(1)).evaluate({1: big})
+    assert found.values.tolist() == [7, 7]
+    (found,) = parse("b1 // b1 - 8589934592 + 8589934593", Names(1)).evaluate({1: big})
+    assert found.values.tolist() == [2, 2]
+
+
 def test_what_is_not_defined_is_invalid_and_not_zero():
     for text, expected in (
         ("b1 / b2", [0, 1, 0, 0]),

@@ -13,6 +13,8 @@ from orthoweave.core.exchange.transform import read_transform
 from orthoweave.core.operations import applytransform, coregister
 from orthoweave.core.operations.coregister import Request, run
 from orthoweave.core.raster import open_image
+from orthoweave.core.registration import solve
+from osgeo import gdal
 
 SIZE = (220, 250)
 NORTH_UP = (500000.0, 10.0, 0.0, 5000000.0, 0.0, -10.0)
@@ -524,6 +526,50 @@ def test_the_report_is_one_file_with_its_sentence(pair, tmp_path):
     assert "The correction was accepted" in text and "Overlay before and after" in text
     assert "<script" not in text and "http" not in text.split("<h2>Request")[0]
     assert len(text) < 2_500_000
+
+
+def test_bands_keep_what_they_say_in_folders_of_200_letters(pair, tmp_path):
+    files = pair()
+    opened = gdal.Open(files["moving"], gdal.GA_Update)
+    band = opened.GetRasterBand(1)
+    band.SetDescription("near infrared")
+    band.SetScale(0.0001)
+    band.SetOffset(-0.1)
+    band.SetMetadata({"wavelength": "842", "STATISTICS_MEAN": "7"})
+    del band, opened
+    folder = tmp_path
+    while len(str(folder)) < 200:
+        folder = folder / "Überflug vom 3. Mai, 2. Teil"
+    output = str(folder / "bewegt ä.tif")
+    run(Request(**files, output=output, transform=str(folder / "t ö.json"), model="translation"))
+    opened = gdal.Open(output)
+    band = opened.GetRasterBand(1)
+    told = (band.GetDescription(), band.GetScale(), band.GetOffset())
+    assert told == ("near infrared", 0.0001, -0.1)
+    assert band.GetMetadataItem("wavelength") == "842"
+    assert band.GetMetadataItem("STATISTICS_MEAN") != "7"
+
+
+def test_a_local_field_without_support_becomes_an_affine(pair, tmp_path, listen, monkeypatch):
+    pytest.importorskip("scipy")
+    monkeypatch.setattr(solve, "SUPPORTED", 1.01)
+    heard = listen()
+    result, _ = solved(pair(0.15, 2.3, 1.6), tmp_path, heard, model="local")
+    assert result.model_used == "affine" and result.accepted
+    assert any("affine instead of local" in text for text in heard.warnings)
+
+
+def test_dates_ten_years_apart_are_put_in_place(shared, tmp_path):
+    """Single windows are doubtful; many that agree are not."""
+    name = "naip_nd/m_4709963_se_14_1_{}_west.tif"
+    dates = [shared / name.format(date) for date in ("20090818", "20190904")]
+    if not all(path.is_file() for path in dates):
+        pytest.skip("the dates are absent")
+    moving, reference = map(str, dates)
+    result = run(Request(moving=moving, reference=reference, threads=1))
+    assert result.accepted and result.rmse_after <= result.rmse_before
+    # by way of 2012 it is (-.16, -.30)
+    assert (result.shift_x, result.shift_y) == pytest.approx((-0.08, -0.30), abs=0.2)
 
 
 def test_edges_are_trimmed_when_asked(pair, write, tmp_path, read_back):

@@ -15,8 +15,8 @@ from orthoweave.core.errors import (
 )
 from orthoweave.core.exchange.tiepoints import TiePoints, write_tie_points
 from orthoweave.core.exchange.transform import read_transform
-from orthoweave.core.operations.coregisterset import Request, run
-from orthoweave.core.raster import open_image
+from orthoweave.core.operations.coregisterset import Request, registered, run
+from orthoweave.core.raster import open_image, open_images
 
 X, Y, PX = 500000.0, 5000000.0, 10.0
 SIZE = 260
@@ -437,6 +437,45 @@ def test_fields_work_alone_and_on_new_pixels(frames, adjust):
     grids = [image.grid for image in images.values()]
     assert all(grids[0].matches(grid) for grid in grids)
     assert grids[0].pixel_size == (12.0, 12.0)
+
+
+def test_views_can_be_had_without_an_image(frames, tmp_path):
+    paths = tuple(frames().values())
+    images = open_images(paths)
+    request = Request(
+        images=paths,
+        output_folder=str(tmp_path),
+        transforms=str(tmp_path / "transforms"),
+        save_tie_points=str(tmp_path / "tie_points.json"),
+    )
+    views, done = registered(images, request)
+    assert done.found.accepted
+    for image, view in zip(images, views):
+        saved = read_transform(str(tmp_path / "transforms" / f"{image.name}.json"))
+        dx, dy = SHIFTS[image.name]
+        found = np.array(view.grid.to_map(0, 0)) - image.grid.to_map(0, 0)
+        assert found == pytest.approx((-PX * dx, PX * dy), abs=0.5)
+        assert saved.accepted
+        both = [one.read(one.grid.window).values for one in (image, view)]
+        assert np.array_equal(*both)
+    assert (tmp_path / "tie_points.json").is_file()
+    assert not list(tmp_path.glob("**/*_Coregistered*"))
+
+
+def test_mutual_information_moves_the_windows_of_a_pair(frames, adjust):
+    result, images = adjust(frames("ab").values(), metric="mutual_information")
+    assert result.accepted and result.rmse_after < 0.1
+    assert set(images) == {"a", "b"}
+
+
+@pytest.mark.parametrize("surface", ["bilinear", "piecewise_affine"])
+def test_cells_bend_images_as_a_smooth_field_does(frames, adjust, surface):
+    pytest.importorskip("scipy")
+    paths = frames("ab", turn=0.4).values()
+    plain, _ = adjust(paths)
+    bent, _ = adjust(paths, local_model=surface)
+    # cells of 16 px hold what a rotation leaves, but smoothness resists
+    assert bent.rmse_after < 0.8 * plain.rmse_after
 
 
 def test_drone_frames_with_parallax_fit_better(shared, adjust):

@@ -11,7 +11,7 @@ from osgeo import gdal
 TYPES = ("uint8", "int16", "uint16", "float32")
 KINDS = ("nodata", "alpha", "soft", "internal", "msk", "nan", "none")
 TABLE = [(k, t) for k in KINDS for t in TYPES if k != "nan" or t == "float32"]
-RULES = ("first", "last", "minimum", "maximum", "mean", "count")
+RULES = ("first", "last", "minimum", "maximum", "mean", "median", "count")
 SHAPE = (90, 100)
 
 
@@ -164,7 +164,7 @@ def test_every_rule_equals_the_mosaic_made_pixel_by_pixel(five, merge, slow_mosa
 
 
 @pytest.mark.parametrize("dtype", ["int16", "float32"])
-@pytest.mark.parametrize("rule", ["minimum", "maximum", "mean"])
+@pytest.mark.parametrize("rule", ["minimum", "maximum", "mean", "median"])
 def test_rules_hold_for_other_types(layer, merge, slow_mosaic, rule, dtype):
     images = [layer(f"{n}.tif", "msk", dtype, seed=n, at=(11 * n, 9 * n)) for n in range(3)]
     found = merge(images, rule=rule)
@@ -283,7 +283,7 @@ def test_feather_never_takes_from_invalid_pixels(layer, merge, slow_mosaic):
 SIZES = (0, 128, 250, 512, 2048)
 
 
-@pytest.mark.parametrize("rule", ["last", "mean", "feather"])
+@pytest.mark.parametrize("rule", ["last", "mean", "median", "feather", "multiband"])
 def test_windows_and_threads_do_not_change_a_byte(layer, merge, tmp_path, rule):
     images = [
         layer(
@@ -301,7 +301,7 @@ def test_windows_and_threads_do_not_change_a_byte(layer, merge, tmp_path, rule):
     gdal.Translate(virtual, images[1].path, format="VRT")
     paths = [images[0].path, virtual, images[2].path]
     seams = None
-    if rule == "feather":
+    if rule in ("feather", "multiband"):
         shapes = (("i0", 0, 0, 1100, 620), ("i1", 1100, 0, 2513, 757), ("i2", 0, 620, 1100, 1311))
         seams = cells(tmp_path, (*shapes, ("i2", 1100, 757, 1833, 1311)))
     expected = merge(paths, rule=rule, seamlines=seams, threads=1)

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Compute new bands from the bands of images by an expression."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from ..image import calculation_type
+from ..masks.evaluated import Target
+from ..masks.machine import Expression
+from ..options import Kind, redefault, result
+from ..progress import SILENT, Progress
+from ..provenance import recorded
+from ..raster import RasterImage
+from ..requests import Calculated, ManyOutputs
+from .computing import INVALID, ComputedResult, Computing, Expressing, compute
+
+NEEDS = ()
+
+
+@dataclass(frozen=True)
+class Request(Calculated, Expressing, Computing):
+    """Options of the run."""
+
+    name_pattern: str = redefault(ManyOutputs, "name_pattern", "$_Math")
+
+
+@dataclass(frozen=True)
+class Result(ComputedResult):
+    """What the run gives."""
+
+    clipped_values: int | None = result(Kind.INTEGER, "Values limited to the type")
+
+
+@recorded
+def run(request: Request, progress: Progress = SILENT) -> Result:
+    """Read the expression for every image, see the images through it, and write them."""
+
+    def aim(image: RasterImage, expression: Expression) -> Target:
+        return target(image, expression, request)
+
+    found = compute(request, lambda image: request.expression, aim, progress)
+    if found.clipped:
+        progress.warn(f"{found.clipped} values were limited to the range of the output type.")
+    return Result(
+        found.paths, found.used, found.skipped, found.valid, found.undefined, found.clipped
+    )
+
+
+def target(image: RasterImage, expression: Expression, request: Request) -> Target:
+    """Return type and nodata value of the results for an image."""
+    automatic = str(calculation_type(image.dtype))
+    chosen = request.calculation_type
+    decimals = automatic if chosen == "auto" else chosen
+    rounded_to = "" if chosen == "auto" else chosen
+    wanted = request.output_type
+    if wanted == "auto":
+        if all(expression.logical):
+            return Target("uint8", INVALID)
+        return Target(decimals, math.nan, decimals=rounded_to)
+    kind = image.dtype.name if wanted == "same" else wanted
+    nodata = math.nan if kind.startswith("float") else image.nodata
+    return Target(kind, nodata, decimals=rounded_to)

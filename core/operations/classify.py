@@ -1,0 +1,301 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Classify an image of features: label, confidence and probabilities in one pass."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from ..errors import ImageIOError, InvalidOption
+from ..exchange.legend import read_legend
+from ..grid import Grid
+from ..image import Image
+from ..landcover.classified import Classified, assigned
+from ..landcover.legend import Legend
+from ..landcover.models import Model, load_model
+from ..options import Kind, option, result
+from ..placement import onto
+from ..progress import SILENT, Progress
+from ..provenance import recorded
+from ..raster import open_image, refuse_overwriting
+from ..requests import Writing
+from ..vector import Burned, files_of, read_polygons
+from ..workflow.maps import Mapped, Maps, write_maps
+from ..workflow.objects import classify_objects
+
+NEEDS = (("all models but knn", ()), ("knn", ("scipy",)))
+
+
+@dataclass(frozen=True)
+class Request(Writing):
+    """Options of the run."""
+
+    image: str | None = option(
+        Kind.RASTER,
+        "Image of features",
+        None,
+        help="Its bands are the features, under the names that the samples had.",
+    )
+    model: str | None = option(
+        Kind.FILE,
+        "Model",
+        None,
+        help="An .owm file, or a random forest model of OpenCV or Orfeo Toolbox (YAML or XML, "
+        "also .gz).",
+    )
+    mask: str | None = option(
+        Kind.RASTER,
+        "Mask",
+        None,
+        help="Pixels are classified where this is not 0; or counts of clear dates.",
+    )
+    regions: str | None = option(
+        Kind.VECTOR, "Regions", None, advanced=True, help="Polygons with a model each."
+    )
+    region_field: str = option(
+        Kind.TEXT,
+        "Field with the region",
+        "region",
+        advanced=True,
+        help="Names of the regions, as in the table of models.",
+    )
+    model_table: str | None = option(
+        Kind.FILE,
+        "Table of models",
+        None,
+        advanced=True,
+        help="Text with a line region,model for each region; a region without model stays 0.",
+    )
+    confidence_unit: str = option(
+        Kind.CHOICE,
+        "Unit of the confidence",
+        "percent",
+        choices=("percent", "fraction"),
+        advanced=True,
+        help="percent: whole numbers 0 to 100, rounded down. fraction: decimals 0 to 1",
+    )
+    min_clear: int = option(
+        Kind.INTEGER,
+        "Least clear dates",
+        1,
+        minimum=1,
+        advanced=True,
+        help="Pixels whose value in the mask is lower stay 0.",
+    )
+    classes: str | None = option(
+        Kind.FILE,
+        "Table of labels",
+        None,
+        advanced=True,
+        help="Text with a line model_label,label: decodes models that were trained on labels 1, "
+        "2, …",
+    )
+    colors: str | None = option(
+        Kind.FILE,
+        "Colors",
+        None,
+        advanced=True,
+        help="Text with a line label R G B for each class; empty: automatic colors.",
+    )
+    nomenclature: str | None = option(
+        Kind.FILE,
+        "Names of the classes",
+        None,
+        advanced=True,
+        help="Text with a line name:label for each class; empty: those of the model.",
+    )
+    objects: str | None = option(
+        Kind.VECTOR,
+        "Objects",
+        None,
+        advanced=True,
+        help="Polygons with the features as attributes, classified as well or instead.",
+    )
+    output: str | None = option(
+        Kind.RASTER_OUT, "Map", None, created=True, help="Labels; 0 where nothing is known."
+    )
+    output_confidence: str | None = option(
+        Kind.RASTER_OUT, "Confidence", None, help="Probability of the label of each pixel."
+    )
+    output_probability: str | None = option(
+        Kind.RASTER_OUT,
+        "Probabilities",
+        None,
+        help="One band for each class in ascending order, per mille.",
+    )
+    output_objects: str | None = option(
+        Kind.VECTOR_OUT,
+        "Classified objects",
+        None,
+        advanced=True,
+        help="The objects with label and confidence.",
+    )
+
+
+@dataclass(frozen=True)
+class Result:
+    """What the run gives."""
+
+    output: str | None = result(Kind.RASTER_OUT, "Map")
+    output_confidence: str | None = result(Kind.RASTER_OUT, "Confidence")
+    output_probability: str | None = result(Kind.RASTER_OUT, "Probabilities")
+    output_objects: str | None = result(Kind.VECTOR_OUT, "Classified objects")
+    classified_pixels: int | None = result(Kind.INTEGER, "Classified pixels")
+    classified_objects: int | None = result(Kind.INTEGER, "Classified objects counted")
+
+
+@recorded
+def run(request: Request, progress: Progress = SILENT) -> Result:
+    """Classify the image of the request, its objects, or both."""
+    refuse_incomplete(request)
+    legend = read_legend(request.nomenclature, request.colors)
+    models = models_of(request, legend)
+    pixels = objects = None
+    if request.objects and request.output_objects:
+        model = next(iter(models.values()))
+        objects = classify_objects(
+            request.objects, model, request.output_objects, request.confidence_unit, progress
+        )
+        progress.info(f"{objects} objects are classified. They are {request.output_objects}.")
+    if request.image:
+        mapped = _map(request, models, legend, progress)
+        pixels = mapped.written.valid_pixels
+    return Result(
+        request.output if request.image else None,
+        request.output_confidence if request.image else None,
+        request.output_probability if request.image else None,
+        request.output_objects if objects is not None else None,
+        pixels,
+        objects,
+    )
+
+
+def refuse_incomplete(request: Request) -> None:
+    """Raise InvalidOption when something is missing or given without what it belongs to."""
+    if not request.image and not request.objects:
+        raise InvalidOption("Image of features (IMAGE) is missing; give it, or objects.")
+    if request.image and not request.output:
+        raise InvalidOption("Map (OUTPUT) is missing: where shall the labels go?")
+    if request.objects and not request.output_objects:
+        raise InvalidOption("Classified objects (OUTPUT_OBJECTS) is missing.")
+    if bool(request.regions) != bool(request.model_table):
+        raise InvalidOption("Regions need a table of models (MODEL_TABLE), and the table regions.")
+    if not request.model and not request.model_table:
+        raise InvalidOption("Model (MODEL) is missing.")
+
+
+def models_of(request: Request, legend: Legend) -> dict[str, Model]:
+    """Return the models of the regions by name; the only one has the name ""."""
+    table = dict(_table(request.model_table)) if request.model_table else {"": request.model or ""}
+    labels = dict(_labels(request.classes)) if request.classes else {}
+    models = {}
+    for region, path in table.items():
+        model = load_model(path)
+        if labels:
+            model = decoded(model, labels, os.path.basename(request.classes or ""))
+        names = tuple(legend.names.get(a, b) for a, b in zip(model.labels, model.names))
+        models[region] = replace(model, names=names)
+    return models
+
+
+def decoded(model: Model, labels: dict[int, int], title: str) -> Model:
+    """Return a model whose labels are those of a table; raises InvalidOption for a missing one."""
+    missing = [str(label) for label in model.labels if label not in labels]
+    if missing:
+        raise InvalidOption(f"{title} does not say what the labels {', '.join(missing)} mean.")
+    found = tuple(labels[label] for label in model.labels)
+    return replace(model, labels=found, names=tuple(map(str, found)))
+
+
+def apply(
+    image: Image,
+    request: Request,
+    models: dict[str, Model],
+    *,
+    largest: int = 0,
+    progress: Progress = SILENT,
+) -> Classified:
+    """Return the classified image as a view: nothing is computed yet."""
+    mask = None
+    if request.mask:
+        mask = onto(open_image(request.mask), image.grid, "nearest")
+    found = tuple(assigned(model, image, progress) for model in models.values())
+    regions = _regions(image.grid, request, tuple(models), progress) if request.regions else None
+    return Classified(
+        image, found, mask, request.min_clear, regions, request.confidence_unit, largest
+    )
+
+
+def _map(request: Request, models: dict[str, Model], legend: Legend, progress: Progress) -> Mapped:
+    image = open_image(request.image or "")
+    inputs = [image.path, *files_of(request.mask, request.regions, request.model)]
+    wanted = (request.output, request.output_confidence, request.output_probability)
+    paths = [refuse_overwriting(path, inputs) if path else "" for path in wanted]
+    view = apply(image, request, models, largest=max(legend.names, default=0), progress=progress)
+    if legend.names or legend.colors:
+        legend = legend.complete(view.labels, progress)
+    names = legend.names or dict(zip(view.labels, view.names))
+    progress.phase("Classifying")
+    mapped = write_maps(view, Maps(*paths), request, progress, Legend(names, legend.colors))
+    counted = ", ".join(f"{a} {b}" for a, b in zip(mapped.labels, mapped.pixels))
+    share = mapped.written.valid_pixels / image.grid.window.pixels
+    if not mapped.written.valid_pixels:
+        progress.warn(f"{image.name}: no pixel could be classified; the map is empty.")
+    progress.info(
+        f"{100 * share:.1f} % of the pixels have a class (pixels by label: {counted}). The map is "
+        f"{request.output}."
+    )
+    return mapped
+
+
+def _regions(grid: Grid, request: Request, names: tuple[str, ...], progress: Progress) -> Burned:
+    source, field = request.regions or "", request.region_field
+    features = read_polygons(source, grid.crs, progress)
+    title = os.path.basename(source.split("|")[0])
+    if field not in features[0].values:
+        known = ", ".join(features[0].values) or "none"
+        raise InvalidOption(f"{title} has no field {field!r}; its fields are: {known}.")
+    numbers = {name: number for number, name in enumerate(names, 1)}
+    without = sorted({str(f.values[field]) for f in features} - set(numbers))
+    if without:
+        progress.warn(f"These regions have no model and stay 0: {', '.join(without)}.")
+    shapes = tuple(
+        (feature.geometry, numbers[str(feature.values[field])])
+        for feature in features
+        if str(feature.values[field]) in numbers
+    )
+    return Burned(grid, shapes, "regions")
+
+
+def _table(path: str) -> Iterator[tuple[str, str]]:
+    """Yield region and path of its model; paths are relative to the table."""
+    folder = os.path.dirname(os.path.abspath(path))
+    for region, model in _lines(path, "region,model"):
+        yield region, os.path.join(folder, model)
+
+
+def _labels(path: str) -> Iterator[tuple[int, int]]:
+    for number, (before, after) in enumerate(_lines(path, "model_label,label"), 1):
+        if not before.isdigit() or not after.isdigit() or not 1 <= int(after) <= 65535:
+            raise InvalidOption(
+                f"{os.path.basename(path)}: {before},{after} (entry {number}) is no pair of labels."
+            )
+        yield int(before), int(after)
+
+
+def _lines(path: str, titles: str) -> Iterator[tuple[str, str]]:
+    """Yield the pairs of a text table; its title line may be there."""
+    name = os.path.basename(path)
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            lines = file.read().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ImageIOError(f"{name} cannot be read: {error}.") from error
+    for number, line in enumerate(lines, 1):
+        pieces = [piece.strip() for piece in line.split(",")]
+        if not line.strip() or (number == 1 and ",".join(pieces) == titles):
+            continue
+        if len(pieces) != 2 or not all(pieces):
+            raise InvalidOption(f"{name}, line {number}: {line!r} is not {titles}.")
+        yield pieces[0], pieces[1]

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What runs with an expression share: options, percentiles, one written image for each one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..alike import file_name
+from ..image import Pixels
+from ..masks.edges import Trimmed
+from ..masks.evaluated import Evaluated, Target
+from ..masks.machine import Expression
+from ..normalizing.thresholds import percentiles_of, read_expression
+from ..options import Kind, option, redefault, result
+from ..progress import Progress
+from ..raster import RasterImage, open_listed, output_paths
+from ..raster.palette import Entry, palette_style
+from ..requests import TYPES, Images, ManyOutputs, Planned, Writing
+from ..resuming import reusable
+from ..windows import Window
+from ..write import paths_of, write
+
+CLAIMS: tuple[Entry, ...] = ((0, "false", "#d9d9d9", 255), (1, "true", "#d95f0e", 255))
+"""Value, name, color and opacity of masks."""
+
+INVALID = 255.0
+"""Nodata value of masks."""
+
+
+@dataclass(frozen=True)
+class Expressing:
+    """An expression over the bands of images."""
+
+    expression: str = option(
+        Kind.TEXT,
+        "Expression",
+        help="Bands are b1, b2 …; + - * / // ** < <= > >= == != & | ~ and or not; abs sqrt log "
+        "log10 exp sin cos tan round floor ceil min max where(c, x, y) clip(x, low, high) "
+        "bit(b1, n); 5%b1 is the 5th percentile of band 1",
+    )
+
+
+@dataclass(frozen=True)
+class Computing(Planned, Writing, ManyOutputs, Images):
+    """Options of runs that write what is computed from bands, one file for each image."""
+
+    output_type: str = redefault(
+        Writing,
+        "output_type",
+        "auto",
+        choices=("auto", *TYPES),
+        help="auto: uint8 where the expression is true or false, else float32, or float64 when "
+        "calculated so. Whole numbers are rounded, and limited to the type",
+    )
+
+
+@dataclass(frozen=True)
+class ComputedResult:
+    """What every such run gives."""
+
+    output_layers: tuple[str, ...] = result(Kind.RASTERS, "Computed images")
+    images_used: int | None = result(Kind.INTEGER, "Images used")
+    images_skipped: int | None = result(Kind.INTEGER, "Images skipped")
+    valid_pixels: int | None = result(Kind.INTEGER, "Pixels with a result")
+    undefined_pixels: int | None = result(Kind.INTEGER, "Valid pixels without a result")
+
+
+@dataclass(frozen=True)
+class Computed:
+    """What was written: paths, pixels with a result and valid ones without, and what was left out.
+
+    `ones` counts the pixels that are 1 in the first band.
+    """
+
+    paths: tuple[str, ...]
+    used: int
+    skipped: int
+    valid: int
+    undefined: int
+    clipped: int
+    ones: int
+
+
+class Ones:
+    """Counts the valid pixels that are 1 in the first band (an OwnCollector)."""
+
+    def __init__(self) -> None:
+        self.found = 0
+
+    def feed(self, index: int, window: Window, pixels: Pixels) -> int:
+        """Return the count of a window."""
+        return int(np.count_nonzero((pixels.values[0] == 1) & pixels.valid))
+
+    def merge(self, partial: int) -> None:
+        """Add the count of a window."""
+        self.found += partial
+
+
+Aim = Callable[[RasterImage, Expression], Target]
+"""What is written for an image and its expression; may refuse them."""
+
+
+def compute(
+    request: Computing, texts: Callable[[RasterImage], str], aim: Aim, progress: Progress
+) -> Computed:
+    """Write what an expression gives, for each image of a request.
+
+    `texts` gives the expression of an image. Everything that can be refused is refused before
+    anything is written.
+    """
+    images, skipped = open_listed(request, progress)
+    paths = output_paths(images, request.output_folder, request.name_pattern)
+    read = [read_expression(texts(image), image) for image in images]
+    views = [
+        Evaluated(image, expression, aim(image, expression))
+        for image, expression in zip(images, read)
+    ]
+    progress.phase("Computing the images")
+    written, unfit, ones = [], [], []
+    for view, path, part in zip(views, paths, progress.split(len(paths))):
+        if reusable(path, view, request) is None:
+            view = measured(view, request.threads, part)
+        unfit.append(Trimmed(view.source, view.expression.bands))
+        ones.append(Ones())
+        rest = part.part(0.3, 1.0) if view.expression.percentiles else part
+        written.append(write(view, path, request, rest, (unfit[-1], ones[-1])))
+        logical = all(view.expression.logical) and view.bands == 1
+        if logical and written[-1].state != "planned":
+            palette_style(path, CLAIMS)
+    undefined = sum(one.found for one in unfit)
+    _tell(images, [one.found for one in unfit], progress)
+    return Computed(
+        paths_of(written),
+        len(images),
+        skipped,
+        sum(one.valid_pixels for one in written),
+        undefined,
+        sum(one.clipped for one in written),
+        sum(one.found for one in ones),
+    )
+
+
+def measured(view: Evaluated, threads: int, progress: Progress) -> Evaluated:
+    """Return the view with the percentiles that its expression names, which are read."""
+    wanted = view.expression.percentiles
+    if not wanted:
+        return view
+    known = percentiles_of(view.source, wanted, threads, progress.part(0.0, 0.3))
+    for (percent, band), value in known.items():
+        text = "has no valid pixel" if value is None else f"is {value:.10g}"
+        progress.info(f"{file_name(view.source)}: {percent:g}%b{band} {text}.")
+    return replace(view, percentiles=known)
+
+
+def _tell(images: Sequence[RasterImage], undefined: Sequence[int], progress: Progress) -> None:
+    """Warn of valid pixels without a result."""
+    found = [(image, count) for image, count in zip(images, undefined) if count]
+    if found:
+        image, count = found[0]
+        others = f", and some of {len(found) - 1} more images" if found[1:] else ""
+        progress.warn(
+            f"{count} valid pixels of {file_name(image)}{others} have no result (a division by 0, "
+            "a logarithm or root of what has none, a number beyond the range); they are invalid."
+        )

@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Make the pixels of images invalid outside polygons, or inside them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from ..alike import file_name
+from ..displacements.pair import Part
+from ..image import Image
+from ..masks.edges import Trimmed
+from ..masks.restricted import Restricted
+from ..masks.validbox import ValidBox
+from ..options import Kind, option, redefault, result
+from ..progress import SILENT, Progress
+from ..provenance import recorded
+from ..raster import RasterImage, open_listed, output_paths
+from ..registration.corrected import MovedWriting, declared
+from ..requests import Images, ManyOutputs, Planned, StatisticsMask, Writing
+from ..survey import survey
+from ..vector import Burned, Feature, polygons_for, read_polygons
+from ..write import Written, paths_of, write
+
+NEEDS = ()
+
+
+@dataclass(frozen=True)
+class Request(Planned, Writing, ManyOutputs, Images):
+    """Options of the run."""
+
+    vector_mask: str = option(
+        Kind.VECTOR, "Polygons", help="Polygons in any CRS; they are brought to that of each image."
+    )
+    mask_mode: str = redefault(
+        StatisticsMask,
+        "mask_mode",
+        "include",
+        advanced=False,
+        help="include: pixels inside the polygons are kept. exclude: those outside, exactly the "
+        "other ones",
+    )
+    mask_field: str | None = redefault(StatisticsMask, "mask_field", None, advanced=False)
+    include_touched_pixels: bool = option(
+        Kind.FLAG,
+        "Include touched pixels",
+        False,
+        help="No: the center of a pixel decides whether it lies inside. Yes: every pixel that a "
+        "polygon touches does.",
+    )
+    nodata: float | None = redefault(
+        Images,
+        "nodata",
+        None,
+        help="Written where pixels are not kept; empty: the image's own value, else its alpha or "
+        "an internal mask. Kept pixels that have this value in all bands are moved beside it.",
+    )
+    crop: bool = option(
+        Kind.FLAG,
+        "Crop",
+        False,
+        advanced=True,
+        help="Crop each output to the box round what is kept, along the pixels.",
+    )
+    name_pattern: str = redefault(ManyOutputs, "name_pattern", "$_Mask")
+
+
+@dataclass(frozen=True)
+class Result:
+    """What the run gives."""
+
+    output_layers: tuple[str, ...] = result(Kind.RASTERS, "Masked images")
+    images_used: int | None = result(Kind.INTEGER, "Images used")
+    images_skipped: int | None = result(Kind.INTEGER, "Images skipped")
+    kept_pixels: int | None = result(Kind.INTEGER, "Pixels kept")
+    masked_pixels: int | None = result(Kind.INTEGER, "Pixels that became invalid")
+    moved_from_nodata: int | None = result(Kind.INTEGER, "Values moved away from nodata")
+    polygons_outside: int | None = result(Kind.INTEGER, "Polygons outside all images")
+    skipped: tuple[str, ...] = result(Kind.NAMES, "Images that no polygon names")
+
+
+@dataclass
+class _Polygons:
+    """The polygons of the run in the CRS of each image; those that lie on some image are noted."""
+
+    request: Request
+    names: tuple[str, ...]
+    progress: Progress
+    known: dict[str, tuple[Feature, ...]] = field(default_factory=dict)
+    reached: set[int] = field(default_factory=set)
+
+    def burned(self, image: Image) -> Burned | None:
+        """Return the polygons that count for an image, None where there are none."""
+        crs, request = image.grid.crs, self.request
+        if crs not in self.known:
+            self.known[crs] = read_polygons(request.vector_mask, crs, self.progress)
+        mine = everything = self.known[crs]
+        if request.mask_field:
+            mine = polygons_for(image.name, everything, request.mask_field, self.names)
+        if not mine:
+            return None
+        shapes = tuple((feature.geometry, 1) for feature in mine)
+        found = Burned(image.grid, shapes, touched=request.include_touched_pixels)
+        places = {id(feature): place for place, feature in enumerate(everything)}
+        self.reached |= {places[id(one)] for one, near in zip(mine, found.reached) if near}
+        if not any(found.reached) and request.mask_mode == "include":
+            self.progress.warn(
+                f"No polygon lies on {file_name(image)}, so nothing of it is kept. Check MASK_MODE "
+                "and the CRS of the polygons."
+            )
+        return found
+
+    @property
+    def outside(self) -> int:
+        """How many polygons lie on no image."""
+        count = max((len(features) for features in self.known.values()), default=0)
+        return count - len(self.reached)
+
+
+@recorded
+def run(request: Request, progress: Progress = SILENT) -> Result:
+    """See every image without what is not kept, and write it."""
+    found, unreadable = open_listed(replace(request, nodata=None), progress)
+    output_paths(found, request.output_folder, request.name_pattern)
+    polygons = _Polygons(request, tuple(image.name for image in found), progress)
+    masks = [polygons.burned(image) for image in found]
+    leave = [m is None and request.mask_mode == "include" for m in masks]
+    images = [image for image, left in zip(found, leave) if not left]
+    skipped = tuple(image.name for image, left in zip(found, leave) if left)
+    views = [
+        masked(image, mask, request) for image, mask, left in zip(found, masks, leave) if not left
+    ]
+    _warn(request, skipped, polygons.outside, progress)
+    paths = output_paths(images, request.output_folder, request.name_pattern) if images else ()
+    progress.phase("Writing the masked images")
+    counted = [Trimmed(image) for image in images]
+    written = [
+        _written(view, path, counter, request, part)
+        for view, path, counter, part in zip(views, paths, counted, progress.split(len(paths)))
+    ]
+    return Result(
+        paths_of(written),
+        len(images),
+        unreadable + len(skipped),
+        sum(one.valid_pixels for one in written),
+        sum(one.found for one in counted),
+        sum(one.moved_from_nodata for one in written),
+        polygons.outside,
+        skipped,
+    )
+
+
+def masked(image: RasterImage, mask: Burned | None, request: Request) -> Image:
+    """Return the image without what is not kept, as a view; without mask all of it is kept.
+
+    Raises InvalidOption for a nodata value that the type cannot hold.
+    """
+    view: Image = image
+    if mask is not None:
+        keep = "valid" if request.mask_mode == "include" else "invalid"
+        view = Restricted(image, mask, keep)
+    if request.nodata is None and request.output_type == "same":
+        return view
+    how = MovedWriting(output_type=request.output_type, output_nodata=request.nodata)
+    return declared(view, how)
+
+
+def _written(
+    view: Image, path: str, counter: Trimmed, request: Request, progress: Progress
+) -> Written:
+    """Write a view, cropped to what is kept when that is asked for."""
+    if not request.crop:
+        return write(view, path, request, progress, (counter,))
+    box, part = ValidBox(), progress.part(0.0, 0.3)
+    survey([view], own=[box, counter], canvas=view.grid, threads=request.threads, progress=part)
+    if box.found is not None:
+        view = Part(view, box.found)
+    return write(view, path, request, progress.part(0.3, 1.0))
+
+
+def _warn(request: Request, skipped: Sequence[str], outside: int, progress: Progress) -> None:
+    if skipped:
+        progress.warn(
+            f"No polygon has the name of {', '.join(skipped)} in {request.mask_field}; nothing is "
+            "written for it."
+        )
+    if outside:
+        progress.warn(f"{outside} polygons lie outside all images.")

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Overviews of rasters that exist."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+
+from osgeo import gdal
+
+from ..errors import ImageIOError
+from ..grid import Transform
+from ..progress import SILENT, Progress
+from ..stage import staged
+from .copying import copy_placed
+from .create import Format, cog_options, config, heard, levels_of
+from .errors import quiet, refusing
+
+OF_OVERVIEWS = ("COMPRESS", "PREDICTOR", "ZLEVEL", "JPEG_QUALITY", "WEBP_LEVEL", "INTERLEAVE")
+"""Creation options that overviews can have too."""
+
+
+@dataclass(frozen=True)
+class Pyramid:
+    """How overviews are made; no levels mean halving until the long side is below 256."""
+
+    levels: tuple[int, ...] = ()
+    resampling: str = "average"
+    external: bool = False
+    clean: bool = False
+    form: Format = Format(())
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What matters of a file here."""
+
+    geotiff: bool
+    cog: bool
+    classes: bool
+    levels: tuple[int, ...]
+    known: tuple[int, ...]
+    format: Format
+    transform: Transform
+    files: tuple[str, ...]
+    pixels: int
+
+
+def stored(path: str) -> Stored:
+    """Look at a file. Raises ImageIOError when it cannot be opened."""
+    with refusing(f"{os.path.basename(path)} cannot be opened"):
+        dataset = gdal.OpenEx(path, gdal.OF_RASTER | gdal.OF_VERBOSE_ERROR)
+    with quiet():
+        band, structure = dataset.GetRasterBand(1), dataset.GetMetadata("IMAGE_STRUCTURE")
+        names = {"COMPRESSION": "COMPRESS", "PREDICTOR": "PREDICTOR", "INTERLEAVE": "INTERLEAVE"}
+        kept = [(names[key], value) for key, value in sorted(structure.items()) if key in names]
+        sizes = [band.GetOverview(i).XSize for i in range(band.GetOverviewCount())]
+        bits = band.GetMetadataItem("NBITS", "IMAGE_STRUCTURE")
+        return Stored(
+            geotiff=dataset.GetDriver().ShortName == "GTiff",
+            cog=structure.get("LAYOUT") == "COG",
+            classes=bool(band.GetColorTable() or band.GetCategoryNames() or bits == "1"),
+            levels=tuple(levels_of(dataset)),
+            known=tuple(round(dataset.RasterXSize / size) for size in sizes),
+            format=Format(tuple((key, _creation(value)) for key, value in kept)),
+            transform=tuple(dataset.GetGeoTransform()),
+            files=tuple(dataset.GetFileList() or ()),
+            pixels=dataset.RasterXSize * dataset.RasterYSize * dataset.RasterCount,
+        )
+
+
+def _creation(value: str) -> str:
+    """What GDAL reports, as it wants it."""
+    return {"YCbCr JPEG": "JPEG"}.get(value, value)
+
+
+def build_overviews(path: str, how: Pyramid, progress: Progress = SILENT) -> str:
+    """Add overviews to a file; return "inside", or "beside" for an .ovr file.
+
+    Inside when the file can hold them and be changed. A Cloud-Optimized GeoTIFF is written anew
+    as such. Raises ImageIOError with GDAL's reason.
+    """
+    found = stored(path)
+    wanted = how.levels or found.levels
+    changeable = os.access(path, os.W_OK)
+    if found.cog and changeable and not how.external:
+        _rewrite(path, replace(how, levels=wanted), found, progress)
+        return "rewritten"
+    inside = found.geotiff and changeable and not how.external
+    mode = gdal.OF_UPDATE if inside else gdal.OF_READONLY
+    title = os.path.basename(path)
+    refusal = refusing(f"Overviews of {title} cannot be built")
+    with _of_overviews(how.form, found), refusal, heard(progress) as callback:
+        # GDAL puts those of files that it has opened for reading beside them
+        dataset = gdal.OpenEx(path, gdal.OF_RASTER | mode)
+        if how.clean:
+            dataset.BuildOverviews("NONE", [])
+        if wanted:
+            dataset.BuildOverviews(how.resampling.upper(), list(wanted), callback=callback)
+        del dataset
+    if how.clean and inside:
+        _remove(path + ".ovr")
+    return "inside" if inside else "beside"
+
+
+def copy_raster(source: str, path: str, form: Format, progress: Progress = SILENT) -> None:
+    """Copy a raster as GeoTIFF; byte for byte when it is one and no creation options are given."""
+    found, title = stored(source), os.path.basename(path)
+    with staged(path) as temporary:
+        if found.geotiff and not form.options:
+            shutil.copyfile(source, temporary)
+        else:
+            known = form if form.options else found.format
+            copy_placed(source, temporary, found.transform, known, title, progress)
+    for file in found.files if found.geotiff else ():
+        # masks and statistics beside a file; another name for the same stem would not be found
+        if file.startswith(source + "."):
+            shutil.copyfile(file, path + file[len(source) :])
+
+
+def _rewrite(path: str, how: Pyramid, found: Stored, progress: Progress) -> None:
+    """Write a Cloud-Optimized GeoTIFF anew with its overviews."""
+    title = os.path.basename(path)
+    form = how.form if how.form.options else found.format
+    options = [*cog_options(form, how.resampling.upper()), "OVERVIEWS=IGNORE_EXISTING"]
+    refusal = refusing(f"{title} cannot be written")
+    with staged(path) as temporary, refusal, heard(progress) as callback:
+        source = gdal.OpenEx(path, gdal.OF_RASTER)
+        driver = gdal.GetDriverByName("COG")
+        finished = driver.CreateCopy(temporary, source, 0, options, callback=callback)
+        del finished, source
+    _remove(path + ".ovr")
+
+
+@contextmanager
+def _of_overviews(form: Format, found: Stored) -> Iterator[None]:
+    """Compress overviews as asked for, else as the file."""
+    options = dict(form.options or found.format.options)
+    with ExitStack() as stack:
+        for key in OF_OVERVIEWS:
+            if key in options:
+                stack.enter_context(config(f"{key}_OVERVIEW", options[key]))
+        yield
+
+
+def _remove(path: str) -> None:
+    if os.path.exists(path):
+        try:
+            os.remove(path)
+        except OSError as error:
+            raise ImageIOError(f"{path} cannot be removed: {error.strerror}.") from error

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""One binary cut: which cells an image takes over so that the cost falls most.
+
+Boykov, Veksler, Zabih: Fast approximate energy minimization via graph cuts (PAMI 2001,
+doi:10.1109/34.969114): each move is exact, by a maximum flow.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..deps import require
+from ..image import Array, Mask
+from .hints import PURPOSE
+
+UNIT = 1000
+"""Whole numbers that stand for a cost of 1."""
+
+_LARGEST = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Cells (by index) that may be taken: what `taken` adds for each of them.
+
+    `first` and `second` are neighbors; `apart` is what it adds when the second one alone is taken,
+    beyond what `taken` says.
+    """
+
+    taken: Array
+    first: Array
+    second: Array
+    apart: Array
+
+    def gain(self, chosen: Mask) -> int:
+        """Return what a choice adds; below 0 it is better than taking nothing."""
+        alone = ~chosen[self.first] & chosen[self.second]
+        return int(self.taken[chosen].sum()) + int(self.apart[alone].sum())
+
+
+def choice(taken: Array, first: Array, second: Array, costs: tuple[Array, Array, Array]) -> Choice:
+    """Return a choice out of the costs of neighbors: none taken, only the second, only the first.
+
+    Costs of none that exceed the sum of both others are lowered to it, which makes the cut exact.
+    """
+    none, only_second, only_first = costs
+    none = np.minimum(none, only_second + only_first)
+    added = taken.astype(np.int64)
+    np.add.at(added, first, only_first - none)
+    np.subtract.at(added, second, only_first)
+    return Choice(added, first, second, only_second + only_first - none)
+
+
+def best(options: Choice) -> Mask:
+    """Return which cells to take; of equally good choices the one that takes fewest."""
+    count = len(options.taken)
+    if not (options.taken < 0).any():
+        return np.zeros(count, bool)
+    source, sink = count, count + 1
+    cells = np.arange(count)
+    costly, wanted = options.taken > 0, options.taken < 0
+    heads = np.concatenate([options.first, np.full(int(costly.sum()), source), cells[wanted]])
+    tails = np.concatenate([options.second, cells[costly], np.full(int(wanted.sum()), sink)])
+    sizes = np.concatenate([options.apart, options.taken[costly], -options.taken[wanted]])
+    sizes = np.minimum(sizes, _LARGEST // 2).astype(np.int32)
+    graph = require("scipy.sparse", PURPOSE).csr_matrix(
+        (sizes, (heads, tails)), shape=(count + 2, count + 2)
+    )
+    return _sink_side(graph, source, sink)[:count]
+
+
+def _sink_side(graph: Any, source: int, sink: int) -> Mask:
+    """Return which nodes still reach the sink once the flow is at its maximum."""
+    flows = require("scipy.sparse.csgraph", PURPOSE)
+    result = flows.maximum_flow(graph, source, sink, method="dinic")
+    flow = result.flow if hasattr(result, "flow") else result.residual
+    left = (graph - flow).tocsr()
+    left.eliminate_zeros()
+    backward = left.T.tocsr()
+    reached = flows.breadth_first_order(backward, sink, return_predecessors=False)
+    found = np.zeros(graph.shape[0], bool)
+    found[reached] = True
+    return found

@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from orthoweave.core.errors import Cancelled, InvalidOption
+from orthoweave.core.operations import buildoverviews
+from osgeo import gdal
+
+TILED = ("TILED=YES", "BLOCKXSIZE=256", "BLOCKYSIZE=256", "COMPRESS=DEFLATE")
+
+
+def textured(seed=1, shape=(2, 700, 1100), dtype=np.uint8):
+    rows, cols = np.indices(shape[1:])
+    waves = 100 + 40 * np.sin(rows / 9 + seed) + 40 * np.cos(cols / 13)
+    return np.stack([waves + band for band in range(shape[0])]).astype(dtype)
+
+
+def build(images, progress=None, **how):
+    request = buildoverviews.Request(images=tuple(images), **how)
+    return buildoverviews.run(*([request, progress] if progress else [request]))
+
+
+def overviews(path, number=1):
+    """Return the sizes of a band's overviews and whether a file .ovr holds them."""
+    dataset = gdal.Open(str(path))
+    band = dataset.GetRasterBand(number)
+    small = [band.GetOverview(i) for i in range(band.GetOverviewCount())]
+    sizes = [(one.XSize, one.YSize) for one in small]
+    return sizes, os.path.exists(str(path) + ".ovr")
+
+
+def level(path, number, at=0):
+    dataset = gdal.Open(str(path))
+    small = dataset.GetRasterBand(number).GetOverview(at)
+    return small.ReadAsArray(), small.GetMaskBand().ReadAsArray()
+
+
+def test_images_get_levels_until_the_long_side_is_small(write):
+    paths = [write("a.tif", textured(), options=TILED), write("b.tif", textured(2)[:, :300, :400])]
+    result = build(paths)
+    sizes, beside = overviews(paths[0])
+    assert sizes[0] == (550, 350) and max(sizes[-1]) < 512 and not beside
+    assert overviews(paths[1]) == ([], False)
+    assert result.output_layers == tuple(paths) and result.images_used == 2
+    mean = textured()[0].reshape(350, 2, 550, 2).mean((1, 3))
+    # rounding of means
+    assert np.abs(level(paths[0], 1)[0] - mean).max() <= 0.5
+
+
+def test_levels_and_resampling_are_those_asked_for(write):
+    path = write("a.tif", textured())
+    build([path], levels="4 8", resampling="nearest")
+    assert overviews(path)[0] == [(275, 175), (138, 88)]
+    assert set(np.unique(level(path, 1)[0])) <= set(np.unique(textured()[0]))
+    build([path], levels=(2,), clean=True)
+    assert overviews(path)[0] == [(550, 350)]
+
+
+def test_copies_get_them_and_the_images_stay_as_they_are(write, tmp_path, fingerprint):
+    folder = tmp_path / "in"
+    paths = [write("in/a.tif", textured(), mask=textured()[0] > 90), write("in/b.tif", textured(3))]
+    before = fingerprint(folder)
+    result = build(paths, output_folder=str(tmp_path / "out"), name_pattern="$_small")
+    assert fingerprint(folder) == before
+    assert [Path(p).name for p in result.output_layers] == ["a_small.tif", "b_small.tif"]
+    for path, source in zip(result.output_layers, paths):
+        assert overviews(path)[0]
+        copied, original = gdal.Open(path), gdal.Open(source)
+        np.testing.assert_array_equal(copied.ReadAsArray(), original.ReadAsArray())
+        mask = copied.GetRasterBand(1).GetMaskBand().ReadAsArray()
+        np.testing.assert_array_equal(mask, original.GetRasterBand(1).GetMaskBand().ReadAsArray())
+    small = build(paths, output_folder=str(tmp_path / "zip"), creation_options="COMPRESS=LZW")
+    assert gdal.Open(small.output_layers[1]).GetMetadata("IMAGE_STRUCTURE")["COMPRESSION"] == "LZW"
+
+
+def test_invalid_pixels_take_no_part(write):
+    values = np.full((1, 600, 600), 100, np.uint8)
+    values[0, :, ::2] = 0
+    declared = write("n.tif", values, nodata=0)
+    build([declared])
+    assert set(np.unique(level(declared, 1)[0])) == {100}
+    half = np.full((3, 600, 600), 100, np.uint8)
+    half[:, :, 1::2] = 200
+    shown = np.zeros((600, 600), np.uint8)
+    shown[:, ::2] = 255
+    alpha = write("al.tif", half, alpha=shown, options=("PHOTOMETRIC=RGB",))
+    masked = write("m.tif", half, mask=shown)
+    build([alpha, masked])
+    assert set(np.unique(level(alpha, 1)[0])) == {100}
+    assert set(np.unique(level(masked, 1)[0])) == {100}
+
+
+def test_classes_are_not_averaged(write, listen):
+    path = write("c.tif", np.tile(np.array([[1, 9]], np.uint8), (600, 300)))
+    dataset = gdal.Open(path, gdal.GA_Update)
+    table = gdal.ColorTable()
+    table.SetColorEntry(9, (1, 2, 3, 255))
+    dataset.GetRasterBand(1).SetColorTable(table)
+    dataset = None
+    heard = listen()
+    build([path], heard)
+    assert set(np.unique(level(path, 1)[0])) <= {1, 9}
+    assert heard.warnings == ["c.tif holds classes: its overviews take nearest pixels."]
+    build([path], heard, resampling="mode", clean=True)
+    assert len(heard.warnings) == 1
+
+
+def test_they_can_lie_beside_the_file_compressed_as_it_is(write):
+    path = write("a.tif", textured(), options=TILED)
+    before = Path(path).read_bytes()
+    result = build([path], external=True)
+    assert Path(path).read_bytes() == before and overviews(path)[1]
+    assert result.external_count == 1
+    inside = gdal.Open(path + ".ovr").GetMetadata("IMAGE_STRUCTURE")
+    assert inside["COMPRESSION"] == "DEFLATE"
+    build([path], clean=True)
+    assert overviews(path)[1] is False and overviews(path)[0]
+
+
+def test_files_that_cannot_hold_or_take_them_get_a_file_beside_them(write, listen, monkeypatch):
+    heard = listen()
+    picture = write("a.img", textured(), driver="ENVI")
+    fixed = write("fixed.tif", textured())
+    before = Path(fixed).read_bytes()
+    monkeypatch.setattr(os, "access", lambda path, _mode: "fixed" not in str(path))
+    result = build([picture, fixed], heard)
+    assert result.external_count == 2 and overviews(fixed)[1] and overviews(picture)[1]
+    assert Path(fixed).read_bytes() == before
+    assert (
+        "fixed.tif cannot be changed or hold overviews: they are in fixed.tif.ovr." in heard.infos
+    )
+
+
+@pytest.mark.skipif(gdal.GetDriverByName("COG") is None, reason="this GDAL writes no COG")
+def test_a_cloud_optimized_file_stays_one(write, tmp_path):
+    path = str(tmp_path / "cog.tif")
+    plain = gdal.Open(write("a.tif", textured()))
+    gdal.GetDriverByName("COG").CreateCopy(path, plain, 0, ["COMPRESS=LZW", "OVERVIEWS=NONE"])
+    build([path])
+    found = gdal.Open(path)
+    assert found.GetMetadataItem("LAYOUT", "IMAGE_STRUCTURE") == "COG"
+    assert found.GetMetadata("IMAGE_STRUCTURE")["COMPRESSION"] == "LZW"
+    assert overviews(path)[0]
+    np.testing.assert_array_equal(found.ReadAsArray(), textured())
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_plan_and_a_second_run_leave_files_alone(write, listen):
+    path, heard = write("a.tif", textured()), listen()
+    before = Path(path).read_bytes()
+    assert build([path], heard, dry_run=True).output_layers is None
+    assert Path(path).read_bytes() == before
+    assert heard.infos[-1].startswith(f"Planned: overviews of {path}, levels 2, 4")
+    build([path])
+    before = Path(path).read_bytes()
+    again = build([path], heard, resume="exists")
+    assert Path(path).read_bytes() == before and again.images_kept == 1
+
+
+@pytest.mark.parametrize("levels", ["1", "2.5", "0 4"])
+def test_levels_that_make_no_sense_are_refused(levels):
+    with pytest.raises(InvalidOption, match="is not a whole number of 2 or more"):
+        buildoverviews.Request(images=("a.tif",), levels=levels)
+
+
+def test_a_stop_is_heard(write, listen):
+    with pytest.raises(Cancelled):
+        build([write("a.tif", textured())], listen(cancel_after=0))
