@@ -59,7 +59,7 @@ def write_maps(
     """
     counts = _Counts(image.labels)
     wanted = ((paths.confidence, False), (paths.probability, True))
-    with ExitStack() as stack:
+    with ExitStack() as undo, ExitStack() as stack:
         beside = [
             stack.enter_context(_beside(Layer(image, probability), path, request))
             for path, probability in wanted
@@ -67,11 +67,20 @@ def write_maps(
         ]
         plain = replace(request, window_size=0) if request.window_size else request
         written = write(image, paths.labels, plain, progress, (counts, *beside))
+        # the layers get their names when the inner stack closes
+        undo.callback(_forget, paths.labels)
+        stack.close()
+        undo.pop_all()
     known = legend or Legend(dict(zip(image.labels, image.names)))
     colors = ((label, known.name(label), known.color(label)) for label in image.labels)
     entries = [(label, name, "#{:02x}{:02x}{:02x}".format(*c), 255) for label, name, c in colors]
     palette_style(paths.labels, entries)
     return Mapped(written, image.labels, tuple(counts.found.tolist()))
+
+
+def _forget(path: str) -> None:
+    """Remove a map that this run has written, because a layer of it cannot be."""
+    os.remove(path)
 
 
 class _Counts:
@@ -118,7 +127,7 @@ def _beside(layer: Layer, path: str, request: Writing) -> Iterator[Any]:
     with staged(path) as temporary, create(temporary, layer, form, BLOCK, threads, name) as target:
         writer = _Beside(layer, target)
         yield writer
-        values = np.concatenate(writer.samples, 1)
+        values = np.concatenate(writer.samples or [np.empty((layer.bands, 0))], 1)
         target.set_statistics(values, exact=False)
         target.close("AVERAGE" if request.build_overviews else "")
     high = {"percent": 100.0, "fraction": 1.0}[layer.source.unit]
