@@ -12,7 +12,7 @@ import numpy as np
 
 from ..image import Array, Details, Image, Mask
 from ..windows import Window
-from .classified import Judged, label_type
+from .classified import Judged, LabelBand, label_type
 from .confusion import Confusion, scores_of
 
 METHODS = ("majority", "confidence", "dempstershafer", "ignorance", "probability")
@@ -160,7 +160,7 @@ def choice(labels: Array, found: Array) -> Array:
 
 
 @dataclass(frozen=True)
-class Fused:
+class Fused(LabelBand):
     """The fused map as an image; reading it gives confidence and chances too.
 
     `images`, `confidences` and `probabilities` lie on one grid; `classes` are all labels,
@@ -183,29 +183,9 @@ class Fused:
         return self.images[0].grid
 
     @property
-    def bands(self) -> int:
-        """One band."""
-        return 1
-
-    @property
-    def band_names(self) -> tuple[str, ...]:
-        """What the band holds."""
-        return ("class",)
-
-    @property
     def dtype(self) -> np.dtype[Any]:
         """8 bits unless a label needs 16."""
         return label_type(max(self.how.undecided, *self.classes))
-
-    @property
-    def nodata(self) -> float | None:
-        """0 is never a class."""
-        return 0.0
-
-    @property
-    def details(self) -> Details:
-        """Nothing to declare beside nodata."""
-        return Details()
 
     @property
     def labels(self) -> tuple[int, ...]:

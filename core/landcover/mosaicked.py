@@ -11,6 +11,7 @@ import numpy as np
 
 from ..image import Details, Pixels, View, constant
 from ..windows import Window
+from .classified import LabelBand
 from .legend import Legend
 
 
@@ -64,7 +65,7 @@ class Percent(View):
 
 
 @dataclass(frozen=True)
-class Labeled(View):
+class Labeled(LabelBand, View):
     """The class map below: 0 is no class, in the type that all its labels need."""
 
     largest: int = 0
@@ -74,16 +75,6 @@ class Labeled(View):
         """8 bits unless a label needs 16."""
         wide = self.largest > 255 or self.source.dtype.itemsize > 1
         return np.dtype(np.uint16 if wide else np.uint8)
-
-    @property
-    def nodata(self) -> float | None:
-        """0, no class."""
-        return 0.0
-
-    @property
-    def details(self) -> Details:
-        """Nodata and nothing else."""
-        return Details()
 
     def read(
         self, window: Window, bands: Sequence[int] | None = None, rounded: bool = True

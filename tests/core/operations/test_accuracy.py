@@ -13,6 +13,7 @@ from orthoweave.core.raster import open_image
 from orthoweave.core.vector.features import Feature
 from orthoweave.core.vector.layers import Layer, write_layers
 from orthoweave.core.vector.rings import wkb_of
+from orthoweave.core.workflow import comparing
 
 HEIGHT, WIDTH = 90, 120
 LEFT, TOP, STEP = 500000.0, 5000000.0, 10.0
@@ -105,7 +106,7 @@ def test_windows_and_threads_change_nothing(
     path = write("land.tif", land, nodata=0)
     whole = accuracy.run(request([path], polygons(ROWS), tmp_path))
     before = (tmp_path / "out" / "RESULTS.json").read_bytes()
-    monkeypatch.setattr(accuracy, "SIDE", side)
+    monkeypatch.setattr(comparing, "SIDE", side)
     again = accuracy.run(
         request([path], polygons(ROWS), tmp_path, threads=threads, window_size=side)
     )
