@@ -23,7 +23,7 @@ TIERS = (
     ARRAYS,
     ("raster", "vector"),
     ("executor", "placement", "clock"),
-    ("survey", "write", "provenance"),
+    ("survey", "write", "provenance", "resuming"),
     ("displacements", "registration"),
     ("exchange",),
     ("normalizing", "workflow"),

@@ -209,8 +209,8 @@ def chosen(here: Any, rule: str, present: list[int], owner: int) -> Any:
         return here[present.index(owner)]
     if rule in ("minimum", "maximum"):
         return here.min(0) if rule == "minimum" else here.max(0)
-    if rule == "mean":
-        mean = here.astype(float).mean(0)
+    if rule in ("mean", "median"):
+        mean = getattr(np, rule)(here.astype(float), axis=0)
         return np.rint(mean) if here.dtype.kind in "iu" else mean
     return here[-1] if rule == "last" else here[0]
 

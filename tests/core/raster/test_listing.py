@@ -201,7 +201,7 @@ def test_parts_are_read_once_and_only_for_outputs_that_exist(write, tmp_path, mo
         path = str(tmp_path / f"v{number}.vrt")
         gdal.BuildVRT(path, [part])
         images.append(open_image(path))
-    monkeypatch.setattr(listing, "_parts", lambda path: opened.append(path) or (part,))
+    monkeypatch.setattr(listing, "parts_of", lambda path: opened.append(path) or (part,))
     out = tmp_path / "out"
     output_paths(images, str(out), "$")
     assert not opened
