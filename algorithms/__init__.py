@@ -23,6 +23,7 @@ from .gapfill import GapFill
 from .fuseclassifications import FuseClassifications
 from .globalregression import GlobalRegression
 from .histogrammatch import HistogramMatch
+from .landcover import LandCover
 from .leastcostseamlines import LeastCostSeamlines
 from .lirrn import Lirrn
 from .localblockadjustment import LocalBlockAdjustment
@@ -95,6 +96,7 @@ ALGORITHMS: tuple[type[OperationAlgorithm], ...] = (
     MosaicClassification,
     Accuracy,
     RegularizeClasses,
+    LandCover,
     MosaicPipeline,
     CheckInstallation,
     SampleData,

@@ -22,7 +22,8 @@ class MosaicPipeline(OperationAlgorithm):
     clearly. The covered fraction is the valid part of the mosaic's rectangle. Images that could
     not be used are named with the reason.
 
-    Voronoi seams need the Python packages SciPy and Shapely; without them choose no seams.
+    Seams need the Python packages SciPy and Shapely; without them choose no seams and another
+    overlap rule than multiband.
     """
 
     operation = mosaicpipeline

@@ -18,6 +18,7 @@ from typing import Any, NoReturn, TextIO
 
 from . import operations
 from .errors import Cancelled, ImageIOError, InvalidOption, OrthoweaveError
+from .operations.chainoptions import group_of
 from .options import Kind, Option, build, options_of, values_of
 from .progress import Progress
 from .provenance import package_version
@@ -27,6 +28,15 @@ NEGATIVE = re.compile(r"-[\d.]")
 LISTED = {Kind.RASTERS: "IMAGE", Kind.VECTORS: "LAYER", Kind.NUMBERS: "NUMBER"}
 """What may be given several times, and what one of it is called."""
 
+ITS_OWN = {
+    "-config": "--config",
+    "-starting_step": "--first-step",
+    "-ending_step": "--last-step",
+    "-only_summary": "--dry-run",
+    "-scheduler_type": "",
+}
+"""Arguments of iota2, and the options of `landcover` that they mean."""
+
 
 def main(arguments: Sequence[str] | None = None, package: ModuleType = operations) -> int:
     """Run one operation of a package; return 0, 1 after an error or 130 when the user stopped it.
@@ -35,6 +45,7 @@ def main(arguments: Sequence[str] | None = None, package: ModuleType = operation
     """
     given = sys.argv[1:] if arguments is None else list(arguments)
     try:
+        given = _as_iota2(given) if given[:1] == ["landcover"] else given
         return _run(given, operations.installed(package, only=given[0] if given else ""))
     except OrthoweaveError as error:
         sys.stderr.write(f"{error}\n")
@@ -42,6 +53,26 @@ def main(arguments: Sequence[str] | None = None, package: ModuleType = operation
     except Cancelled:
         sys.stderr.write("Stopped; nothing was left half-written.\n")
         return STOPPED
+
+
+def _as_iota2(given: list[str]) -> list[str]:
+    """Return arguments in which iota2's own, with one hyphen, are those of `landcover`."""
+    found, left = list[str](), iter(given)
+    for text in left:
+        if text not in ITS_OWN:
+            found.append(text)
+            continue
+        name = ITS_OWN[text]
+        value = "yes" if text == "-only_summary" else next(left, "")
+        if text in ("-starting_step", "-ending_step"):
+            value = group_of(value)
+        if text != "-scheduler_type":
+            found += [name, value]
+        elif value == "debug":
+            found += ["--threads", "1"]
+        elif value == "cluster" and "--scheduler" not in given:
+            raise InvalidOption("-scheduler_type cluster needs --scheduler, the address of Dask.")
+    return found
 
 
 def parser(known: Mapping[str, ModuleType]) -> argparse.ArgumentParser:

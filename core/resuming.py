@@ -74,7 +74,8 @@ def _same(found: RasterImage, image: Image, request: Any) -> bool:
     if dict(found.details.metadata).get(STAMP) != stamp(request):
         return False
     written = os.path.getmtime(found.path)
-    files = (*_files(image), *_read(request))
+    read = _read_jointly if getattr(request, "joint", False) else _read
+    files = (*files_below(image), *read(request))
     return all(os.path.getmtime(file) <= written for file in files if os.path.isfile(file))
 
 
@@ -86,10 +87,27 @@ def _read(request: Any) -> Iterator[str]:
             yield value.partition("|")[0]
 
 
-def _files(image: Any) -> Iterator[str]:
-    """Paths of the files below a view."""
+def _read_jointly(request: Any) -> Iterator[str]:
+    """Paths of all that a request reads where every output depends on all of it.
+
+    Folders and patterns with $ for the image's name mean their files.
+    """
+    names = [os.path.splitext(os.path.basename(path))[0] for path in request.images]
+    for name, declared in options_of(request).items():
+        value = getattr(request, name)
+        texts = (value,) if isinstance(value, str) else value if isinstance(value, tuple) else ()
+        if declared.kind.destination or declared.kind is Kind.CHOICE:
+            continue
+        for text in (text.partition("|")[0] for text in texts if isinstance(text, str)):
+            yield from (text.replace("$", one) for one in (names if "$" in text else ("",)))
+            if os.path.isdir(text):
+                yield from (entry.path for entry in os.scandir(text))
+
+
+def files_below(image: Any) -> Iterator[str]:
+    """Yield the paths of the files below a view."""
     if isinstance(image, RasterImage):
         yield image.path
     for below in (*getattr(image, "images", ()), getattr(image, "source", None)):
         if below is not None:
-            yield from _files(below)
+            yield from files_below(below)

@@ -7,9 +7,9 @@ import math
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
-from typing import Any
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -25,14 +25,12 @@ from .resuming import reusable, stamp
 from .seams.mosaic import Mosaic
 from .stage import staged
 from .survey import OwnCollector
+from .tally import Tally
 from .windows import Window, swaths, tiling
 
 BLOCK = 512
 SWATH = 8192
 """Width of the columns in which windows run: the blocks that two rows share stay in memory."""
-
-SAMPLES = 1_000_000
-"""Pixels looked at for the statistics."""
 
 OPEN_FILES = 64
 """Files that are open at once, unless the request says otherwise."""
@@ -58,32 +56,16 @@ class Written:
     state: str = "written"
 
 
-@dataclass
-class _Tally:
-    """Counts pixels and keeps every stride-th one in both directions (an OwnCollector)."""
+class Made(Protocol):
+    """A file of a run; its state is as in Written."""
 
-    stride: int
-    counts: Array = field(default_factory=lambda: np.zeros(3, np.int64))
-    samples: list[Array] = field(default_factory=list)
+    @property
+    def path(self) -> str:
+        """Where it is."""
 
-    def feed(self, index: int, window: Window, pixels: Pixels) -> tuple[Array, Array | None]:
-        everywhere = uniform(pixels.valid)
-        valid = window.pixels if everywhere else int(np.count_nonzero(pixels.valid))
-        counts = np.array([valid, pixels.clipped, pixels.moved])
-        if not valid:
-            return counts, None
-        rows = slice(-window.row % self.stride, None, self.stride)
-        cols = slice(-window.col % self.stride, None, self.stride)
-        return counts, pixels.values[:, rows, cols][:, pixels.valid[rows, cols]]
-
-    def merge(self, partial: tuple[Array, Array | None]) -> None:
-        self.counts += partial[0]
-        if partial[1] is not None:
-            self.samples.append(partial[1])
-
-    def sampled(self, bands: int) -> Array:
-        """Return the sampled valid values[band, sample]."""
-        return np.concatenate(self.samples, 1) if self.samples else np.empty((bands, 0))
+    @property
+    def state(self) -> str:
+        """Whether it is written, kept or planned."""
 
 
 def write(
@@ -107,7 +89,7 @@ def write(
     if getattr(request, "dry_run", False):
         return _planned(image, path, needed, progress)
     threads = processors(request.threads)
-    tally = _Tally(math.ceil(math.sqrt(max(1, image.grid.window.pixels / SAMPLES))))
+    tally = Tally.of(image)
     name = os.path.basename(path)
     with staged(path) as temporary:
         block = _block_size(image, request.memory, threads)
@@ -148,15 +130,25 @@ def write_all(
 
     With RESUME, those that are complete stay when a later one fails.
     """
-    with ExitStack() as undo:
-        written = []
+    written: list[Written] = []
+    with together(written, request):
         for image, path, part in zip(images, paths, progress.split(len(paths))):
             written.append(write(image, path, request, part))
-            if getattr(request, "resume", "no") == "no":
-                undo.callback(_remove, path)
         style(images, written)
-        undo.pop_all()
     return written
+
+
+@contextmanager
+def together(made: Sequence[Made], request: Any) -> Iterator[None]:
+    """Remove the files of a run, which are collected meanwhile, when a later one fails.
+
+    With RESUME they stay; files that were kept or only planned do so in any case.
+    """
+    with ExitStack() as undo:
+        if getattr(request, "resume", "no") == "no":
+            undo.callback(_remove, made)
+        yield
+        undo.pop_all()
 
 
 def paths_of(written: Sequence[Written]) -> tuple[str, ...]:
@@ -168,16 +160,16 @@ def _kept(
     found: RasterImage, request: Writing, progress: Progress, collectors: Sequence[OwnCollector]
 ) -> Written:
     """Count a file of an earlier run instead of writing it."""
-    name, grid = os.path.basename(found.path), found.grid
+    name = os.path.basename(found.path)
     progress.info(f"{name} exists and is kept.")
-    tally = _Tally(math.ceil(math.sqrt(max(1, grid.window.pixels / SAMPLES))))
+    tally = Tally.of(found)
     everybody = (tally, *collectors)
 
     def look(window: Window) -> list[Any]:
         pixels = found.read(window)
         return [one.feed(0, window, pixels) for one in everybody]
 
-    windows = list(_windows(grid.window, BLOCK, BLOCK))
+    windows = list(_windows(found.grid.window, BLOCK, BLOCK))
     for partials in each(
         look, windows, threads=request.threads, progress=progress, total=len(windows)
     ):
@@ -200,11 +192,12 @@ def _planned(image: Image, path: str, needed: float, progress: Progress) -> Writ
     return Written(path, 0, 0, 0, int(needed), np.empty((image.bands, 0)), "planned")
 
 
-def _remove(path: str) -> None:
-    """Remove a file that this run has written, and its style."""
-    for file in (path, os.path.splitext(path)[0] + ".qml"):
-        with suppress(FileNotFoundError):
-            os.remove(file)
+def _remove(made: Sequence[Made]) -> None:
+    """Remove files that this run has written, and their styles."""
+    for path in (one.path for one in made if one.state == "written"):
+        for file in (path, os.path.splitext(path)[0] + ".qml"):
+            with suppress(FileNotFoundError):
+                os.remove(file)
 
 
 def style(images: Sequence[Image], written: Sequence[Written]) -> None:

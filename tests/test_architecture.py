@@ -23,10 +23,11 @@ TIERS = (
     ARRAYS,
     ("raster", "vector"),
     ("executor", "placement", "clock"),
-    ("survey", "write", "provenance", "resuming"),
+    ("survey", "tally", "write", "provenance", "resuming"),
     ("displacements", "registration"),
     ("exchange",),
     ("normalizing", "workflow"),
+    ("mosaicking",),
     ("operations",),
     ("cli",),
 )

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..image import Array, Image, Mask, constant, read_padded, uniform
-from ..transform.sampling import HALF, STEPS, holds_taps, rounded, sampled, shifted
+from ..transform.sampling import HALF, STEPS, rounded, sampled, shifted
 from ..windows import Window
 from .crossing import BLOCK, Crossing, Route
 from .tones import Tone
@@ -39,16 +39,11 @@ def displaced(moving: Image, crossing: Crossing, tone: Tone, way: Route) -> tupl
     if needed.empty:
         return np.zeros(window.shape, np.float32), constant(False, window.shape)
     source = _Source(*known(moving, needed, tone), way, crossing, needed)
-    if not source.everywhere:
-        return source.sampled(window)
     taken, good = np.empty(window.shape, np.float32), constant(True, window.shape)
     for part, steps in runs(way):
         here = part.within(window)
-        moved = source.shifted(part, steps) if steps is not None else None
-        if moved is not None:
-            taken[here] = moved
-            continue
-        taken[here], seen = source.sampled(part)
+        # how a block is sampled must not depend on the window: the last digits would
+        taken[here], seen = source.sampled(part) if steps is None else source.shifted(part, steps)
         if uniform(seen) is not True:
             good = good.copy() if uniform(good) is True else good
             good[here] = seen
@@ -62,22 +57,19 @@ class _Source:
         self, values: Array, valid: Mask, way: Route, crossing: Crossing, needed: Window
     ) -> None:
         self.values, self.valid, self.way = values, valid, way
-        self.everywhere = uniform(valid) is True or bool(valid.all())
-        if self.everywhere:
+        if uniform(valid) is True or bool(valid.all()):
             self.valid = constant(True, (values.shape[0], values.shape[1]))
         off_x, off_y = crossing.offset
         self.start = off_x - needed.col, off_y - needed.row
 
-    def shifted(self, part: Window, steps: Steps) -> Array | None:
-        """Return what one offset makes of a part; None where pixels are missing."""
+    def shifted(self, part: Window, steps: Steps) -> tuple[Array, Mask]:
+        """Return what one offset makes of a part."""
         col, row = (
             at + start + step // STEPS
             for at, start, step in zip((part.col, part.row), self.start, steps)
         )
         here = Window(col, row, part.width, part.height)
-        if not holds_taps(self.values.shape, here):
-            return None
-        return shifted(self.values, here, steps[0] % STEPS, steps[1] % STEPS)
+        return shifted(self.values, self.valid, here, steps[0] % STEPS, steps[1] % STEPS)
 
     def sampled(self, part: Window) -> tuple[Array, Mask]:
         """Return what every pixel's own offset makes of a part."""

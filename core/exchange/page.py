@@ -51,12 +51,13 @@ def shown(job: Job, found: Analysis) -> Shown:
     how = job.how
     moving, reference = job.names
     pictured = pictures(job.inputs.pair, (reference, moving))
+    size = _pixel_size(found.ground)
     return Shown(
         found.points,
         found.finding,
         found.verdict,
         *pictured,
-        Setting(crs, moving_crs, _pixel_size(found.ground), how.confidence, how.tolerance),
+        Setting(crs, moving_crs, size, how.confidence, how.tolerance, found.ground.seen),
         found.field,
         job.configuration.plots,
         how.title_prefix,

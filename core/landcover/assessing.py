@@ -80,7 +80,10 @@ def assess(
     importance: bool = False,
     progress: Progress = SILENT,
 ) -> Assessment:
-    """Train on all folds but one and predict it, for every fold number in folds[row]."""
+    """Train on all folds but one and predict it, for every fold number in folds[row].
+
+    Without `importance` only labels and accuracies count: confidence may be uncalibrated.
+    """
     indices, values = task.samples.indices, task.samples.values
     predicted = np.zeros(len(indices), np.int64)
     confidence = np.zeros(len(indices))
@@ -89,7 +92,8 @@ def assess(
     for number, part in enumerate(progress.split(count)):
         progress.check()
         held = np.flatnonzero(folds == number)
-        fitted = fit(task, classifier, folds != number, most=most, progress=part)
+        some = folds != number
+        fitted = fit(task, classifier, some, most=most, calibrated=importance, progress=part)
         chances = fitted.probabilities(values[held])
         predicted[held], confidence[held] = chances.argmax(0), chances.max(0)
         accuracy.append(float((predicted[held] == indices[held]).mean()))

@@ -174,7 +174,7 @@ class Classified(LabelBand, View):
         if self.mask is not None:
             clear = self.mask.read(window, (1,))
             valid = valid & clear.valid & (clear.values[0] >= self.min_clear)
-        missing = _missing(self.source, pixels.values)
+        missing = missing_features(self.source, pixels.values)
         return valid if missing is None else valid & ~missing
 
     def _region(self, window: Window) -> Array:
@@ -283,7 +283,7 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:LISTED]) + more
 
 
-def _missing(image: Image, values: Array) -> Mask | None:
+def missing_features(image: Image, values: Array) -> Mask | None:
     """Return where any band is nodata or NaN; None when nothing is."""
     declared = getattr(image, "nodata_values", (image.nodata,) * len(values))
     found: Mask | None = None

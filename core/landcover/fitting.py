@@ -14,7 +14,7 @@ from ..image import Array
 from ..progress import SILENT, Progress
 from .gaussian import train_gaussian
 from .nearest import train_neighbors
-from .perceptron import train_perceptron
+from .perceptron import train_perceptron, uncalibrated
 from .preparing import STANDARDIZED, Preparation, prepared
 from .randomforest import train_forest
 from .rules import Rows, Rule
@@ -65,9 +65,13 @@ def fit(
     rows: Array | None = None,
     *,
     most: int = 0,
+    calibrated: bool = True,
     progress: Progress = SILENT,
 ) -> Fitted:
-    """Train a classifier on the samples of a task, or on some rows, thinned to `most`."""
+    """Train a classifier on the samples of a task, or on some rows, thinned to `most`.
+
+    Where only labels count, `calibrated` False spares what changes probabilities but no label.
+    """
     samples, how = task.samples, task.how
     indices = samples.indices
     everything = Rows(samples.values, indices, samples.groups, len(samples.classes), task.weights)
@@ -84,4 +88,6 @@ def fit(
     seen = Rows(
         preparation.rows(taken.values), taken.indices, taken.groups, taken.classes, task.weights
     )
-    return Fitted(preparation, TRAINERS[classifier](seen, how, progress))
+    plain = classifier == "mlp" and not calibrated
+    trainer = uncalibrated if plain else TRAINERS[classifier]
+    return Fitted(preparation, trainer(seen, how, progress))

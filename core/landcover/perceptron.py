@@ -84,6 +84,15 @@ def train_perceptron(rows: Rows, how: Settings, progress: Progress = SILENT) -> 
     return replace(whole, temperature=temperature(part.outputs(held.columns), held.indices))
 
 
+def uncalibrated(rows: Rows, how: Settings, progress: Progress = SILENT) -> Perceptron:
+    """Train once: the labels are those of `train_perceptron`, the probabilities too sure.
+
+    Raises MissingPackage without OpenCV.
+    """
+    progress.check()
+    return _trained(rows.reweighted(how.seed), how)
+
+
 def load_perceptron(arrays: Mapping[str, Array], numbers: Mapping[str, Any]) -> Perceptron:
     """Return the network of a model file."""
     count = range(int(numbers["layers"]))

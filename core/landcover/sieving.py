@@ -3,15 +3,14 @@
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..image import Array, Pixels, View, read_padded
 from ..windows import Window, tiling
+from .merging import Graph, Ids, Merging
 
 TILE = 1024
 """Side of the squares in which regions are looked at; they lie at multiples of it."""
@@ -21,8 +20,6 @@ REACH = 4
 
 WIDEST = 1024
 """Most pixels looked at around a square."""
-
-Ids = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -70,11 +67,11 @@ class Sieved(View):
 def sieved(labels: Array, sieve: Sieve) -> Array:
     """Return labels[row, col] without regions smaller than the limit."""
     regions = regions_of(labels, sieve.corners)
-    merging = _Merging(labels, regions, sieve)
+    merging = Merging(graph_of(labels, regions), sieve.limit, sieve.keep)
     if sieve.groups:
         merging.go(dict(sieve.groups))
-    merging.go({})
-    return merging.result()
+    merging.go()
+    return np.asarray(merging.labels[merging.owners()][regions])
 
 
 def regions_of(labels: Array, corners: bool = False) -> Ids:
@@ -90,7 +87,7 @@ def regions_of(labels: Array, corners: bool = False) -> Ids:
     pairs = [_touching(labels, runs, 0)]
     if corners:
         pairs += [_touching(labels, runs, -1), _touching(labels, runs, 1)]
-    parents = _joined(int(runs[-1, -1]) + 1, np.concatenate(pairs, 1))
+    parents = joined(int(runs[-1, -1]) + 1, np.concatenate(pairs, 1))
     regions: Ids = np.unique(parents, return_inverse=True)[1][runs].astype(np.int64)
     return regions
 
@@ -111,7 +108,7 @@ def _touching(labels: Array, runs: Ids, shift: int) -> Array:
     return found
 
 
-def _joined(count: int, pairs: Array) -> Ids:
+def joined(count: int, pairs: Array) -> Ids:
     """Return the smallest member of the set that each of `count` things belongs to."""
     parents = np.arange(count)
     first, second = pairs
@@ -130,106 +127,15 @@ def _joined(count: int, pairs: Array) -> Ids:
     return parents
 
 
-class _Merging:
-    """Regions that are merged into each other one by one."""
-
-    def __init__(self, labels: Array, regions: Ids, sieve: Sieve) -> None:
-        self.regions = regions
-        count = int(regions.max()) + 1
-        self.labels = np.zeros(count, np.int64)
-        self.labels[regions.ravel()] = labels.ravel()
-        self.label: list[int] = self.labels.tolist()
-        self.size: list[int] = np.bincount(regions.ravel(), minlength=count).tolist()
-        self.parent = list(range(count))
-        self.limit = sieve.limit
-        self.fixed = {0, *sieve.keep}
-        self.borders = self._borders(regions)
-
-    def _borders(self, regions: Ids) -> dict[int, dict[int, int]]:
-        """Return the lengths of the borders of small regions, in edges of pixels."""
-        across = np.stack([regions[:, :-1].ravel(), regions[:, 1:].ravel()])
-        along = np.stack([regions[:-1].ravel(), regions[1:].ravel()])
-        pairs = np.concatenate([across, along], 1)
-        small = np.asarray(self.size) < self.limit
-        small &= ~np.isin(self.labels, list(self.fixed))
-        pairs = pairs[:, (pairs[0] != pairs[1]) & small[pairs].any(0)]
-        pairs = np.concatenate([pairs, pairs[::-1]], 1)
-        pairs = pairs[:, small[pairs[0]] & (self.labels[pairs[1]] != 0)]
-        keys, counts = np.unique(pairs[0] * len(small) + pairs[1], return_counts=True)
-        found: dict[int, dict[int, int]] = {place: {} for place in np.flatnonzero(small).tolist()}
-        ours, theirs = np.divmod(keys, len(small))
-        for one, other, length in zip(ours.tolist(), theirs.tolist(), counts.tolist()):
-            found[one][other] = length
-        return found
-
-    def go(self, groups: Mapping[int, str]) -> None:
-        """Merge the smallest region again and again; only within groups where they are given."""
-        heap = [(self.size[region], region) for region in self.borders]
-        heapq.heapify(heap)
-        while heap:
-            size, region = heapq.heappop(heap)
-            if self.parent[region] != region or size != self.size[region]:
-                continue
-            borders = self._now(region)
-            target = self._target(region, borders, groups)
-            if target is None:
-                continue
-            grown = self._merge(region, target, borders)
-            if grown in self.borders:
-                heapq.heappush(heap, (self.size[grown], grown))
-
-    def _find(self, region: int) -> int:
-        parent = self.parent
-        while parent[region] != region:
-            parent[region] = parent[parent[region]]
-            region = parent[region]
-        return region
-
-    def _now(self, region: int) -> dict[int, int]:
-        """Return the borders of a region with its neighbors as they are now."""
-        found: dict[int, int] = {}
-        for other, length in self.borders[region].items():
-            there = self._find(other)
-            if there != region:
-                found[there] = found.get(there, 0) + length
-        self.borders[region] = found
-        return found
-
-    def _target(
-        self, region: int, borders: Mapping[int, int], groups: Mapping[int, str]
-    ) -> int | None:
-        """Return the neighbor that takes a region, None when nobody may."""
-        own = groups.get(self.label[region])
-        best, found = (0, 0, 0), None
-        for other, length in borders.items():
-            if groups and (own is None or groups.get(self.label[other]) != own):
-                continue
-            rank = (length, self.size[other], -self.label[other])
-            if found is None or rank > best or (rank == best and other < found):
-                best, found = rank, other
-        return found
-
-    def _merge(self, region: int, target: int, borders: Mapping[int, int]) -> int:
-        """Give a region to a neighbor, and join regions of its label that come to touch."""
-        label = self.label[target]
-        members = [region, target]
-        members += [other for other in borders if self.label[other] == label and other != target]
-        keeper = min(members[1:])
-        size = sum(self.size[member] for member in members)
-        held = [self.borders.pop(member, None) for member in members]
-        for member in members:
-            self.parent[member] = keeper
-        self.size[keeper] = size
-        # only a region that is small altogether needs to know its neighbors
-        if size < self.limit and label not in self.fixed and all(one is not None for one in held):
-            together: dict[int, int] = {}
-            for one in held:
-                for other, length in (one or {}).items():
-                    together[other] = together.get(other, 0) + length
-            self.borders[keeper] = together
-        return keeper
-
-    def result(self) -> Array:
-        """Return the labels after all merges."""
-        found = np.array([self.label[self._find(region)] for region in range(len(self.label))])
-        return np.asarray(found[self.regions])
+def graph_of(labels: Array, regions: Ids) -> Graph:
+    """Return the regions of labels[row, col] as a graph; borders count edges of pixels."""
+    count = int(regions.max()) + 1
+    named = np.zeros(count, np.int64)
+    named[regions.ravel()] = labels.ravel()
+    across = np.stack([regions[:, :-1].ravel(), regions[:, 1:].ravel()])
+    along = np.stack([regions[:-1].ravel(), regions[1:].ravel()])
+    pairs = np.concatenate([across, along], 1)
+    pairs = pairs[:, pairs[0] != pairs[1]]
+    pairs = np.concatenate([pairs, pairs[::-1]], 1)
+    sizes = np.bincount(regions.ravel(), minlength=count)
+    return Graph(named, sizes, pairs, np.ones(pairs.shape[1]))

@@ -133,38 +133,66 @@ def _nearest(shares: Array, ratio: float) -> int:
 def _whole_units(features: Features, rows: Numbers, region: int, how: Splitting, run: int) -> Array:
     """Draw units until the learned share of each class is as near the ratio as it gets.
 
-    The class that lacks most gets the next unit that brings all shares nearer, in random order.
+    The class that lacks most gets the next unit that brings all shares nearer, in random order. A
+    class in one unit follows `single`; each other class has a unit to learn from and one more.
     """
     units, which = np.unique(features.units[rows], return_inverse=True)
     labels, column = np.unique(features.labels[rows], return_inverse=True)
     held = np.zeros((len(units), len(labels)))
     np.add.at(held, (which, column), features.areas[rows] if how.balance == "area" else 1.0)
     held /= held.sum(0)
+    alone = (held > 0).sum(0) == 1
+    fixed = (held[:, alone] > 0).any(1)
     order = np.random.default_rng([how.seed + run, region]).permutation(len(units))
-    learned = np.zeros(len(units), bool)
-    shares = np.zeros(len(labels))
-    open_classes = np.ones(len(labels), bool)
-    while open_classes.any():
-        lacking = np.where(open_classes, how.ratio - shares, -np.inf)
-        label = int(np.argmax(lacking))
-        found = _better(held, order, learned, shares, label, how.ratio)
-        if found is None:
-            open_classes[label] = False
-            continue
-        learned[found] = True
-        shares = shares + held[found]
-    return np.where(learned[which], LEARN, VALIDATION).astype(np.int8)
+    drawn = _Drawn(held, order[~fixed[order]] if how.single == "validation" else order, how.ratio)
+    if how.single == "learn":
+        drawn.learned[fixed] = True
+    drawn.fill(np.flatnonzero(~alone))
+    roles = np.where(drawn.learned[which], LEARN, VALIDATION)
+    if how.single == "unused":
+        roles[alone[column]] = UNUSED
+    return roles.astype(np.int8)
 
 
-def _better(
-    held: Array, order: Array, learned: Mask, shares: Array, label: int, ratio: float
-) -> int | None:
-    """Return the first unit with the class whose learning brings the shares nearer the ratio."""
-    before = np.abs(shares - ratio).sum()
-    for unit in order[~learned[order] & (held[order, label] > 0)].tolist():
-        if np.abs(shares + held[unit] - ratio).sum() < before:
-            return int(unit)
-    return None
+class _Drawn:
+    """Units that are learned from, drawn in an order; held[unit, class] are shares of classes."""
+
+    def __init__(self, held: Array, order: Array, ratio: float) -> None:
+        self.held, self.order, self.ratio = held, order, ratio
+        self.learned = np.zeros(len(held), bool)
+
+    def fill(self, labels: Numbers) -> None:
+        """Draw units for some classes."""
+        open_classes = set(labels.tolist())
+        while open_classes:
+            shares = self.held[self.learned].sum(0)
+            label = min(open_classes, key=lambda one: (shares[one] - self.ratio, one))
+            found = self._better(label, shares)
+            if found is None:
+                open_classes.discard(label)
+            else:
+                self.learned[found] = True
+        for label in labels.tolist():
+            shares = self.held[self.learned].sum(0)
+            free = self._free(label)
+            if not shares[label] and len(free):
+                self.learned[
+                    free[np.argmin(np.abs(shares + self.held[free] - self.ratio).sum(1))]
+                ] = True
+
+    def _free(self, label: int) -> Array:
+        """Return units with the class, in order, that leave a unit of each of their classes."""
+        left = (self.held[~self.learned] > 0).sum(0)
+        some = self.order[~self.learned[self.order] & (self.held[self.order, label] > 0)]
+        last = (self.held[some] > 0) & (left == 1) & ((self.held > 0).sum(0) > 1)
+        return np.asarray(some[~last.any(1)])
+
+    def _better(self, label: int, shares: Array) -> int | None:
+        """Return the first unit whose learning brings the shares nearer the ratio."""
+        free = self._free(label)
+        gaps = np.abs(shares + self.held[free] - self.ratio).sum(1)
+        nearer = free[gaps < np.abs(shares - self.ratio).sum()]
+        return int(nearer[0]) if len(nearer) else None
 
 
 def _by_folds(features: Features, free: Numbers, runs: int) -> Array:

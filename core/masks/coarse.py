@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -25,9 +26,8 @@ class CellMeans:
         self._image, self._factor, self._bands = image, factor, tuple(bands)
         grid = image.grid
         shape = (math.ceil(grid.height / factor), math.ceil(grid.width / factor))
-        self._sums = np.zeros((len(bands), *shape))
+        self._sums = np.zeros((len(bands), *shape), _summing(image.dtype, factor))
         self._counts = np.zeros(shape, np.int32)
-        self._sizes = np.outer(_sizes(grid.height, factor), _sizes(grid.width, factor))
 
     def feed(self, index: int, window: Window, pixels: Pixels) -> Partial:
         """Return the sums of the cells that a window reaches."""
@@ -44,13 +44,19 @@ class CellMeans:
     def merge(self, partial: Partial) -> None:
         """Add the sums of a window."""
         rows, cols, sums, counts = partial
-        self._sums[:, rows, cols] += sums
+        self._sums[:, rows, cols] += sums.astype(self._sums.dtype)
         self._counts[rows, cols] += counts.astype(np.int32)
 
     def means(self) -> tuple[Array, Mask]:
         """Return means[band, row, col] as float32, and which cells are valid: at least half."""
-        valid = (2 * self._counts >= self._sizes) & (self._counts > 0)
-        return (self._sums / np.maximum(self._counts, 1)).astype(np.float32), valid
+        height, width = self._image.grid.height, self._image.grid.width
+        sizes = np.outer(_sizes(height, self._factor), _sizes(width, self._factor))
+        valid = (2 * self._counts >= sizes) & (self._counts > 0)
+        counts = np.maximum(self._counts, 1)
+        means = np.empty(self._sums.shape, np.float32)
+        for sums, mean in zip(self._sums, means):
+            mean[:] = sums / counts
+        return means, valid
 
     def _added(self, values: Array, window: Window, rows: Array, cols: Array) -> Array:
         """Sums of values[band, row, col] of a window in the cells of rows and columns."""
@@ -61,6 +67,13 @@ class CellMeans:
         return np.asarray(np.add.reduceat(down, left, 2, dtype=exact), np.float64)
 
 
+def _summing(dtype: np.dtype[Any], factor: int) -> np.dtype[Any]:
+    """The smallest type that holds the sum of a cell exactly, of decimal numbers nearly."""
+    if dtype.kind == "u" and np.iinfo(dtype).max * factor**2 < 2**32:
+        return np.dtype(np.uint32)
+    return np.dtype(np.float64)
+
+
 def _sizes(count: int, factor: int) -> Array:
     """Pixels of each cell along an axis."""
-    return np.diff(np.append(np.arange(0, count, factor), count))
+    return np.diff(np.append(np.arange(0, count, factor), count)).astype(np.int32)

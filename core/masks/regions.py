@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..image import Mask
+from ..image import Array, Mask
 
 Integers = NDArray[np.int64]
 
@@ -35,15 +35,15 @@ class Regions:
         """Pixels of each region."""
         return _sums(self.labels, self.stops - self.starts, self.count)
 
-    def image(self) -> Integers:
+    def image(self) -> NDArray[np.int32]:
         """Return the number of the region plus 1 of each pixel[row, col], 0 outside."""
-        return _painted(self.starts, self.stops, self.labels + 1, self.shape)
+        return _painted(self.starts, self.stops, (self.labels + 1).astype(np.int32), self.shape)
 
     def chosen(self, which: NDArray[np.bool_]) -> Mask:
         """Return where regions with which[region] lie."""
         kept = which[self.labels]
-        ones = np.ones(int(np.count_nonzero(kept)), np.int64)
-        return _painted(self.starts[kept], self.stops[kept], ones, self.shape) > 0
+        ones = np.ones(int(np.count_nonzero(kept)), np.int8)
+        return _painted(self.starts[kept], self.stops[kept], ones, self.shape).view(bool)
 
 
 def regions(mask: Mask) -> Regions:
@@ -118,11 +118,10 @@ def _sums(labels: Integers, values: Any, count: int) -> Integers:
     return np.asarray(np.bincount(labels, weights=values, minlength=count), np.int64)
 
 
-def _painted(
-    starts: Integers, stops: Integers, values: Integers, shape: tuple[int, int]
-) -> Integers:
-    steps = np.zeros(shape[0] * (shape[1] + 1) + 1, np.int64)
+def _painted(starts: Integers, stops: Integers, values: Array, shape: tuple[int, int]) -> Array:
+    """Return the value of the run that each pixel[row, col] lies in, 0 outside."""
+    steps = np.zeros(shape[0] * (shape[1] + 1) + 1, values.dtype)
     steps[starts] = values
     steps[stops] = -values
-    found: Integers = np.cumsum(steps)[:-1].reshape(shape[0], shape[1] + 1)[:, :-1]
-    return found
+    np.cumsum(steps, out=steps)
+    return steps[:-1].reshape(shape[0], shape[1] + 1)[:, :-1]

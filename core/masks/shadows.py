@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..image import Array, Mask
+from ..windows import Window, tiling
 from .objects import grown
 
 FARTHEST = 200
@@ -19,6 +20,9 @@ NEIGHBORHOOD = 40
 
 APART, DISTINCT = 25, 1.5
 """The best move must be so many times as good as the best one farther than so many px from it."""
+
+TILE = 768
+"""Clouds are moved in parts of so many px, which keeps memory small."""
 
 SWEEPS = 200
 """How often depressions are filled from four sides at most."""
@@ -95,9 +99,8 @@ def best_move(
     share exceeds that of their surroundings. None when the share is small or, among all
     directions, another move is nearly as good.
     """
-    hits, seen = _correlated([candidates.astype(np.float32), ground.astype(np.float32)], clouds)
-    excess: Array = candidates - _around(candidates, ground)
-    (peaks,) = _correlated([np.where(ground, excess, 0)], clouds)
+    excess = np.where(ground, candidates - _around(candidates, ground), 0)
+    hits, seen, peaks = _correlated([candidates, ground, excess], clouds)
     span = np.arange(-FARTHEST, FARTHEST + 1)
     rows, cols = np.meshgrid(span, span, indexing="ij")
     far = np.hypot(rows, cols)
@@ -121,14 +124,16 @@ def best_move(
 
 def _around(mask: Mask, ground: Mask) -> Array:
     """Share of the ground within NEIGHBORHOOD rows and columns where a mask is set."""
-    return np.asarray(_boxed(mask & ground) / np.maximum(_boxed(ground), 1))
+    share = _boxed(mask & ground).astype(np.float32)
+    share /= np.maximum(_boxed(ground), 1)
+    return share
 
 
 def _boxed(mask: Mask) -> Array:
     """How many pixels of a mask lie within NEIGHBORHOOD rows and columns."""
     reach = NEIGHBORHOOD
     sums = np.pad(mask.astype(np.int32), ((reach + 1, reach), (reach + 1, reach)))
-    sums = sums.cumsum(0).cumsum(1)
+    sums = sums.cumsum(0, np.int32).cumsum(1, np.int32)
     span = 2 * reach + 1
     return np.asarray(
         sums[span:, span:] - sums[:-span, span:] - sums[span:, :-span] + sums[:-span, :-span]
@@ -137,13 +142,21 @@ def _boxed(mask: Mask) -> Array:
 
 def _correlated(fields: list[Array], clouds: Mask) -> list[Array]:
     """How many pixels of each field lie under the clouds, for each move [rows, cols]."""
-    size = [_smooth(length + FARTHEST) for length in clouds.shape]
-    moving = np.conj(np.fft.rfft2(clouds, size))
-    found = []
-    for field in fields:
-        whole = np.fft.irfft2(np.fft.rfft2(field, size) * moving, size)
-        around = np.arange(-FARTHEST, FARTHEST + 1)
-        found.append(whole[np.ix_(around % size[0], around % size[1])])
+    frame = Window(0, 0, clouds.shape[1], clouds.shape[0])
+    found = [np.zeros((2 * FARTHEST + 1, 2 * FARTHEST + 1)) for _ in fields]
+    for part in tiling(frame, TILE, TILE):
+        tile = clouds[part.slices]
+        if not tile.any():
+            continue
+        around = part.padded(FARTHEST)
+        size = [_smooth(length) for length in around.shape]
+        moving = np.conj(np.fft.rfft2(tile, size))
+        reach = around.clipped(frame)
+        for field, sums in zip(fields, found):
+            seen = np.zeros(around.shape, np.float32)
+            seen[reach.within(around)] = field[reach.slices]
+            whole = np.fft.irfft2(np.fft.rfft2(seen, size) * moving, size)
+            sums += whole[: len(sums), : len(sums)]
     return found
 
 

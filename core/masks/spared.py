@@ -100,7 +100,7 @@ class Finding:
         for edge, meets in zip(edges, _meeting(window, self._frame)):
             framed[edge] |= meets
         stored = packed(mask) if found.count else b""
-        copied = tuple(edge.copy() for edge in edges)
+        copied = tuple(edge.astype(np.int64) for edge in edges)
         return _Part(window, stored, found.areas[: found.open], framed[1:], copied)
 
     def merge(self, part: _Part) -> None:

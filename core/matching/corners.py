@@ -28,10 +28,13 @@ PER_CELL = 4
 RESERVE = 12
 """Candidates of a cell that are looked at for each one that it may keep."""
 
+LAST = 8
+"""Columns at an array's end whose gradients OpenCV adds up in another order: last digits differ."""
+
 
 def margin(box: int = 15) -> int:
     """Return how many pixels of f `strength` and `candidates` look beyond a window."""
-    return REACH + box // 2 + 1
+    return REACH + box // 2 + 1 + LAST
 
 
 @dataclass(frozen=True)

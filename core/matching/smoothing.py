@@ -28,6 +28,9 @@ PASSES = 3
 NO_WEIGHT = 1e-5
 """Share of valid weight below which nothing is known."""
 
+NOTHING_MISSING = 1e-6
+"""Share of the weight that rounding can take away."""
+
 DERIVATIVE = np.array([1, -8, 0, 8, -1], np.float32) / np.float32(12)
 """Taps of the derivative, exact for polynomials up to the fourth degree."""
 
@@ -174,18 +177,30 @@ Smoothing = Callable[[Floats], Floats]
 
 def _normalized(values: Floats, weight: Floats | None, smooth: Smoothing) -> Floats:
     """Divide smoothed values by the smoothed weight of what counts."""
-    found = smooth(values)
+    found, borders = smooth(values), _borders(values.shape, smooth)
     if weight is not None:
-        found /= np.maximum(smooth(weight), NO_WEIGHT)
-        return found
-    for axis, size in enumerate(values.shape):
+        share = smooth(weight)
+        for where, part in borders:
+            share[where] /= part
+        # far from what is missing the last digits are those of windows where nothing is
+        share[share > 1 - NOTHING_MISSING] = 1
+        found /= np.maximum(share, NO_WEIGHT, out=share)
+    for where, part in borders:
+        found[where] /= part
+    return found
+
+
+def _borders(shape: Shape, smooth: Smoothing) -> list[tuple[tuple[Any, Any], Floats]]:
+    """Return rows and columns that look beyond an array, and the share of them that it holds."""
+    found: list[tuple[tuple[Any, Any], Floats]] = []
+    for axis, size in enumerate(shape):
         line = np.ones((size, 1), np.float32)
         # a line of one pixel loses what lies beside it as well: the root of what one pixel keeps
         share = smooth(line).ravel() / math.sqrt(smooth(line[:1]).item())
         partial = np.flatnonzero(share < 1 - NO_WEIGHT)
-        shape = (-1, 1) if axis == 0 else (1, -1)
-        where = (partial, slice(None)) if axis == 0 else (slice(None), partial)
-        found[where] /= share[partial].reshape(shape)
+        rest = slice(None)
+        part = share[partial].reshape((-1, 1) if axis == 0 else (1, -1))
+        found.append(((partial, rest) if axis == 0 else (rest, partial), part))
     return found
 
 

@@ -13,6 +13,7 @@ from ..deps import available, require
 from ..errors import NoSolution
 from ..image import Array, Mask
 from ..transform.models import Linear
+from ..windows import Window, tiling
 from . import phase
 from .bandpass import eight_bit
 
@@ -32,6 +33,9 @@ SURE = 0.5
 """Median correlation of blocks from which no further kind of candidate is tried."""
 
 FEATURES, RATIO, INLIERS = 4000, 0.8, 12
+TILE, AROUND = 512, 48
+"""Largest side of the tiles in which features are looked for, and what is seen around them, px."""
+
 REACH, TRIALS = 3.0, 5000
 ROTATION, SCALE = 45.0, 2.0
 """Limits of similarities that are tried: degrees, ratio."""
@@ -185,20 +189,40 @@ def similarity(
     reference: NDArray[np.uint8], moving: NDArray[np.uint8], valid: tuple[Mask, Mask]
 ) -> Linear | None:
     """Return the similarity that most matched SIFT features agree on, None without enough."""
-    cv2 = require("cv2", "Finding rotations")
-    sift = cv2.SIFT_create(nfeatures=FEATURES)
-    ends = [
-        sift.detectAndCompute(image, mask.astype(np.uint8))
-        for image, mask in zip((reference, moving), valid)
-    ]
-    if min(len(points) for points, _ in ends) < INLIERS:
+    (here, one), (there, other) = (
+        _features(image, mask) for image, mask in zip((reference, moving), valid)
+    )
+    if min(len(here), len(there)) < INLIERS:
         return None
-    a, b = _mutual(ends[0][1], ends[1][1])
+    a, b = _mutual(one, other)
     if len(a) < INLIERS:
         return None
-    here = np.array([ends[0][0][i].pt for i in a])
-    there = np.array([ends[1][0][i].pt for i in b])
-    return _consensus(here, there)
+    return _consensus(here[a], there[b])
+
+
+def _features(image: NDArray[np.uint8], valid: Mask) -> tuple[Array, Array]:
+    """Return the places[feature, (x, y)] of SIFT features and their descriptors.
+
+    They are looked for tile by tile: SIFT holds 44 times the bytes of what it is given, doubled.
+    """
+    cv2 = require("cv2", "Finding rotations")
+    whole = Window(0, 0, image.shape[1], image.shape[0])
+    side = -(-max(image.shape) // -(-max(image.shape) // TILE))
+    places, descriptors = [np.empty((0, 2))], [np.empty((0, 128), np.float32)]
+    for tile in tiling(whole, side, side):
+        outer = tile.padded(AROUND).clipped(whole)
+        sift = cv2.SIFT_create(nfeatures=-(-FEATURES * outer.pixels // whole.pixels))
+        part = np.ascontiguousarray(image[outer.slices])
+        points, found = sift.detectAndCompute(part, valid[outer.slices].astype(np.uint8))
+        if not points:
+            continue
+        at = np.array([point.pt for point in points]) + (outer.col, outer.row)
+        own = (np.floor(at + 0.5) >= (tile.col, tile.row)) & (
+            np.floor(at + 0.5) < (tile.right, tile.bottom)
+        )
+        places.append(at[own.all(1)])
+        descriptors.append(found[own.all(1)])
+    return np.concatenate(places), np.concatenate(descriptors)
 
 
 def _mutual(a: Array, b: Array) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

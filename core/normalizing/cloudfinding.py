@@ -64,22 +64,24 @@ def clouds_of(
     image: Image, how: CloudFinding, threads: int = 0, progress: Progress = SILENT
 ) -> Array:
     """Return the class of each cell[row, col] of an image (masks.clouds), which is read once."""
-    bands, factor = bands_of(image, how), factor_of(image, how)
-    cells = CellMeans(image, factor, tuple(bands.values()))
-    part = progress.part(0.0, 0.7)
-    survey([image], own=[cells], canvas=image.grid, threads=threads, progress=part)
-    means, valid = cells.means()
-    coarse = Coarse(image, factor, tuple(bands), means, valid)
+    coarse = _coarse(image, how, threads, progress.part(0.0, 0.7))
     if how.method == "omnicloudmask":
-        return predicted(means, valid, how.omnicloud_options, progress)
+        return predicted(coarse.means, coarse.valid, how.omnicloud_options, progress)
     progress.check()
     found = classified(*_asked(coarse, how, progress))
     progress.advance(1.0)
     return found
 
 
+def _coarse(image: Image, how: CloudFinding, threads: int, progress: Progress) -> Coarse:
+    bands, factor = bands_of(image, how), factor_of(image, how)
+    cells = CellMeans(image, factor, tuple(bands.values()))
+    survey([image], own=[cells], canvas=image.grid, threads=threads, progress=progress)
+    return Coarse(image, factor, tuple(bands), *cells.means())
+
+
 def _asked(coarse: Coarse, how: CloudFinding, progress: Progress) -> tuple[Scene, CloudRules]:
-    """The image as reflectance, and how clouds are looked for in it."""
+    """The image as reflectance, and how clouds are looked for in it; its means are used up."""
     scene = _scene(coarse, how.scale, progress)
     search = None
     if how.shadows:
@@ -95,22 +97,23 @@ def _scene(coarse: Coarse, scale: float, progress: Progress) -> Scene:
     means, title = coarse.means, file_name(coarse.image)
     known = len(set(declared.scales)) == 1 and declared.scales[0] not in (None, 1.0)
     if scale > 0:
-        means = means / np.float32(scale)
+        means /= np.float32(scale)
     elif known:
         offset = declared.offsets[0] if declared.offsets else 0.0
-        means = means * np.float32(declared.scales[0]) + np.float32(offset or 0.0)
+        means *= np.float32(declared.scales[0])
+        means += np.float32(offset or 0.0)
         progress.info(f"{title} declares scale {declared.scales[0]:g} and offset {offset or 0:g}.")
     else:
         colors = [n for n, name in enumerate(coarse.names) if name in ("blue", "green", "red")]
         bright = means[colors].mean(0)[coarse.valid]
         top = float(np.percentile(bright, 99.5)) if bright.size else 1.0
-        means = means * np.float32(TOP / top if top > 0 else 1.0)
+        means *= np.float32(TOP / top if top > 0 else 1.0)
         progress.info(
             f"{title} declares no scale and SCALE is 0, so thresholds are relative to its "
             "brightness, and haze is not looked for."
         )
-    bands = {name: np.where(coarse.valid, band, 0) for name, band in zip(coarse.names, means)}
-    return Scene(bands, coarse.valid, scale > 0 or known)
+    means[:, ~coarse.valid] = 0
+    return Scene(dict(zip(coarse.names, means)), coarse.valid, scale > 0 or known)
 
 
 def _away(image: Image, azimuth: float) -> tuple[float, float]:

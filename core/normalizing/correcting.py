@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, ClassVar, TypeVar
 
 from ..errors import InvalidOption
 from ..image import Image
@@ -18,16 +18,23 @@ from ..radiometry.adjustments import Adjustments, ImageAdjustment
 from ..radiometry.lookup import Curve, LookedUp
 from ..raster import RasterImage, output_paths, refuse_overwriting
 from ..report.html import Report, write_report
-from ..requests import CorrectedOutputs, Images, ManyOutputs, Writing
+from ..requests import CorrectedOutputs, Images, ManyOutputs, Planned, Writing
+from ..resuming import files_below
 from ..stage import write_text
 from ..vector import files_of
-from ..write import Written, write_all
+from ..write import Written, paths_of, write_all
+
+RequestT = TypeVar("RequestT", bound="Reporting")
 
 
 @dataclass(frozen=True)
-class Reporting(Writing, ManyOutputs, Images):
-    """Options of runs that write an image for each one, and a report."""
+class Reporting(Planned, Writing, ManyOutputs, Images):
+    """Options of runs that write an image for each one, and a report.
 
+    With RESUME, what is written of each image depends on all files that are read.
+    """
+
+    joint: ClassVar[bool] = True
     build_overviews: bool = False
     report: str | None = option(
         Kind.HTML_OUT, "Report", None, created=True, help="What was done and how good it is."
@@ -123,7 +130,13 @@ def written_images(
         progress.info("Only the model is saved; no image is written.")
         return []
     progress.phase("Writing the corrected images")
-    return write_all(views, paths, request, progress)
+    return write_all(views, paths, exact(request, views), progress)
+
+
+def exact(request: RequestT, views: Sequence[Image]) -> RequestT:
+    """Return a request with the files of images instead of folders and patterns."""
+    files = dict.fromkeys(path for view in views for path in files_below(view))
+    return replace(request, images=tuple(files))
 
 
 def common_numbers(
@@ -132,7 +145,7 @@ def common_numbers(
     """Return the fields of CorrectedResult; `skipped` of `images` were not corrected."""
     samples = sum(one.valid_pixels * len(one.sample) for one in written)
     return {
-        "output_layers": tuple(one.path for one in written),
+        "output_layers": paths_of(written),
         "report": request.report and os.path.abspath(request.report),
         "images_used": images - skipped,
         "images_skipped": skipped,

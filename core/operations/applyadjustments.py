@@ -19,6 +19,7 @@ from ..normalizing.correcting import (
     common_numbers,
     corrected,
     destinations,
+    exact,
     write_reported,
 )
 from ..normalizing.knownmaps import Mapping, loaded_maps, mapped, maps_for
@@ -150,7 +151,8 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
     found = applied(images, request, heard)
     progress.phase("Writing the corrected images")
     views = [one.view for one in found]
-    written = write_all(views, paths, request, progress.part(0.3, 0.98))
+    resumed = replace(exact(request, images), local_maps=tuple(maps))
+    written = write_all(views, paths, resumed, progress.part(0.3, 0.98))
     idle = sum(one.copied for one in found)
     outcome = Result(**common_numbers(request, written, len(images) + skipped, skipped + idle))
     report = _report(outcome, found, heard.warnings)

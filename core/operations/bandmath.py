@@ -31,6 +31,7 @@ class Result(ComputedResult):
     """What the run gives."""
 
     clipped_values: int | None = result(Kind.INTEGER, "Values limited to the type")
+    moved_from_nodata: int | None = result(Kind.INTEGER, "Values moved away from nodata")
 
 
 @recorded
@@ -43,8 +44,19 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
     found = compute(request, lambda image: request.expression, aim, progress)
     if found.clipped:
         progress.warn(f"{found.clipped} values were limited to the range of the output type.")
+    if found.moved:
+        progress.warn(
+            f"{found.moved} values were the nodata value of the output and were moved to the value "
+            "beside it."
+        )
     return Result(
-        found.paths, found.used, found.skipped, found.valid, found.undefined, found.clipped
+        found.paths,
+        found.used,
+        found.skipped,
+        found.valid,
+        found.undefined,
+        found.clipped,
+        found.moved,
     )
 
 
@@ -61,4 +73,6 @@ def target(image: RasterImage, expression: Expression, request: Request) -> Targ
         return Target(decimals, math.nan, decimals=rounded_to)
     kind = image.dtype.name if wanted == "same" else wanted
     nodata = math.nan if kind.startswith("float") else image.nodata
+    if all(expression.logical) and nodata in (0, 1):
+        nodata = INVALID
     return Target(kind, nodata, decimals=rounded_to)

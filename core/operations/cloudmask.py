@@ -20,7 +20,7 @@ from ..raster import RasterImage, open_listed, output_paths
 from ..raster.palette import palette_style
 from ..requests import Images, ManyOutputs, Planned, Writing
 from ..resuming import reusable
-from ..write import paths_of, write
+from ..write import Written, paths_of, together, write
 
 NEEDS = ()
 
@@ -64,15 +64,17 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
     for image in images:
         bands_of(image, request)
     progress.phase("Looking for clouds")
-    counted, written = [], []
-    for image, path, part in zip(images, paths, progress.split(len(paths))):
-        counts = ClassCounts()
-        view = masked(image, path, request, part.part(0.0, 0.7))
-        written.append(write(view, path, request, part.part(0.7, 1.0), (counts,)))
-        if written[-1].state != "planned":
-            palette_style(path, ENTRIES)
-            counted.append(counts)
-            _tell(image, counts, progress)
+    counted: list[ClassCounts] = []
+    written: list[Written] = []
+    with together(written, request):
+        for image, path, part in zip(images, paths, progress.split(len(paths))):
+            counts = ClassCounts()
+            view = masked(image, path, request, part.part(0.0, 0.7))
+            written.append(write(view, path, request, part.part(0.7, 1.0), (counts,)))
+            if written[-1].state != "planned":
+                palette_style(path, ENTRIES)
+                counted.append(counts)
+                _tell(image, counts, progress)
     return Result(
         paths_of(written), len(images), skipped, _shares(counted, 1, 2), _shares(counted, 3)
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..alike import file_name
-from ..image import Pixels
+from ..image import Image, Pixels
 from ..masks.edges import Trimmed
 from ..masks.evaluated import Evaluated, Target
 from ..masks.machine import Expression
@@ -20,8 +20,9 @@ from ..raster import RasterImage, open_listed, output_paths
 from ..raster.palette import Entry, palette_style
 from ..requests import TYPES, Images, ManyOutputs, Planned, Writing
 from ..resuming import reusable
+from ..survey import OwnCollector
 from ..windows import Window
-from ..write import paths_of, write
+from ..write import Written, paths_of, together, write
 
 CLAIMS: tuple[Entry, ...] = ((0, "false", "#d9d9d9", 255), (1, "true", "#d95f0e", 255))
 """Value, name, color and opacity of masks."""
@@ -53,7 +54,8 @@ class Computing(Planned, Writing, ManyOutputs, Images):
         "auto",
         choices=("auto", *TYPES),
         help="auto: uint8 where the expression is true or false, else float32, or float64 when "
-        "calculated so. Whole numbers are rounded, and limited to the type",
+        "calculated so. Whole numbers are rounded, limited to the type and keep the image's nodata "
+        "value, which becomes 255 where it would look like true or false",
     )
 
 
@@ -72,7 +74,8 @@ class ComputedResult:
 class Computed:
     """What was written: paths, pixels with a result and valid ones without, and what was left out.
 
-    `ones` counts the pixels that are 1 in the first band.
+    `clipped` and `moved` count values limited to the type and moved from its nodata value, `ones`
+    the pixels that are 1 in the first band.
     """
 
     paths: tuple[str, ...]
@@ -81,6 +84,7 @@ class Computed:
     valid: int
     undefined: int
     clipped: int
+    moved: int
     ones: int
 
 
@@ -119,28 +123,54 @@ def compute(
         for image, expression in zip(images, read)
     ]
     progress.phase("Computing the images")
-    written, unfit, ones = [], [], []
-    for view, path, part in zip(views, paths, progress.split(len(paths))):
-        if reusable(path, view, request) is None:
-            view = measured(view, request.threads, part)
-        unfit.append(Trimmed(view.source, view.expression.bands))
-        ones.append(Ones())
-        rest = part.part(0.3, 1.0) if view.expression.percentiles else part
-        written.append(write(view, path, request, rest, (unfit[-1], ones[-1])))
-        logical = all(view.expression.logical) and view.bands == 1
-        if logical and written[-1].state != "planned":
-            palette_style(path, CLAIMS)
-    undefined = sum(one.found for one in unfit)
+    written: list[Written] = []
+    unfit = [Trimmed(view.source, view.expression.bands) for view in views]
+    ones = [Ones() for _ in views]
+    parts = progress.split(len(paths))
+    with together(written, request):
+        for view, path, counts, part in zip(views, paths, zip(unfit, ones), parts):
+            written.append(_written(view, path, request, counts, part))
     _tell(images, [one.found for one in unfit], progress)
+    warn_of_empty(images, written, unfit, progress)
     return Computed(
         paths_of(written),
         len(images),
         skipped,
         sum(one.valid_pixels for one in written),
-        undefined,
+        sum(one.found for one in unfit),
         sum(one.clipped for one in written),
+        sum(one.moved_from_nodata for one in written),
         sum(one.found for one in ones),
     )
+
+
+def _written(
+    view: Evaluated,
+    path: str,
+    request: Computing,
+    counts: Sequence[OwnCollector],
+    progress: Progress,
+) -> Written:
+    if reusable(path, view, request) is None:
+        view = measured(view, request.threads, progress)
+    rest = progress.part(0.3, 1.0) if view.expression.percentiles else progress
+    written = write(view, path, request, rest, counts)
+    if all(view.expression.logical) and view.bands == 1 and written.state != "planned":
+        palette_style(path, CLAIMS)
+    return written
+
+
+def warn_of_empty(
+    images: Sequence[Image], written: Sequence[Written], lost: Sequence[Trimmed], progress: Progress
+) -> None:
+    """Warn once of images that have no valid pixel themselves."""
+    empty = [
+        file_name(image)
+        for image, one, gone in zip(images, written, lost)
+        if one.state == "written" and not one.valid_pixels and not gone.found
+    ]
+    if empty:
+        progress.warn(f"Without any valid pixel, so their outputs are empty: {', '.join(empty)}.")
 
 
 def measured(view: Evaluated, threads: int, progress: Progress) -> Evaluated:

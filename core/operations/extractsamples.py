@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -30,6 +31,7 @@ from ..raster import open_image, refuse_overwriting
 from ..requests import Memory
 from ..stage import write_text
 from ..vector import files_of
+from ..vector.clipping import Shapes
 from ..vector.groundtruth import Burning, GroundTruth, read_truth
 from ..vector.samplelayer import GROUP, REGION, Fields, write_samples
 from ..workflow.collecting import Collected, Wanted, collect
@@ -205,7 +207,8 @@ def extract(image: Image, request: Request, progress: Progress = SILENT) -> Extr
     burning = Burning(image.grid, truth)
     if burning.outside == len(truth.features):
         raise InvalidOption(
-            f"None of the {len(truth.features)} polygons of {truth.title} meets {image.name}."
+            f"None of the {len(truth.features)} polygons of {truth.title} meets {image.name} "
+            f"({_extents(truth, image)})."
         )
     if burning.outside:
         progress.warn(f"{burning.outside} polygons of {truth.title} lie outside {image.name}.")
@@ -213,6 +216,14 @@ def extract(image: Image, request: Request, progress: Progress = SILENT) -> Extr
         wanted = Wanted(burning, usable, request.erosion)
         collected = collect(image, wanted, spool, request, progress)
         return _chosen(collected, truth, image, request, spool, progress)
+
+
+def _extents(truth: GroundTruth, image: Image) -> str:
+    """Say where the polygons lie and where the image does."""
+    boxes = Shapes(tuple(feature.geometry for feature in truth.features)).boxes
+    ours = (*boxes[:, :2].min(0), *boxes[:, 2:].max(0))
+    texts = (", ".join(f"{value:.10g}" for value in box) for box in (ours, image.grid.bounds))
+    return "extents: " + "; ".join(texts)
 
 
 def grown(found: Extracted, request: Request) -> Samples:
@@ -251,10 +262,9 @@ def _usable(truth: GroundTruth, request: Request) -> Array:
         regions = [str(f.values.get(REGION, "1")) for f in truth.features]
         usable &= np.array(regions) == request.region
     if not usable.any():
+        run = f"is {request.part} in run {request.run}" if request.run >= 0 else "lies"
         where = f" in region {request.region}" if request.region else ""
-        raise InvalidOption(
-            f"No polygon of {truth.title} is {request.part} in run {request.run}{where}."
-        )
+        raise InvalidOption(f"No polygon of {truth.title} {run}{where}.")
     return usable
 
 
@@ -283,6 +293,7 @@ def _chosen(
             f"{eroded} polygons are narrower than the erosion; their innermost pixels are taken."
         )
     rows, rates = taken_rows(candidates, rows, _sampling(request, regions.tolist()))
+    _say_left_out(rates, request, progress)
     spool.flush()
     table = np.memmap(spool, np.float32, "r", shape=(len(order), image.bands))
     x, y = image.grid.to_map(col[rows] + 0.5, row[rows] + 0.5)
@@ -304,6 +315,17 @@ def _chosen(
         collected.conflicts,
         eroded,
     )
+
+
+def _say_left_out(rates: Sequence[Rate], request: Request, progress: Progress) -> None:
+    """Warn about classes without samples; raise InvalidOption when that is all of them."""
+    without = sorted({one.label for one in rates} - {one.label for one in rates if one.taken})
+    source = os.path.basename(request.rates or "") or f"AMOUNT {request.amount:g}"
+    listed = ", ".join(map(str, without))
+    if not any(one.taken for one in rates):
+        raise InvalidOption(f"No sample is taken: {source} asks for none of the classes {listed}.")
+    if without:
+        progress.warn(f"{source} asks for no sample of these classes: {listed}.")
 
 
 def feature_names(image: Image) -> tuple[str, ...]:

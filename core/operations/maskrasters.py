@@ -20,7 +20,8 @@ from ..registration.corrected import MovedWriting, declared
 from ..requests import Images, ManyOutputs, Planned, StatisticsMask, Writing
 from ..survey import survey
 from ..vector import Burned, Feature, polygons_for, read_polygons
-from ..write import Written, paths_of, write
+from ..write import Written, paths_of, together, write
+from .computing import warn_of_empty
 
 NEEDS = ()
 
@@ -134,10 +135,11 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
     paths = output_paths(images, request.output_folder, request.name_pattern) if images else ()
     progress.phase("Writing the masked images")
     counted = [Trimmed(image) for image in images]
-    written = [
-        _written(view, path, counter, request, part)
-        for view, path, counter, part in zip(views, paths, counted, progress.split(len(paths)))
-    ]
+    written: list[Written] = []
+    with together(written, request):
+        for view, path, counter, part in zip(views, paths, counted, progress.split(len(paths))):
+            written.append(_written(view, path, counter, request, part))
+    warn_of_empty(images, written, counted, progress)
     return Result(
         paths_of(written),
         len(images),

@@ -143,6 +143,11 @@ class Pieces:
 @recorded
 def run(request: Request, progress: Progress = SILENT) -> Result:
     """Write the mosaic of the maps and of what belongs to them."""
+    return put_together(request, progress)
+
+
+def put_together(request: Request, progress: Progress = SILENT) -> Result:
+    """Write the mosaic of the maps and of what belongs to them, as part of a larger run."""
     maps = [open_image(path) for path in expand(request.images, progress)]
     legend = read_legend(request.nomenclature, request.colors)
     layers = {

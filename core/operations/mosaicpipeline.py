@@ -5,47 +5,65 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 from ..alike import refuse_equal_names
 from ..clock import Clock
 from ..deps import require
 from ..errors import InvalidOption
-from ..exchange.blockmaps import local_path, save_maps
+from ..exchange.blockmaps import local_path
 from ..grid import Grid
 from ..image import Image
-from ..normalizing.blocking import BlockCollectors, Blocking, block_collectors, estimate_blocks
-from ..normalizing.counting import collectors
+from ..mosaicking.hardcut import BLENDING, watched
+from ..mosaicking.hidden import without_hidden
+from ..mosaicking.journal import NAME, open_journal
 from ..options import Kind, option, redefault, result
-from ..placement import common_canvas, onto
+from ..placement import onto, revisited
 from ..progress import SILENT, Progress, Recorder
-from ..provenance import peak_memory_mb, recorded, repetition, write_json
+from ..provenance import recorded
 from ..raster import RasterImage, open_listed, refuse_overwriting, same_crs
 from ..raster.style import shown_bands
-from ..report.html import Report, numbers_of, write_report
-from ..report.mosaic import Coverage, coverage_numbers, mosaic_verdict, steps_table
 from ..report.thumbnail import Thumbnail, small_grid
 from ..requests import ImageField, Images
 from ..seams.holes import Holes
 from ..seams.mosaic import Mosaic, Seams
-from ..seams.voronoi import partition
-from ..stage import write_text
-from ..survey import JointCollector, OwnCollector, survey
-from ..vector import Burned, FootprintTrace, files_of, write_layers
+from ..vector import files_of
 from ..write import write
-from . import globalregression, localblockadjustment, mergerasters
-from .footprints import footprint_layer, warn_of_empty
-from .mosaicparts import Models, figures, overlap_numbers, pictures, tables, without_cell
-from .voronoiseamlines import Cutting, rule_for, seam_layers
+from . import globalregression, mergerasters
+from .mosaicmodels import (
+    FOOTPRINTS,
+    LOCAL,
+    REFERENCE,
+    REGRESSION,
+    SEAMLINES,
+    Models,
+    Scene,
+    clipped,
+    corrected,
+    estimate,
+)
+from .mosaicplaced import COREGISTRATION, in_place
+from .mosaicplan import Plan, plan_of
+from .mosaicreport import Done, seam_numbers, write_reports
+from .seamcosts import Hiding, masks_of
 
 NEEDS = (
     ("without seams", ()),
-    ("voronoi seams", ("scipy", "shapely")),
+    ("least-cost and voronoi seams", ("scipy", "shapely")),
     ("report figures", ("matplotlib",)),
 )
 
-REFERENCE, LOCAL = "block_maps/reference.tif", "block_maps/$_local.tif"
-KEPT = ("regression.json", REFERENCE, "footprints.gpkg", "seamlines.gpkg", "report.json")
+STEPS = {
+    "coregister": "$_Coregistered",
+    "align": "$_Align",
+    "global": "$_Global",
+    "local": "$_Local",
+    "mask": "$_Mask",
+}
+"""Images in between that can be saved, and what they are called."""
+
+KEPT = (REGRESSION, REFERENCE, FOOTPRINTS, SEAMLINES, "report.json", NAME, "tie_points.json")
 """Models and numbers in the work folder."""
 
 
@@ -53,6 +71,13 @@ KEPT = ("regression.json", REFERENCE, "footprints.gpkg", "seamlines.gpkg", "repo
 class Request(ImageField, mergerasters.Merging, Images):
     """Options of the run."""
 
+    coregister: bool = option(
+        Kind.FLAG,
+        "Put images in place",
+        False,
+        help="First move the images so that all of them fit each other where they overlap, as "
+        '"Co-register a set" does',
+    )
     radiometry: str = option(
         Kind.CHOICE,
         "Color matching",
@@ -64,12 +89,13 @@ class Request(ImageField, mergerasters.Merging, Images):
     seams: str = option(
         Kind.CHOICE,
         "Seams",
-        "voronoi",
-        choices=("none", "voronoi", "file"),
-        help="voronoi: through the middle of the overlaps; file: those of SEAMLINES; none: the "
-        "overlap rule alone decides",
+        "leastcost",
+        choices=("none", "voronoi", "leastcost", "file"),
+        help="leastcost: where images look alike, round objects and masked parts; voronoi: through "
+        "the middle of the overlaps; file: those of SEAMLINES; none: the overlap rule alone "
+        "decides (multiband then lays seams through the middle)",
     )
-    rule: str = redefault(mergerasters.Merging, "rule", "feather")
+    rule: str = redefault(mergerasters.Merging, "rule", "multiband")
     blend_width: int = redefault(mergerasters.Merging, "blend_width", 32, advanced=True)
     resolution: str | float = redefault(
         mergerasters.Merging, "resolution", "highest", advanced=True
@@ -101,6 +127,49 @@ class Request(ImageField, mergerasters.Merging, Images):
     statistics_mask_field: str | None = redefault(
         globalregression.Estimating, "mask_field", None, parent="statistics_mask"
     )
+    masks: str | None = redefault(
+        Hiding,
+        "masks",
+        None,
+        advanced=True,
+        help="Clouds, shadows or other parts that are neither compared nor shown where another "
+        "image is clear: a path with $ for the image's name, a folder (files called as the images, "
+        "also with _CloudMask or _Mask behind), or one vector layer whose features bear the names "
+        "of images. Rasters are masked where they are 1, 2 or 3, polygons inside",
+    )
+    settings: Any = option(
+        Kind.JSON,
+        "Settings of the steps",
+        None,
+        advanced=True,
+        help='JSON, as text or a file: {"algorithm id": {"OPTION": value}}, for any option of '
+        "coregisterset, alignrasters, globalregression, localblockadjustment, voronoiseamlines, "
+        "leastcostseamlines and mergerasters that the pipeline does not decide itself",
+    )
+    max_open_files: int = redefault(mergerasters.Request, "max_open_files", 64)
+    save_steps: tuple[str, ...] = option(
+        Kind.NAMES,
+        "Images in between",
+        (),
+        advanced=True,
+        help="Also written into the work folder, any of coregister, align, global, local, mask "
+        "(cut to its seam cell); empty: none",
+    )
+    resume: bool = option(
+        Kind.FLAG,
+        "Resume",
+        True,
+        advanced=True,
+        help="Use models in the work folder again when nothing they are made of has changed, and "
+        "those that were edited since; no: compute all anew.",
+    )
+    dry_run: bool = option(
+        Kind.FLAG,
+        "Plan only",
+        False,
+        advanced=True,
+        help="Estimate all models and report, without writing images.",
+    )
     report: str | None = option(
         Kind.HTML_OUT,
         "Report",
@@ -116,16 +185,21 @@ class Request(ImageField, mergerasters.Merging, Images):
                 "Seams: file and a layer in SEAMLINES belong together; give both or neither."
             )
         mergerasters.refuse_seamless_rule(self.rule, self.seams != "none")
-        if self.seams == "voronoi":
-            require("shapely.geometry", "SEAMS = voronoi")
-            require("scipy.spatial", "SEAMS = voronoi")
+        if self.seams in ("voronoi", "leastcost"):
+            require("shapely.geometry", f"SEAMS = {self.seams}")
+            require("scipy.spatial", f"SEAMS = {self.seams}")
+        unknown = [step for step in self.save_steps if step not in STEPS]
+        if unknown:
+            raise InvalidOption(
+                f"Images in between: {unknown[0]!r} is not one of {', '.join(STEPS)}."
+            )
 
 
 @dataclass(frozen=True)
 class Result:
     """What the run gives."""
 
-    output: str = result(Kind.RASTER_OUT, "Mosaic")
+    output: str | None = result(Kind.RASTER_OUT, "Mosaic")
     output_seamlines: str | None = result(Kind.VECTOR_OUT, "Seam cells")
     work_folder: str | None = result(Kind.FOLDER_OUT, "Work folder")
     report: str | None = result(Kind.HTML_OUT, "Report")
@@ -134,6 +208,10 @@ class Result:
     covered: float | None = result(Kind.NUMBER, "Covered fraction of the mosaic")
     hole_pixels: int | None = result(Kind.INTEGER, "Invalid pixels inside the seam cells")
     seam_length: float | None = result(Kind.NUMBER, "Length of all seams, map units")
+    seam_visibility: float | None = result(Kind.NUMBER, "Visibility of the seams")
+    cut_visibility: float | None = result(Kind.NUMBER, "Visibility of the seams before blending")
+    mean_seam_cost: float | None = result(Kind.NUMBER, "Mean cost along the seams")
+    mean_center_cost: float | None = result(Kind.NUMBER, "Mean cost along center seams")
     mean_difference_before: float | None = result(Kind.NUMBER, "Overlap difference before, %")
     mean_difference_after: float | None = result(Kind.NUMBER, "Overlap difference after, %")
     read_bytes: int | None = result(Kind.INTEGER, "Bytes of pixels read")
@@ -158,205 +236,161 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
     """Read every image once to estimate the models and once to write the mosaic."""
     clock = Clock(Recorder(progress))
     heard = clock.progress
-    images, skipped = open_listed(request, heard)
-    files = _files(request, images)
-    grid, aligned = align(images, request, heard)
-    before = _thumbnail(grid, aligned)
+    files, skipped = open_listed(request, heard)
+    places, plan = destinations(request, files, heard)
+    journal = open_journal(places.folder, resume=request.resume, progress=heard)
+    with clock.step("Putting the images in place"):
+        placed = in_place(files, plan, journal, heard.part(0.0, 0.2))
+    scene = align(placed, files, plan, places.folder, heard)
+    before = _thumbnail(scene.grid, scene.images)
     with clock.step("Comparing the images"):
-        models = estimate(aligned, grid, request, (before,), heard.part(0.0, 0.45))
-    for clause, _ in without_cell(models, images):
+        models = estimate(scene, plan, journal, (before,), heard.part(0.2, 0.5))
+    for clause in models.cells.clauses if models.cells else ():
         heard.warn(f"No seam cell: {clause}.")
-    seamlines = keep(models, images, grid.crs, files, request)
-    merged = apply(aligned, grid, models, request, heard)
-    holes, after = Holes(merged), _thumbnail(grid, [merged])
+    merged, cut = watched(apply(scene, models, plan, request, heard))
+    holes, after = Holes(merged), _thumbnail(scene.grid, [merged])
     with clock.step("Writing the mosaic"):
-        written = write(merged, files.output, request, heard.part(0.45, 0.98), (holes, after))
-    coverage = Coverage(grid.window.pixels, written.valid_pixels, holes.found)
-    differences = models.differences
+        step = heard.part(0.5, 0.9)
+        written = write(merged, places.output, plan.merging, step, (holes, after))
+    read = sum(step.read_bytes for step in clock.steps)
+    planned = written.state == "planned"
+    with clock.step("Measuring the seams"):
+        seen = None if planned else _visibility(merged, written.path, request, heard)
+    saved = [] if planned else save_steps(scene, placed, plan, models, request, heard)
     outcome = Result(
-        files.output,
-        seamlines,
-        files.folder,
-        files.report,
-        images_used=len(images),
+        None if planned else places.output,
+        places.inside(SEAMLINES) if models.cells else request.seamlines,
+        places.folder,
+        places.report,
+        images_used=len(files),
         images_skipped=skipped,
-        covered=coverage.fraction,
-        hole_pixels=coverage.holes,
-        seam_length=models.partition.seam_length if models.partition else None,
-        mean_difference_before=differences[0],
-        mean_difference_after=differences[1],
-        read_bytes=sum(step.read_bytes for step in clock.steps),
-        written_bytes=written.bytes,
+        covered=None if planned else written.valid_pixels / scene.grid.window.pixels,
+        hole_pixels=None if planned else holes.found,
+        seam_visibility=seen,
+        cut_visibility=cut.visibility if cut else seen,
+        mean_difference_before=models.differences[0],
+        mean_difference_after=models.differences[1],
+        read_bytes=read,
+        written_bytes=None if planned else written.bytes + sum(saved),
+        **seam_numbers(models),
     )
-    report = Report(
-        title="Mosaic",
-        verdict=mosaic_verdict(*differences, coverage, changed=models.changed),
-        numbers=(*numbers_of(outcome), *coverage_numbers(coverage)),
-        figures=(*pictures(before, after), *figures(models, images)),
-        tables=(*tables(models), steps_table(clock.steps, peak_memory_mb())),
-        skipped=without_cell(models, images),
-        reading=models.reading,
-        warnings=tuple(heard.warnings),
-        repeat=repetition("mosaicpipeline", request),
-    )
-    _write_report(files, report, outcome, models)
-    heard.info(report.verdict.sentence)
-    heard.info(f"Mosaic: {files.output}. Report: {files.report}.")
+    done = Done(request, scene, models, journal, clock.steps, outcome, (before, after), written)
+    heard.info(write_reports(done, heard.warnings))
+    heard.info(f"Mosaic: {outcome.output or 'not written'}. Report: {places.report}.")
     heard.advance(1.0)
     return outcome
 
 
-def align(
-    images: Sequence[RasterImage], request: Request, progress: Progress = SILENT
-) -> tuple[Grid, tuple[Image, ...]]:
-    """Return the grid of the mosaic, and the images in its CRS.
-
-    Raises IncompatibleImages or InvalidOption when the images cannot become one mosaic.
-    """
+def destinations(
+    request: Request, images: Sequence[RasterImage], progress: Progress = SILENT
+) -> tuple[Files, Plan]:
+    """Check all that is written, and all options of the steps, before any work."""
     refuse_equal_names(images)
-    grid = mergerasters.common_grid(images, request, progress)
-    aligned = tuple(
-        image if same_crs(image.grid.crs, grid.crs) else onto(image, grid, request.resampling)
-        for image in images
-    )
-    if request.radiometry != "none":
-        globalregression.check(aligned, estimating(request))
-    return grid, aligned
-
-
-def estimating(request: Request) -> globalregression.Estimating:
-    """Return the options of the color matching."""
-    return globalregression.Estimating(
-        vector_mask=request.statistics_mask,
-        mask_mode=request.statistics_mask_mode,
-        mask_field=request.statistics_mask_field,
-        model_images=request.model_images,
-        model_mode=request.model_mode,
-    )
-
-
-def blocking(request: Request) -> Blocking:
-    """Return the options of the block maps."""
-    return Blocking(
-        vector_mask=request.statistics_mask,
-        mask_mode=request.statistics_mask_mode,
-        mask_field=request.statistics_mask_field,
-    )
-
-
-def estimate(
-    images: Sequence[Image],
-    grid: Grid,
-    request: Request,
-    watching: Sequence[OwnCollector] = (),
-    progress: Progress = SILENT,
-) -> Models:
-    """Estimate all models from one survey of the images."""
-    cutting, matching = request.seams == "voronoi", request.radiometry != "none"
-    if not cutting and not matching:
-        return Models()
-    canvas = common_canvas(images)
-    blocks = _block_collectors(images, canvas, request, progress)
-    sums = blocks.globals if blocks else None
-    if matching and sums is None:
-        sums = collectors(images, canvas, estimating(request), progress)
-    own = [*watching, *([sums.own] if sums else []), *([blocks.sums] if blocks else [])]
-    joint: list[JointCollector] = [
-        *([sums.joint] if sums else []),
-        *([blocks.shared] if blocks else []),
-    ]
-    with FootprintTrace(images) as trace:
-        survey(
-            images,
-            own=[*own, *([trace] if cutting else [])],
-            joint=joint if len(images) > 1 else [],
-            canvas=canvas,
-            threads=request.threads,
-            progress=progress.part(0.0, 0.8),
-        )
-        tracing = progress.part(0.8, 0.85)
-        footprints = trace.footprints(grid.crs, progress=tracing) if cutting else ()
-    models = Models(footprints=footprints)
-    if sums:
-        matched = globalregression.estimate(images, sums, estimating(request), progress)
-        models = replace(models, regression=matched)
-        if blocks:
-            how, model = blocking(request), matched.adjustments
-            found = estimate_blocks(images, blocks, how, model, progress)
-            models = replace(models, blocks=found)
-    if cutting:
-        warn_of_empty(footprints, progress)
-        rule = rule_for(images, grid.crs, Cutting())
-        outlines = [footprint.geometry for footprint in footprints]
-        cells = partition(outlines, rule, progress=progress.part(0.85, 1.0))
-        models = replace(models, partition=cells)
-    return models
-
-
-def _block_collectors(
-    images: Sequence[Image], canvas: Grid, request: Request, progress: Progress
-) -> BlockCollectors | None:
-    if request.radiometry != "globallocal":
-        return None
-    return block_collectors(images, canvas, blocking(request), estimating(request), progress)
-
-
-def apply(
-    images: Sequence[Image],
-    grid: Grid,
-    models: Models,
-    request: Request,
-    progress: Progress = SILENT,
-) -> Mosaic:
-    """Return the mosaic as a view of corrected images: nothing is computed yet."""
-    seams = None
-    if models.partition:
-        cells = sorted(models.partition.cells.items())
-        labels = Burned(grid, tuple((wkb, number + 1) for number, wkb in cells))
-        seams = Seams(labels, complete=True)
-    elif request.seamlines:
-        name = request.image_field_name
-        seams = Seams(mergerasters.cells_of(request.seamlines, images, grid, name, progress))
-    if models.regression:
-        model, kind = models.regression.adjustments, request.output_type
-        images = [globalregression.apply(image, model, kind) for image in images]
-    if models.blocks:
-        maps, how = models.blocks.maps, blocking(request)
-        images = [localblockadjustment.apply(i, maps, how, request.output_type) for i in images]
-    return mergerasters.assemble(
-        images, grid, request, seams=seams, nodata=request.nodata, progress=progress
-    )
-
-
-def keep(
-    models: Models, images: Sequence[RasterImage], crs: str, files: Files, request: Request
-) -> str | None:
-    """Write the models into the work folder; return the file of the seam cells."""
-    if models.regression:
-        write_text(files.inside("regression.json"), models.regression.adjustments.text() + "\n")
-    if models.blocks:
-        places = (files.inside(REFERENCE), files.inside(LOCAL))
-        save_maps(models.blocks.maps, *places, images, blocking(request).correction_method)
-    if not models.partition:
-        return request.seamlines
-    name = request.image_field_name
-    write_layers(files.inside("footprints.gpkg"), [footprint_layer(models.footprints, crs, name)])
-    return write_layers(
-        files.inside("seamlines.gpkg"), seam_layers(models.partition, images, crs, name)
-    )
-
-
-def _files(request: Request, images: Sequence[RasterImage]) -> Files:
-    """Check all destinations before any work."""
     layers = files_of(request.statistics_mask, request.seamlines)
     inputs = [*(image.path for image in images), *layers]
+    inputs += [request.masks] if request.masks and os.path.isfile(request.masks) else []
     output = refuse_overwriting(request.output, inputs)
     folder = os.path.abspath(request.work_folder or os.path.splitext(output)[0] + "_work")
     report = os.path.abspath(request.report or os.path.join(folder, "report.html"))
     local = [local_path(LOCAL, image.name) for image in images]
-    for path in (report, *(os.path.join(folder, name) for name in (*KEPT, *local))):
+    saved = [_step_name(step, image) for step in request.save_steps for image in images]
+    for path in (report, *(os.path.join(folder, name) for name in (*KEPT, *local, *saved))):
         refuse_overwriting(path, inputs)
-    return Files(output, folder, report)
+    plan = plan_of(request, images, folder)
+    mergerasters.refuse_seamless_rule(plan.merging.rule, plan.seams != "none")
+    if plan.seams != request.seams:
+        progress.info("The rule multiband needs seams: they are laid through the overlaps' middle.")
+    if request.coregister and request.masks:
+        progress.warn("MASKS are used where they lie on the map; they do not move with the images.")
+    return Files(output, folder, report), plan
+
+
+def align(
+    placed: Sequence[Image],
+    files: Sequence[RasterImage],
+    plan: Plan,
+    folder: str,
+    progress: Progress = SILENT,
+) -> Scene:
+    """Return the images in the CRS of the mosaic, and its grid.
+
+    Raises IncompatibleImages or InvalidOption when the images cannot become one mosaic.
+    """
+    grid = mergerasters.common_grid(placed, plan.merging, progress)
+    aligned = tuple(
+        image if same_crs(image.grid.crs, grid.crs) else onto(image, grid, plan.merging.resampling)
+        for image in placed
+    )
+    if plan.matches:
+        globalregression.check(aligned, plan.matching)
+    upstream = (COREGISTRATION,) if plan.coregistration else ()
+    return Scene(files, aligned, grid, folder, upstream)
+
+
+def apply(
+    scene: Scene, models: Models, plan: Plan, request: Request, progress: Progress = SILENT
+) -> Mosaic:
+    """Return the mosaic as a view of corrected images: nothing is computed yet."""
+    grid, how, seams = scene.grid, plan.merging, None
+    if models.cells:
+        seams = models.cells.seams(grid)
+    elif request.seamlines:
+        cells = mergerasters.cells_of(request.seamlines, scene.images, grid, plan.field, progress)
+        seams = Seams(cells)
+    images: list[Image] = [corrected(i, models, plan, how.output_type) for i in scene.images]
+    if seams and how.rule in BLENDING:
+        # windows reach over the seams into their neighbors
+        images = [revisited(image) for image in images]
+    if request.masks:
+        seen = [onto(image, grid, how.resampling) for image in scene.images]
+        masks = masks_of(scene.images, [grid] * len(seen), plan.masks, plan.field, progress)
+        images = [onto(image, grid, how.resampling) for image in images]
+        images = without_hidden(images, seen, grid, masks)
+    return mergerasters.assemble(
+        images, grid, how, seams=seams, nodata=request.nodata, progress=progress
+    )
+
+
+def save_steps(
+    scene: Scene,
+    placed: Sequence[Image],
+    plan: Plan,
+    models: Models,
+    request: Request,
+    progress: Progress = SILENT,
+) -> list[int]:
+    """Write the images in between that are asked for; return the bytes of each file."""
+    how = replace(plan.merging, build_overviews=False, output_type="same")
+    found = []
+    for number, image in enumerate(placed):
+        views = _between(scene, number, image, plan, models)
+        for step in request.save_steps:
+            progress.phase(f"Writing {_step_name(step, image)}")
+            path = os.path.join(scene.folder, _step_name(step, image))
+            found.append(write(views[step], path, how).bytes)
+    return found
+
+
+def _between(
+    scene: Scene, number: int, image: Image, plan: Plan, models: Models
+) -> dict[str, Image]:
+    aligned = onto(image, scene.grid, plan.merging.resampling)
+    even = corrected(aligned, models, plan)
+    return {
+        "coregister": image,
+        "align": aligned,
+        "global": corrected(aligned, replace(models, blocks=None), plan),
+        "local": even,
+        "mask": clipped(even, models.cells, number) if models.cells else even,
+    }
+
+
+def _step_name(step: str, image: Image) -> str:
+    return STEPS[step].replace("$", image.name) + ".tif"
+
+
+def _visibility(merged: Mosaic, path: str, request: Request, progress: Progress) -> float | None:
+    return mergerasters.seam_visibility(merged, path, request.threads, progress.part(0.9, 0.96))
 
 
 def _thumbnail(grid: Grid, images: Sequence[Image]) -> Thumbnail:
@@ -365,16 +399,3 @@ def _thumbnail(grid: Grid, images: Sequence[Image]) -> Thumbnail:
     if first.bands >= 3:
         bands = shown_bands(first.band_names, first.bands, first.details.colors)
     return Thumbnail(small_grid(grid), [image.grid for image in images], bands)
-
-
-def _write_report(files: Files, report: Report, outcome: Result, models: Models) -> None:
-    """Write the report, and its numbers as JSON into the work folder."""
-    write_report(files.report, report)
-    numbers = {
-        **asdict(outcome),
-        "coverage": {number.label: number.value for number in report.numbers},
-        "overlaps": overlap_numbers(models),
-    }
-    if models.blocks:
-        numbers["shading"] = localblockadjustment.numbers(models.blocks)["shading"]
-    write_json(files.inside("report.json"), numbers)

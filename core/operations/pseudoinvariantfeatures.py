@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -20,6 +19,7 @@ from ..normalizing.correcting import (
     common_numbers,
     corrected,
     destinations,
+    exact,
     model_numbers,
     write_reported,
     written_images,
@@ -44,7 +44,7 @@ from ..raster.palette import palette_style
 from ..report.html import Report, numbers_of
 from ..report.invariant import READING, invariant_figure, invariant_tables, invariant_verdict
 from ..survey import survey
-from ..write import write_all
+from ..write import Written, paths_of, together, write_all
 
 NEEDS = (
     ("all methods", ()),
@@ -135,18 +135,18 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
     comparable.refuse_holes(images, estimated.valid, request.output_type)
     model = estimated.solved.adjustments
     views = [corrected(i, model.of(i.name), request.output_type) for i in images]
-    with ExitStack() as undo:
-        parts = list(progress.part(0.5, 0.98).split(3))
-        _write_marks(images, estimated.found, paths, request, parts[0], undo)
+    marks: dict[str, list[Written]] = {"masks": [], "scores": []}
+    parts = list(progress.part(0.5, 0.98).split(3))
+    with together(marks["masks"], request), together(marks["scores"], request):
+        _write_marks(images, estimated.found, paths, request, parts[0], marks)
         written = written_images(views, paths.images, request, parts[2])
-        undo.pop_all()
     idle = len(estimated.solved.idle)
     outcome = Result(
         **common_numbers(request, written, len(images) + skipped, skipped + idle),
         **model_numbers(request, model, [image.name for image in images]),
         **_numbers(estimated.solved),
-        output_masks=paths.masks,
-        output_scores=paths.scores,
+        output_masks=paths_of(marks["masks"]),
+        output_scores=paths_of(marks["scores"]),
     )
     report = _report(outcome, estimated, images[0].band_names, heard.warnings)
     pairs = [asdict(pair) for pair in estimated.solved.pairs]
@@ -257,9 +257,9 @@ def _write_marks(
     paths: Outputs,
     request: Request,
     progress: Progress,
-    undo: ExitStack,
+    marks: dict[str, list[Written]],
 ) -> None:
-    """Write masks and scores; `undo` removes them again when the run does not end well."""
+    """Write masks and scores, and note them in `marks`."""
     makers: tuple[Callable[[Image, int, Sequence[Found]], Image], ...] = (mask_of, score_of)
     jobs = zip(("masks", "scores"), makers, (paths.masks, paths.scores))
     for (title, view, places), part in zip(jobs, progress.split(2)):
@@ -267,17 +267,11 @@ def _write_marks(
             continue
         progress.phase(f"Writing the {title}")
         views = [view(image, number, found) for number, image in enumerate(images)]
-        write_all(views, places, replace(request, output_type="same"), part)
-        for path in places:
-            undo.callback(_remove, path)
-            if title == "masks":
+        plain = replace(exact(request, images), output_type="same")
+        marks[title] += write_all(views, places, plain, part)
+        if title == "masks":
+            for path in paths_of(marks[title]):
                 palette_style(path, MASK_ENTRIES)
-
-
-def _remove(path: str) -> None:
-    for file in (path, os.path.splitext(path)[0] + ".qml"):
-        with suppress(FileNotFoundError):
-            os.remove(file)
 
 
 def _numbers(solved: Solved) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from ..vector import NO_LABEL, Feature, LabelTrace, Layer, write_layers
 from ..vector.rings import Polygon, area_of, mapped, wkb_of
 from ..vector.shaping import buffered, dissolved
 from ..vector.tracing import simplified
+from ..write import together
 from . import footprints
 from .computing import Expressing, measured
 
@@ -171,6 +172,16 @@ class Drawn:
                 yield value, outline
 
 
+@dataclass(frozen=True)
+class _Layer:
+    """A file, written or planned, and its polygons."""
+
+    path: str
+    state: str
+    count: int
+    dropped: int
+
+
 @recorded
 def run(request: Request, progress: Progress = SILENT) -> Result:
     """Label the pixels of every image, trace the labels and write the polygons."""
@@ -179,10 +190,11 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
     paths = output_paths(images, request.output_folder, pattern, ".gpkg")
     views = [_view(image, request) for image in images]
     progress.phase("Drawing the polygons")
-    count = dropped = 0
-    for image, view, path, part in zip(images, views, paths, progress.split(len(paths))):
-        found = _written(image, view, path, request, part)
-        count, dropped = count + found.count, dropped + found.dropped
+    drawn: list[_Layer] = []
+    with together(drawn, request):
+        for image, view, path, part in zip(images, views, paths, progress.split(len(paths))):
+            drawn.append(_written(image, view, path, request, part))
+    count, dropped = sum(one.count for one in drawn), sum(one.dropped for one in drawn)
     progress.info(f"{count} polygons were drawn; {dropped} were dropped for their size.")
     made = () if request.dry_run else paths
     return Result(made, len(images), skipped, count, dropped)
@@ -206,7 +218,7 @@ def _view(image: RasterImage, request: Request) -> Evaluated:
 
 def _written(
     image: RasterImage, view: Evaluated, path: str, request: Request, progress: Progress
-) -> Drawn:
+) -> _Layer:
     view = measured(view, request.threads, progress)
     begun = 0.3 if view.expression.percentiles else 0.0
     logical = view.expression.logical[0]
@@ -225,7 +237,8 @@ def _written(
     if not drawn.count:
         progress.warn(f"{file_name(image)} gives no polygon; its layer is empty.")
     progress.advance(1.0)
-    return drawn
+    state = "planned" if request.dry_run else "written"
+    return _Layer(path, state, drawn.count, drawn.dropped)
 
 
 def _geometry(request: Request) -> str:

@@ -204,7 +204,7 @@ def ground_of(
     obstacles = obstacles_of(how, canvas.crs, progress)
     shapes = tuple((feature.geometry, 1) for feature in obstacles)
     return Ground(
-        masks=_masks(images, canvas, how, field, progress),
+        masks=masks_of(images, [canvas] * len(images), how, field, progress),
         obstacles=Hint(Burned(canvas, shapes), canvas.window) if shapes else None,
         extra=tuple(extra),
     )
@@ -276,21 +276,29 @@ def _placed(path: str, canvas: Grid, resampling: str, values: tuple[float, ...] 
     return Hint(seen, canvas.placed(seen.grid), values)
 
 
-def _masks(
-    images: Sequence[Image], canvas: Grid, how: Costing, field: str, progress: Progress
+def masks_of(
+    images: Sequence[Image],
+    grids: Sequence[Grid],
+    how: Costing,
+    field: str,
+    progress: Progress = SILENT,
 ) -> tuple[Hint | None, ...]:
-    """Return the mask of each image; nothing without MASKS."""
+    """Return the mask of each image on a grid (all have one CRS); nothing without MASKS."""
     if not how.masks:
         return ()
     source, values = how.masks, tuple(how.mask_values)
     names = [image.name for image in images]
     if "$" not in source and not os.path.isdir(source):
-        features = read_polygons(source, canvas.crs, progress)
-        found = [_burned(polygons_for(n, features, field, names), canvas) for n in names]
+        features = read_polygons(source, grids[0].crs, progress)
+        mine = [polygons_for(name, features, field, names) for name in names]
+        found = [_burned(shapes, grid) for shapes, grid in zip(mine, grids)]
     else:
         own = {os.path.abspath(_path(image)) for image in images}
         files = [_mask_file(name, source, own) for name in names]
-        found = [_mask_of(path, canvas, values, progress) if path else None for path in files]
+        found = [
+            _mask_of(path, grid, values, progress) if path else None
+            for path, grid in zip(files, grids)
+        ]
     without = [name for name, hint in zip(names, found) if hint is None]
     if len(without) == len(names):
         raise InvalidOption(f"Masks of the images: {source!r} has none for {names[0]}, nor others.")

@@ -224,7 +224,8 @@ def estimate(request: Request, crs: str, progress: Progress = SILENT) -> Parted:
         request.seed,
     )
     roles, held = split(features, how)
-    _say_singles(features, truth, request.single, progress)
+    if request.split and request.method == "random":
+        _say_singles(features, truth, np.unique(names).tolist(), request, progress)
     distances = []
     for role in roles:
         learned, asked = role == LEARN, role == VALIDATION
@@ -285,19 +286,26 @@ def _units(
     return blocks(x, y, side), side
 
 
-def _say_singles(features: Features, truth: GroundTruth, single: str, progress: Progress) -> None:
+def _say_singles(
+    features: Features,
+    truth: GroundTruth,
+    regions: Sequence[str],
+    how: Request,
+    progress: Progress,
+) -> None:
+    """Warn about classes of which a region has one unit only."""
     names = dict(truth.named)
-    pairs = np.stack([features.regions, features.labels], 1)
-    found, counts = np.unique(pairs, axis=0, return_counts=True)
-    for region, label in found[counts == 1].tolist():
-        where = f" in region {region + 1}" if len(np.unique(features.regions)) > 1 else ""
+    uses = {
+        "learn": "used for learning only, its accuracy is undefined",
+        "validation": "used for validation only, it cannot be mapped",
+        "unused": "not used",
+    }
+    places = np.stack([features.regions, features.labels, features.units], 1)
+    pairs, counts = np.unique(np.unique(places, axis=0)[:, :2], axis=0, return_counts=True)
+    for region, label in pairs[counts == 1].tolist():
+        where = f" in region {regions[region]}" if len(regions) > 1 else ""
         name = f" ({names[label]})" if label in names else ""
-        uses = {
-            "learn": "used for learning only, its accuracy is undefined",
-            "validation": "used for validation only, it cannot be mapped",
-            "unused": "not used",
-        }
-        progress.warn(f"Class {label}{name} has one polygon{where}: {uses[single]}.")
+        progress.warn(f"Class {label}{name} has one {how.unit}{where}: {uses[how.single]}.")
 
 
 def _rows(parted: Parted, request: Request, crs: str, progress: Progress) -> Iterator[Feature]:

@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
-from html import escape
+from html import escape, unescape
 
 from ..stage import write_text
 
@@ -27,3 +28,19 @@ def palette_style(path: str, entries: Sequence[Entry]) -> None:
         "<blendMode>0</blendMode>\n</qgis>\n"
     )
     write_text(os.path.splitext(path)[0] + ".qml", text)
+
+
+def read_palette(path: str) -> dict[int, tuple[str, str]]:
+    """Return name and color (#rrggbb) by value, as the style beside an image tells them."""
+    style = os.path.splitext(path)[0] + ".qml"
+    if not os.path.isfile(style):
+        return {}
+    with open(style, encoding="utf-8", errors="replace") as file:
+        entries = re.findall("<paletteEntry ([^>]*)", file.read())
+    found: dict[int, tuple[str, str]] = {}
+    for entry in entries:
+        values: dict[str, str] = dict(re.findall(r'(\w+)="([^"]*)"', entry))
+        value, color = values.get("value", ""), values.get("color", "")[:7]
+        if value.isdigit() and re.fullmatch("#[0-9a-fA-F]{6}", color):
+            found[int(value)] = (unescape(values.get("label", value)), color)
+    return found

@@ -17,6 +17,7 @@ from ..image import Array, Details, Mask, Pixels, calculation, constant, represe
 from ..windows import Window
 from . import handles
 from .errors import quiet, refusing
+from .siblings import siblings
 
 NAMED_COLORS = {
     gdal.GCI_RedBand: "red",
@@ -133,8 +134,10 @@ def open_image(path: str, nodata: float | None = None) -> RasterImage:
     holds no pixels of real numbers.
     """
     title = os.path.basename(path) or path
+    beside = siblings(path)
+    known = {} if beside is None else {"sibling_files": beside}
     with refusing(f"{title} cannot be opened"):
-        dataset = gdal.OpenEx(path, gdal.OF_RASTER | gdal.OF_VERBOSE_ERROR)
+        dataset = gdal.OpenEx(path, gdal.OF_RASTER | gdal.OF_VERBOSE_ERROR, **known)
     if dataset is None or dataset.RasterCount == 0:
         raise ImageIOError(f"{title} cannot be opened: it holds no raster bands.")
     with quiet():  # GDAL may have remarks about a CRS, which the user cannot act on

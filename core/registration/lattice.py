@@ -85,7 +85,7 @@ class Lattice:
         shift = self.reference.grid.offset(self.grid)
         if shift is not None:
             return Part(self.reference, Window(*shift, self.grid.width, self.grid.height))
-        return Warped(self.reference, self.grid, "average")
+        return Warped(self.reference, self.grid, "bspline", valid_weight=HALF)
 
     @cached_property
     def moving_pixels(self) -> float:
@@ -208,7 +208,7 @@ def averaged(
     middle: list[float] = []
 
     def work(part: Window) -> tuple[Window, Floats, Mask]:
-        found = finite(read_padded(image, part, (1,)), kind)
+        found = finite(read_padded(image, part, (1,), rounded=False), kind)
         means, share = block_means(found[0], found[1].astype(np.float32), factor)
         return part, means, share >= HALF
 

@@ -15,6 +15,14 @@ from .thumbnail import Thumbnail
 
 MEGA = 1e6
 
+SEAM_READING = (
+    "The visibility of the seams compares steps at the seams with steps 20 to 40 pixels beside "
+    "them: 1 means that seams do not show. Before blending it is that of the same seams as hard "
+    "cuts.",
+    "The cost along seams is that of least-cost seams: differences and edges, in units of what is "
+    "usual in the overlap.",
+)
+
 
 class Step(Protocol):
     """What a part of the run cost."""
@@ -38,11 +46,15 @@ class Step(Protocol):
 
 @dataclass(frozen=True)
 class Coverage:
-    """Pixels of the mosaic: all, valid, and invalid inside the seam cells (None: no cells)."""
+    """Pixels of the mosaic: all, valid, and invalid inside the seam cells (None: no cells).
+
+    `given` are the valid pixels of all images together, when they were counted.
+    """
 
     pixels: int
     valid: int
     holes: int | None
+    given: int | None = None
 
     @property
     def fraction(self) -> float:
@@ -51,9 +63,16 @@ class Coverage:
 
 
 def mosaic_verdict(
-    before: float | None, after: float | None, coverage: Coverage, *, changed: bool = False
+    before: float | None, after: float | None, coverage: Coverage | None, *, changed: bool = False
 ) -> Verdict:
-    """Return how good a mosaic is: holes first, then how well the images match."""
+    """Return how good a mosaic is: holes first, then how well the images match.
+
+    Without `coverage` nothing was written.
+    """
+    if coverage is None:
+        if after is None:
+            return Verdict("usable", "Nothing was written and no overlaps were compared.")
+        return overlap_verdict(before, after, changed=changed)
     if coverage.valid == 0:
         return Verdict("failed", "The mosaic has no valid pixel.")
     if after is None:
@@ -67,26 +86,44 @@ def mosaic_verdict(
     return Verdict(grade, text, matched.thresholds)
 
 
-def coverage_numbers(coverage: Coverage) -> tuple[Number, ...]:
+def coverage_numbers(coverage: Coverage | None) -> tuple[Number, ...]:
     """Return the numbers about the mosaic's pixels."""
+    if coverage is None:
+        return ()
+    given = coverage.given
     return (
         Number("Pixels", coverage.pixels),
         Number("Valid pixels", coverage.valid),
+        *([] if given is None else [Number("Valid pixels of all images", given)]),
     )
 
 
-def steps_table(steps: Sequence[Step], peak_memory: float | None) -> Table:
-    """Return the table of what each step cost."""
+def models_table(rows: Sequence[tuple[str, str, str, float]]) -> Table:
+    """Return the table of models: step, files, computed or reused or edited, seconds it took."""
+    return Table(
+        "Models",
+        ("Step", "Files", "In this run", "Seconds when computed"),
+        tuple(rows),
+        "Reused: nothing it is made of has changed. Edited: changed by hand since it was computed, "
+        "and used as it is.",
+    )
+
+
+def steps_table(
+    steps: Sequence[Step], peak_memory: float | None, written: Mapping[str, int] | None = None
+) -> Table:
+    """Return the table of what each step cost; `written` are bytes by the name of the step."""
     memory = "" if peak_memory is None else f"Peak memory of the process: {peak_memory:.0f} MiB."
     return Table(
         "What the run cost",
-        ("Step", "Seconds", "CPU seconds", "Pixels read, MB"),
+        ("Step", "Seconds", "CPU seconds", "Pixels read, MB", "Written, MB"),
         tuple(
             (
                 step.name,
                 round(step.seconds, 2),
                 round(step.cpu_seconds, 2),
                 round(step.read_bytes / MEGA, 1),
+                round((written or {}).get(step.name, 0) / MEGA, 1),
             )
             for step in steps
         ),
@@ -113,15 +150,24 @@ def cells_figure(shapes: Mapping[str, Sequence[Array]], lines: Sequence[Array]) 
     )
 
 
-def before_and_after(before: Thumbnail, after: Thumbnail) -> Figure:
-    """Return both pictures with one stretch."""
-    stretch = after.stretch()
-    return picture_strip(
-        [
-            ("Before: the images on top of each other", _look(before, stretch)),
-            ("After: the mosaic", _look(after, stretch)),
-        ],
-        caption="Both with the same stretch, so that brightness can be compared.",
+def before_and_after(before: Thumbnail, after: Thumbnail) -> tuple[Figure, ...]:
+    """Return both pictures with one stretch; those that exist."""
+    shown = [
+        (title, one)
+        for title, one in (
+            ("Before: the images on top of each other", before),
+            ("After: the mosaic", after),
+        )
+        if one.valid.any()
+    ]
+    if not shown:
+        return ()
+    stretch = shown[-1][1].stretch()
+    return (
+        picture_strip(
+            [(title, _look(one, stretch)) for title, one in shown],
+            caption="Both with the same stretch, so that brightness can be compared.",
+        ),
     )
 
 

@@ -47,12 +47,17 @@ STEPS = np.linspace(0, 100, 301)
 """Percentages at which the curve of radial errors has a corner."""
 
 
+UPRIGHT = 0.95
+"""Cosine of the largest angle (18 degrees) between rows and columns and the map's directions."""
+
+
 @dataclass(frozen=True)
 class Setting:
     """What was compared how: told beside the numbers.
 
     `crs` and `moving_crs` are names of the two CRS ("" = none), `pixel_size` those of the
-    reference in map units (None = not known), `confidence` and `tolerance` (px) of the request.
+    reference in map units (None = not known), `confidence` and `tolerance` (px) of the request,
+    `seen`: rows that turn (dx, dy) into px to the right and down as the map shows them.
     """
 
     crs: str = ""
@@ -60,6 +65,23 @@ class Setting:
     pixel_size: tuple[float, float] | None = None
     confidence: float = 0.4
     tolerance: float = 0.5
+    seen: tuple[tuple[float, float], tuple[float, float]] = ((1.0, 0.0), (0.0, 1.0))
+
+    @property
+    def turned(self) -> str:
+        """What right and down mean where the map shows them otherwise, "" where it does not."""
+        right, down = self.seen[0][0], self.seen[1][1]
+        if min(right, down) >= UPRIGHT:
+            return ""
+        if right >= UPRIGHT and down <= -UPRIGHT:
+            return (
+                "The rows of the reference run upward on the map: what is down in dy and in the "
+                "figures is up on the map."
+            )
+        return (
+            "The reference lies turned or mirrored on the map: right and down in dx, dy and the "
+            "figures follow its columns and rows."
+        )
 
     @property
     def doubt(self) -> str:

@@ -90,7 +90,7 @@ def _components(shown: Shown) -> Iterator[Drawing]:
             file,
             f"{name} over the image",
             f"{name} of the key points in pixels of the reference, {side} is positive, with means "
-            "along columns and rows.",
+            f"along columns and rows. {shown.setting.turned}".rstrip(),
             lambda title, name=name: component_figure(  # type: ignore[misc]
                 shown.points, name, shown.reference, title, shown.plots.shift
             ),

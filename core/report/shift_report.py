@@ -105,7 +105,7 @@ def shift_report(shown: Shown, figures: tuple[Figure, ...], extras: Extras) -> R
             *_inputs(extras.inputs),
         ),
         skipped=(*_rejected(shown.points), *extras.left_out),
-        reading=READING,
+        reading=(READING[0], *filter(None, [shown.setting.turned]), *READING[1:]),
         warnings=extras.warnings,
         repeat=extras.repeat,
     )

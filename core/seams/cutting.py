@@ -25,12 +25,22 @@ class Cut:
     """A window in which each pixel is one image's.
 
     `sources` are the numbers (from 1) of the images, 0 where nothing is valid; `members` what was
-    read of each image.
+    read of each image: all that it has of the window.
     """
 
     pixels: Pixels
     sources: Array
     members: Mapping[int, Pixels]
+
+    def cropped(self, window: Window, inner: Window, places: Sequence[Window]) -> Cut:
+        """Return what a window inside of this one shows, given the places of the images."""
+        members = dict[int, Pixels]()
+        for index, pixels in self.members.items():
+            had, has = places[index].clipped(window), places[index].clipped(inner)
+            if not has.empty:
+                members[index] = pixels.cropped(*has.within(had))
+        here = inner.within(window)
+        return Cut(self.pixels.cropped(*here), self.sources[here], members)
 
 
 def ruled(
@@ -117,23 +127,26 @@ def tracked(
     bands: Bands | None = None,
     rounded: bool = True,
 ) -> Cut:
-    """Do the same, and tell which image each pixel is of; all that is read covers the window."""
+    """Do the same, and tell which image each pixel is of."""
     rule = First(parts.count(bands), window.shape, parts.type_of(rounded=rounded), tracked=True)
     members = dict[int, Pixels]()
-    everywhere = (slice(None), slice(None))
-    for index in [] if labels is None else present(labels):
-        owned = labels == index + 1
-        pixels = members[index] = parts.read(index, window, bands, rounded)
-        rule.feed(everywhere, Pixels(pixels.values, pixels.valid & owned), index + 1)
     wanted = _wanted(overlap, labels) if labels is not None else constant(True, window.shape)
+    for index in [] if labels is None else present(labels):
+        inside = parts.places[index].clipped(window)
+        if not inside.empty:
+            place = inside.within(window)
+            pixels = members[index] = parts.read(index, inside, bands, rounded)
+            owned = labels[place] == index + 1  # type: ignore[index]
+            rule.feed(place, Pixels(pixels.values, pixels.valid & owned), index + 1)
     fill = overlap.fill or labels is None
     for index in parts.under(window, backward=overlap.rule == "last") if fill else ():
         if not rule.lacks(wanted):
             break
+        inside = parts.places[index].clipped(window)
         if index not in members:
-            members[index] = parts.read(index, window, bands, rounded)
-        pixels = members[index]
-        rule.feed(everywhere, Pixels(pixels.values, pixels.valid & wanted), index + 1)
+            members[index] = parts.read(index, inside, bands, rounded)
+        pixels, place = members[index], inside.within(window)
+        rule.feed(place, Pixels(pixels.values, pixels.valid & wanted[place]), index + 1)
     sources = rule.sources
     return Cut(rule.result(), np.zeros(window.shape, int) if sources is None else sources, members)
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -33,7 +33,10 @@ from .rules import covers
 
 @dataclass(frozen=True)
 class Mosaic:
-    """Images on the pixels of one grid, put together by an overlap rule or along seam cells."""
+    """Images on the pixels of one grid, put together by an overlap rule or along seam cells.
+
+    `watch` is shown the windows in which images are mixed, as they are before that.
+    """
 
     images: tuple[Image, ...]
     places: tuple[Window, ...]
@@ -43,6 +46,7 @@ class Mosaic:
     details: Details
     overlap: Overlap
     name: str = "mosaic"
+    watch: Callable[[Window, Pixels], None] | None = None
 
     @property
     def bands(self) -> int:
@@ -78,6 +82,8 @@ class Mosaic:
         else:
             inner = labels[window.within(outer)]
             found = along_cells(self.parts, self.overlap, window, inner, order, bands)
+        if mixed and self.watch:
+            self.watch(window, found)
         if mixed:
             found = found.with_values(found.values.copy()) if covers(found) else found
             for one in mixed:

@@ -9,7 +9,7 @@ an image is not valid the cut stands for it, and the difference is 0 (doi:10.114
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,24 +17,25 @@ import numpy as np
 
 from ..image import Array, Mask, Pixels, settled
 from ..windows import Window, tiling
+from .blending import Member, Members, array, blended, coarser, summed
 from .borders import borders, within
 from .cutting import Bands, Cut, tracked
 from .mixing import Mixed
 from .overlap import Overlap, labels_in, present
 from .parts import Parts, box_of
-from .pyramid import doubled, halved
+from .pyramid import halved
 
 TILE = 512
 """Side of the tiles in which images are mixed."""
 
+WIDE = 4
+"""Most bands with which they are two as wide: fewer pixels are looked at twice."""
+
 DIRECT = 5
 """Levels that are computed from all pixels at once; beyond, coarse pixels are gathered first."""
 
-Place = tuple[slice, slice]
-"""(rows, columns) of a part of an array."""
-
-Planes = Mapping[int, Array]
-"""An array for each image by its number."""
+Known = tuple[Window, Array]
+"""A window and the labels there."""
 
 
 @dataclass(frozen=True)
@@ -52,126 +53,177 @@ class Multiband:
 
     def mixed(self, window: Window, bands: Bands | None) -> Iterator[Mixed]:
         """Yield the mixed pixels of the tiles of a window that have a seam near."""
-        for tile in tiling(window, TILE, TILE):
+        wide = 2 * TILE if self.parts.count(bands) <= WIDE else TILE
+        for tile in tiling(window, wide, TILE):
             near = tile.padded(self.reach)
             if len(self.parts.under(near)) > 1:
-                rows, cols = tile.within(near)
-                active = within(borders(self._sources(near)), self.reach - 1, rows)[:, cols]
-                if active.any():
-                    box = box_of(active, tile)
-                    yield self._mixed(box, active[box.within(tile)], bands)
+                yield from self._near(tile, near, bands)
 
-    def _labels(self, window: Window) -> Array | None:
+    def _near(self, tile: Window, near: Window, bands: Bands | None) -> Iterator[Mixed]:
+        """Mix the pixels of a tile near a seam; there may be none."""
+        step = 1 << self._direct
+        known = self._known(tile.padded(max(self.reach, 5 * step)))
+        outer, whole = tile.padded(4 * step).aligned(step, step), None
+        if known is not None and outer.contains(near) and self._doubtful(known, near):
+            # what is read to find the seams is mixed too
+            whole = self._cut(outer, bands, rounded=False, known=known)
+            sources = whole.sources[near.within(outer)]
+        else:
+            sources = self._sources(near, known)
+        rows, cols = tile.within(near)
+        active = within(borders(sources), self.reach - 1, rows)[:, cols]
+        if active.any():
+            box = box_of(active, tile)
+            region = box.padded(4 * step).aligned(step, step)
+            if whole is None:
+                cut = self._cut(region, bands, rounded=False, known=known)
+            else:
+                cut = whole.cropped(outer, region, self.parts.places)
+            yield self._mixed(box, region, cut, active[box.within(tile)], bands)
+
+    def _doubtful(self, known: Known, near: Window) -> bool:
+        """Return True when there is a seam, and pixels must be read to tell where exactly."""
+        labels = self._labels(near, known)
+        if labels is None or len(present(labels)) < 2:
+            return False
+        return not self._complete(labels, near)
+
+    @property
+    def _direct(self) -> int:
+        """Levels that are computed from all pixels."""
+        return max(0, self.overlap.levels - DIRECT) or self.overlap.levels
+
+    def _known(self, window: Window) -> Known | None:
+        labels = self._labels(window)
+        return None if labels is None else (window, labels)
+
+    def _labels(self, window: Window, known: Known | None = None) -> Array | None:
+        if known is not None:
+            return known[1][window.within(known[0])]
         seams = self.overlap.seams
         return None if seams is None else labels_in(seams.labels, window)
 
-    def _sources(self, window: Window) -> Array:
+    def _sources(self, window: Window, known: Known | None = None) -> Array:
         """Return the numbers of the images that the cut shows, put together from tiles."""
         if max(window.shape) <= 2 * TILE:
-            return self._shown(window)
+            return self._shown(window, known)
         found = np.empty(window.shape, np.int32)
         for tile in tiling(window, TILE, TILE):
-            found[tile.within(window)] = self._shown(tile)
+            found[tile.within(window)] = self._shown(tile, known)
         return found
 
-    def _shown(self, window: Window) -> Array:
+    def _shown(self, window: Window, known: Known | None) -> Array:
         """Return the numbers of the images that the cut shows, reading no more than it must."""
-        labels = self._labels(window)
-        if labels is not None and all(self._covers(i, window) for i in present(labels)):
-            inside = window.clipped(self.parts.area)
-            if labels[inside.within(window)].all():
-                return labels
-        return self._cut(window, (1,), rounded=True).sources
+        labels = self._labels(window, known)
+        if labels is not None and self._complete(labels, window):
+            return labels
+        return self._cut(window, (1,), rounded=True, known=known).sources
+
+    def _complete(self, labels: Array, window: Window) -> bool:
+        """Return True when every pixel surely is of the image of its label."""
+        inside = window.clipped(self.parts.area)
+        if not labels[inside.within(window)].all():
+            return False
+        several = present(labels)
+        boxes = ((i, box_of(labels == i + 1, window) if several[1:] else inside) for i in several)
+        return all(self._covers(index, box) for index, box in boxes)
 
     def _covers(self, index: int, window: Window) -> bool:
         image = self.parts.images[index]
         always = image.details.validity == "all" and image.dtype.kind != "f"
         return always and self.parts.places[index].contains(window)
 
-    def _cut(self, window: Window, bands: Bands | None, *, rounded: bool) -> Cut:
-        labels = self._labels(window)
+    def _cut(
+        self, window: Window, bands: Bands | None, *, rounded: bool, known: Known | None = None
+    ) -> Cut:
+        labels = self._labels(window, known)
         return tracked(self.parts, self.overlap, window, labels, bands=bands, rounded=rounded)
 
-    def _mixed(self, box: Window, active: Mask, bands: Bands | None) -> Mixed:
-        """Mix a box whose active pixels lie near a seam."""
-        levels = self.overlap.levels
-        skipped = max(0, levels - DIRECT)
-        near = skipped or levels
-        region = box.padded(4 << near).aligned(1 << near, 1 << near)
-        cut = self._cut(region, bands, rounded=False)
+    def _mixed(
+        self, box: Window, region: Window, cut: Cut, active: Mask, bands: Bands | None
+    ) -> Mixed:
+        """Mix a box whose active pixels lie near a seam, given the cut of a region round it."""
+        near = self._direct
+        skipped = near if near < self.overlap.levels else 0
         top = self._top(box, region, skipped, bands) if skipped else None
-        change = blended(*self._planes(cut, present(cut.sources), region, bands), near, top)
-        here = box.within(region)
-        change, pixels = change[:, here[0], here[1]], cut.pixels.cropped(*here)
+        members = self._members(cut, present(cut.sources), region, bands, 1 << near)
+        change = blended(members, region.shape, near, box.shifted(-region.col, -region.row), top)
+        pixels = cut.pixels.cropped(*box.within(region))
         values = settled(pixels.values + change, self.parts.kind, self.nodata)
         return Mixed(box, values, (change != 0) & (active & pixels.valid))
 
-    def _planes(
-        self, cut: Cut, shown: Iterable[int], window: Window, bands: Bands | None
-    ) -> tuple[Planes, Planes]:
-        """Return how each image that is shown differs from the cut, and where it is shown."""
+    def _members(
+        self, cut: Cut, shown: Iterable[int], window: Window, bands: Bands | None, step: int
+    ) -> Members:
+        """Return the images that a window has a part of; parts are whole steps."""
+        found = dict[int, Member]()
+        for index in shown:
+            inside = self.parts.places[index].clipped(window)
+            if not inside.empty:
+                near = inside.padded(2 * step).shifted(-window.col, -window.row)
+                part = near.aligned(step, step).clipped(array(window.shape))
+                found[index] = self._member(index, cut, window, part, bands)
+        return found
+
+    def _member(
+        self, index: int, cut: Cut, window: Window, part: Window, bands: Bands | None
+    ) -> Member:
+        """Return how an image differs from the cut in a part of a window."""
         wanted = self.overlap.precision
         kind = cut.pixels.values.dtype if wanted == "auto" else np.dtype(wanted)
-        differences, masks = dict[int, Array](), dict[int, Array]()
-        for index in shown:
-            known = cut.members.get(index)
-            pixels = known or self.parts.read(index, window, bands, rounded=False)
-            differences[index] = _difference(pixels, cut.pixels).astype(kind, copy=False)
-            masks[index] = (cut.sources == index + 1).astype(kind)
-        return differences, masks
+        inside = self.parts.places[index].clipped(window)
+        known = cut.members.get(index) or self.parts.read(index, inside, bands, rounded=False)
+        difference = np.zeros((len(known.values), *part.shape), kind)
+        here = inside.shifted(-window.col, -window.row)
+        shown = cut.pixels.cropped(*here.slices)
+        difference[here.banded(part)] = _difference(known, shown)
+        return Member(part, difference, (cut.sources[part.slices] == index + 1).astype(kind))
 
     def _top(self, box: Window, region: Window, skipped: int, bands: Bands | None) -> Array:
         """Return the coarse levels of the change, gathered tile by tile, for a region."""
         step = 1 << self.overlap.levels
         whole = box.padded(4 * step).aligned(step, step)
-        shape = (whole.height >> skipped, whole.width >> skipped)
         margin = 2 << skipped
         tiles = [
             tile for tile in tiling(whole, TILE, TILE) if self.parts.under(tile.padded(margin))
         ]
         shown = sorted({index for tile in tiles for index in present(self._sources(tile))})
-        found = _Gathered(shown, (self.parts.count(bands), *shape), skipped)
+        place = coarser(whole, skipped)
+        found = _Gathered((self.parts.count(bands), *place.shape), skipped)
         for tile in tiles:
             around = tile.padded(margin)
             cut = self._cut(around, bands, rounded=False)
-            found.add(_coarse(tile, whole, skipped), *self._planes(cut, shown, around, bands))
-        top = blended(found.differences, found.masks, self.overlap.levels - skipped)
-        return top[_coarse(region, whole, skipped)]
+            corner = around.shifted(-whole.col, -whole.row)
+            found.add(corner, self._members(cut, shown, around, bands, 1 << skipped))
+        part = coarser(region, skipped).shifted(-place.col, -place.row)
+        top = summed(found.members, place.shape, self.overlap.levels - skipped)
+        return top[part.banded(array(place.shape))]
 
 
 class _Gathered:
     """Coarse pixels of differences and masks, put together from tiles."""
 
-    def __init__(self, shown: Iterable[int], shape: tuple[int, int, int], times: int) -> None:
-        self.differences = {index: np.zeros(shape) for index in shown}
-        self.masks = {index: np.zeros(shape[1:]) for index in shown}
-        self._times = times
+    def __init__(self, shape: tuple[int, int, int], times: int) -> None:
+        self.members = dict[int, Member]()
+        self._shape, self._times = shape, times
 
-    def add(self, place: tuple[slice, slice, slice], differences: Planes, masks: Planes) -> None:
-        """Halve the planes of a tile, cut their margin off and keep them."""
-        for index, mask in masks.items():
-            difference = differences[index]
+    def add(self, around: Window, members: Members) -> None:
+        """Halve what a tile with its margin has of each image, and keep it without the margin."""
+        inner = coarser(around, self._times).padded(-2)
+        for index, member in members.items():
+            difference, mask = member.difference, member.mask
             for _ in range(self._times):
                 difference, mask = halved(difference), halved(mask)
-            self.differences[index] = _kept(self.differences[index], difference.dtype)
-            self.masks[index] = _kept(self.masks[index], mask.dtype)
-            self.differences[index][place] = difference[:, 2:-2, 2:-2]
-            self.masks[index][place[1:]] = mask[2:-2, 2:-2]
+            part = coarser(member.part.shifted(around.col, around.row), self._times)
+            common, kept = part.clipped(inner), self._kept(index, difference.dtype)
+            kept.difference[common.banded(array(kept.mask.shape))] = difference[common.banded(part)]
+            kept.mask[common.slices] = mask[common.within(part)]
 
-
-def _kept(plane: Array, kind: np.dtype[Any]) -> Array:
-    """Return an array in the type of what is put into it."""
-    return plane.astype(kind, copy=False)
-
-
-def _coarse(inner: Window, outer: Window, times: int) -> tuple[slice, slice, slice]:
-    """Return where a window lies in an array of coarse pixels of another one."""
-    rows, cols = inner.within(outer)
-    return (
-        slice(None),
-        slice(rows.start >> times, rows.stop >> times),
-        slice(cols.start >> times, cols.stop >> times),
-    )
+    def _kept(self, index: int, kind: np.dtype[Any]) -> Member:
+        if index not in self.members:
+            planes = np.zeros(self._shape, kind), np.zeros(self._shape[1:], kind)
+            self.members[index] = Member(array(self._shape[1:]), *planes)
+        return self.members[index]
 
 
 def _difference(pixels: Pixels, cut: Pixels) -> Array:
@@ -184,126 +236,3 @@ def _difference(pixels: Pixels, cut: Pixels) -> Array:
     if not both.all():
         np.copyto(values, values.dtype.type(0), where=~both)
     return values
-
-
-def blended(differences: Planes, masks: Planes, levels: int, top: Array | None = None) -> Array:
-    """Return the sum of the mixed levels[band, row, col] of differences from the cut.
-
-    `masks` tell where each image is shown; where none is, differences are 0 and the rest is
-    smoothed without them (normalized convolution). `top` stands for the mixed coarsest level when
-    that is known already. All sides are multiples of 2^levels.
-    """
-    shares, places = _shares(masks, levels), _places(differences, masks, levels)
-    count = len(next(iter(differences.values())))
-    bands = []
-    for band in range(count):
-        planes = {index: planes[band] for index, planes in differences.items()}
-        bands.append(_mixed_band(planes, places, shares, None if top is None else top[band]))
-    return np.stack(bands)
-
-
-@dataclass(frozen=True)
-class _Level:
-    """Shares[image] of a level, and its valid fraction; None where everything is valid.
-
-    `own` and `spread` are 1 / the fraction of its pixels and of those doubled to the level below,
-    0 where there is none.
-    """
-
-    shares: Planes
-    fraction: Array | None = None
-    own: Array | None = None
-    spread: Array | None = None
-
-    def lifted(self, plane: Array) -> Array:
-        """Double a plane of the level, whose pixels count as much as they are valid."""
-        if self.fraction is None or self.spread is None:
-            return doubled(plane)
-        found = doubled(plane * self.fraction)
-        found *= self.spread
-        return found
-
-
-def _shares(masks: Planes, levels: int) -> list[_Level]:
-    """Return the levels, finest first, with the share of each image."""
-    current, found = dict(masks), list[_Level]()
-    fraction = _sum(mask.copy() for mask in masks.values())
-    everywhere = bool((fraction == 1).all())
-    for level in range(levels + 1):
-        if level:
-            current = {index: halved(mask) for index, mask in current.items()}
-            fraction = halved(fraction)
-        if everywhere:
-            found.append(_Level(current))
-            continue
-        own = _inverse(fraction)
-        spread = _inverse(doubled(fraction)) if level else None
-        shares = {index: mask * own for index, mask in current.items()}
-        found.append(_Level(shares, fraction, own, spread))
-    return found
-
-
-def _inverse(fraction: Array) -> Array:
-    there = fraction > 0
-    return np.asarray(np.where(there, 1 / np.where(there, fraction, 1), 0), fraction.dtype)
-
-
-def _mixed_band(
-    planes: Planes, places: Mapping[int, Place], levels: list[_Level], top: Array | None
-) -> Array:
-    """Return the sum of the mixed levels of one band."""
-    first = next(iter(planes.values()))
-    rows, cols = first.shape
-    mixed = [np.zeros((rows >> n, cols >> n), first.dtype) for n in range(len(levels))]
-    for index, plane in planes.items():
-        current = plane[places[index]]
-        for number, (fine, coarse) in enumerate(zip(levels, levels[1:])):
-            lower, here = halved(current), _coarser(places[index], number)
-            detail = _detail(current, lower, fine.own, coarse.spread, here)
-            mixed[number][here] += detail * fine.shares[index][here]
-            current = lower
-        if top is None:
-            here = _coarser(places[index], len(levels) - 1)
-            last = levels[-1]
-            smooth = current if last.own is None else current * last.own[here]
-            mixed[-1][here] += smooth * last.shares[index][here]
-    whole = mixed[-1] if top is None else top
-    for detail, coarse in zip(reversed(mixed[:-1]), reversed(levels)):
-        whole = coarse.lifted(whole)
-        whole += detail
-    return whole
-
-
-def _detail(
-    plane: Array, lower: Array, own: Array | None, spread: Array | None, here: Place
-) -> Array:
-    """What a level of a plane holds beyond the coarser one."""
-    smooth = doubled(lower)
-    if spread is not None:
-        smooth *= spread[here]
-    return np.asarray((plane if own is None else plane * own[here]) - smooth)
-
-
-def _places(differences: Planes, masks: Planes, levels: int) -> dict[int, Place]:
-    """Return where each image matters: its pixels and two coarsest ones round them."""
-    step = 1 << levels
-    found = {}
-    for index, mask in masks.items():
-        used = (mask > 0) | (differences[index] != 0).any(0)
-        area = Window(0, 0, mask.shape[1], mask.shape[0])
-        box = box_of(used, area) if used.any() else Window(0, 0, 0, 0)
-        found[index] = box.padded(2 * step).aligned(step, step).clipped(area).slices
-    return found
-
-
-def _coarser(place: Place, times: int) -> Place:
-    """Return a part of an array in one whose sides were halved so many times."""
-    rows, cols = (slice(side.start >> times, side.stop >> times) for side in place)
-    return rows, cols
-
-
-def _sum(arrays: Iterator[Array]) -> Array:
-    total = next(arrays)
-    for array in arrays:
-        total += array
-    return total

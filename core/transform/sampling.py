@@ -22,6 +22,9 @@ HALF = 4
 ENOUGH = 0.25
 """Share of the weight that may be missing at a sampled position that still counts as valid."""
 
+ROUNDING = 1e-5
+"""Share of the weight that rounding can take away or add."""
+
 PIECE = 1 << 16
 """Positions that are gathered at once without OpenCV."""
 
@@ -68,53 +71,89 @@ def sampled(values: Array, valid: Mask, x: Array, y: Array) -> tuple[Array, Mask
     found = take(source, x, y)
     if everywhere and _inside(values.shape, x, y):
         return found, constant(True, (found.shape[0], found.shape[1]))
-    good = _whole(valid, x, y)
+    good = _nearest(_surrounded(valid), x, y)
     if good.all():
         return found, good
     part = _box(~good)
     share = take(np.asarray(valid, np.float32), x[part], y[part])
-    enough = (np.abs(share - 1) <= ENOUGH) & _nearest(valid, x[part], y[part])
+    return _completed(found, good, part, (share, _nearest(valid, x[part], y[part])))
+
+
+def shifted(
+    values: Array, valid: Mask, window: Window, step_x: int, step_y: int
+) -> tuple[Array, Mask]:
+    """Return (values, valid)[row, col] of a window moved by 0 to 31 steps of 1/32 px along x and y.
+
+    What `sampled` returns for positions that have one fraction, but for the last digits, at a
+    tenth of the cost. A pixel does not depend on what else the window holds.
+    """
+    wide = window.padded(HALF)
+    known = _cut(valid, wide)
+    everywhere = uniform(known) is True or bool(known.all())
+    source = _cut(values, wide).astype(np.float32, copy=False)
+    if everywhere:
+        return _moved(source, step_x, step_y), constant(True, window.shape)
+    found = _moved(np.where(known, source, np.float32(0)), step_x, step_y)
+    right, down = (HALF + (2 * step >= STEPS) for step in (step_x, step_y))
+    here = Window(right, down, window.width, window.height).slices
+    good = _surrounded(known)[here].copy()
+    if good.all():
+        return found, good
+    share = _moved(np.asarray(known, np.float32), step_x, step_y)
+    return _completed(found, good, (slice(None), slice(None)), (share, known[here]))
+
+
+def _completed(
+    found: Array, good: Mask, part: tuple[slice, slice], seen: tuple[Array, Mask]
+) -> tuple[Array, Mask]:
+    """Make what was found in a part good where enough of the weight is valid.
+
+    `seen`: the share of the weight, and whether the nearest pixel is valid.
+    """
+    share, nearest = seen
+    missing = np.abs(share - 1)
+    enough = (missing <= ENOUGH) & nearest
     # where nothing is missing the result must not depend on what else lies in the window
-    share[good[part] | ~enough] = 1
-    good[part] = enough
+    share[good[part] | (missing < ROUNDING) | ~enough] = 1
+    good[part] |= enough
     found[part] /= share
     found[~good] = 0
     return found, good
 
 
-def holds_taps(shape: tuple[int, ...], window: Window) -> bool:
-    """True when an array has all pixels that `shifted` needs for a window."""
-    wide = window.padded(HALF)
-    return wide.col >= 0 and wide.row >= 0 and wide.right <= shape[1] and wide.bottom <= shape[0]
-
-
-def shifted(values: Array, window: Window, step_x: int, step_y: int) -> Array:
-    """Return values[row, col] of a window moved by 0 to 31 steps of 1/32 px along x and y.
-
-    The same as `sampled` for positions that have one fraction, at a tenth of the cost. All taps
-    must lie inside, on valid pixels.
-    """
+def _moved(wide: Array, step_x: int, step_y: int) -> Array:
+    """Return the inner part of an array, moved; HALF pixels around it are needed."""
+    inner = (slice(HALF, -HALF), slice(HALF, -HALF))
     if step_x == step_y == 0:
-        return np.asarray(values[window.slices])
+        return wide[inner].copy()
     along_x, along_y = weights()[step_x], weights()[step_y]
-    wide = values[window.padded(HALF).slices]
     if available("cv2"):
         cv2 = require("cv2", "Sampling images")
         anchor = (HALF - 1, HALF - 1)
-        found = cv2.sepFilter2D(wide, cv2.CV_32F, along_x, along_y, anchor=anchor)
-        return np.asarray(found[HALF:-HALF, HALF:-HALF])
-    rows = sum(wide[k + 1 : k + 1 + window.height] * w for k, w in enumerate(along_y))
-    return np.asarray(sum(rows[:, k + 1 : k + 1 + window.width] * w for k, w in enumerate(along_x)))
+        return np.asarray(cv2.sepFilter2D(wide, cv2.CV_32F, along_x, along_y, anchor=anchor)[inner])
+    height, width = (size - 2 * HALF for size in wide.shape)
+    rows = sum(wide[k + 1 : k + 1 + height] * w for k, w in enumerate(along_y))
+    return np.asarray(sum(rows[:, k + 1 : k + 1 + width] * w for k, w in enumerate(along_x)))
 
 
-def _whole(valid: Mask, x: Array, y: Array) -> Mask:
-    """Return where all taps of a position are valid, or nearly all places of that kind."""
-    padded = np.pad(valid, HALF + 1)
+def _cut(values: Array, window: Window) -> Array:
+    """Return a window of an array; 0 or False lies beyond it."""
+    inside = window.clipped(Window(0, 0, values.shape[1], values.shape[0]))
+    if inside == window:
+        return np.asarray(values[window.slices])
+    out = np.zeros(window.shape, values.dtype)
+    if not inside.empty:
+        out[inside.within(window)] = values[inside.slices]
+    return out
+
+
+def _surrounded(valid: Mask) -> Mask:
+    """Return which pixels are valid with all that taps touch from positions nearest to them."""
+    padded = np.pad(valid, HALF)
     height, width = valid.shape
-    steps = range(1, 2 * HALF + 2)
+    steps = range(2 * HALF + 1)
     down = np.logical_and.reduce([padded[k : k + height, :] for k in steps])
-    inner = np.logical_and.reduce([down[:, k : k + width] for k in steps])
-    return _nearest(inner, x, y)
+    return np.asarray(np.logical_and.reduce([down[:, k : k + width] for k in steps]))
 
 
 def _box(flags: Mask) -> tuple[slice, slice]:
@@ -140,15 +179,20 @@ def _nearest(valid: Mask, x: Array, y: Array) -> Mask:
     if available("cv2"):
         cv2 = require("cv2", "Sampling images")
         flags = valid.astype(np.uint8)
-        places = np.rint(x), np.rint(y)
+        places = _pixel(x), _pixel(y)
         outside = cv2.BORDER_CONSTANT
         taken = cv2.remap(flags, *places, cv2.INTER_NEAREST, borderMode=outside, borderValue=0)
         return np.asarray(taken, bool)
     height, width = valid.shape
-    col, row = (np.rint(v).astype(np.int64) for v in (x, y))
+    col, row = (_pixel(v).astype(np.int64) for v in (x, y))
     inside = (col >= 0) & (col < width) & (row >= 0) & (row < height)
     found: Mask = valid[np.clip(row, 0, height - 1), np.clip(col, 0, width - 1)] & inside
     return found
+
+
+def _pixel(position: Array) -> Array:
+    """Return the nearest pixel; halfway the later one, wherever the array begins."""
+    return np.asarray(np.floor(position + np.float32(0.5)))
 
 
 def _remapped(values: Array, x: Array, y: Array) -> Array:

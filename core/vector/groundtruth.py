@@ -17,7 +17,7 @@ from ..grid import Grid
 from ..image import Array, Mask
 from ..landcover.samples import LARGEST
 from ..progress import SILENT, Progress
-from ..raster.crs import CrsMapping, same_crs
+from ..raster.crs import CrsMapping, crs_title, same_crs
 from ..windows import Window, tiling
 from .burned import Burned
 from .features import Feature, read_polygons
@@ -72,9 +72,16 @@ def read_truth(source: str, field: str, crs: str, progress: Progress = SILENT) -
     """Read labelled polygons or points of "path" or "path|layername=x", brought to a CRS (WKT).
 
     Text labels are coded 1, 2, … in alphabetical order. Raises ImageIOError when the file cannot
-    be read, InvalidOption when the field is missing or a label is no whole number above 0 or text.
+    be read, InvalidOption when the field or the CRS is missing or a label is no whole number above
+    0 or text.
     """
     found = open_layer(source, _ANY, "polygons or points")
+    if crs and not found.crs:
+        raise InvalidOption(
+            f"{found.title} has no CRS, so that its place is not known. Assign its CRS to it first."
+        )
+    if crs and not same_crs(found.crs, crs):
+        progress.info(f"{found.title} is brought from {crs_title(found.crs)} to {crs_title(crs)}.")
     points = ogr.GT_Flatten(found.layer.GetGeomType()) in _POINTS
     features = _points(source, crs) if points else read_polygons(source, crs, progress)
     labels, named = labels_of(features, field, found.title)

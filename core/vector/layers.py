@@ -17,6 +17,7 @@ from ..stage import staged
 from .features import Feature
 
 _TYPES = {"string": ogr.OFTString, "integer": ogr.OFTInteger64, "real": ogr.OFTReal}
+_DRIVERS = {".gpkg": "GPKG", ".sqlite": "SQLite"}
 _STYLE_TEXTS = (
     ("f_table_catalog", 256),
     ("f_table_schema", 256),
@@ -41,12 +42,12 @@ class Layer:
 
 
 def write_layers(path: str, layers: Sequence[Layer]) -> str:
-    """Write layers into a new GeoPackage that appears when it is complete; return its path.
+    """Write layers into a new GeoPackage (or .sqlite) that appears when complete; return its path.
 
     Raises InvalidOption for another extension, ImageIOError when it cannot be written.
     """
     path, title = os.path.abspath(path), os.path.basename(path)
-    if not title.lower().endswith(".gpkg"):
+    if os.path.splitext(title.lower())[1] not in _DRIVERS:
         raise InvalidOption(f"{title} is no GeoPackage. Choose a name that ends in .gpkg.")
     with staged(path) as temporary, refusing(f"{title} cannot be written"):
         _fill(temporary, layers, title)
@@ -54,7 +55,8 @@ def write_layers(path: str, layers: Sequence[Layer]) -> str:
 
 
 def _fill(path: str, layers: Sequence[Layer], title: str) -> None:
-    dataset = ogr.GetDriverByName("GPKG").CreateDataSource(path)
+    driver = _DRIVERS[os.path.splitext(title.lower())[1]]
+    dataset = ogr.GetDriverByName(driver).CreateDataSource(path)
     if dataset is None:
         raise ImageIOError(f"{title} cannot be written: {gdal.GetLastErrorMsg()}.")
     dataset.StartTransaction()

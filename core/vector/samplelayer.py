@@ -29,7 +29,8 @@ DRIVERS = {".gpkg": "GPKG", ".sqlite": "SQLite", ".db": "SQLite"}
 BLOCKS_ACROSS = 20
 """Blocks along the longer side of samples that do not say which polygon they come from."""
 
-_KINDS = (ogr.wkbPoint, ogr.wkbMultiPoint, ogr.wkbNone, ogr.wkbUnknown)
+_OBJECTS = (ogr.wkbPolygon, ogr.wkbMultiPolygon)
+_KINDS = (ogr.wkbPoint, ogr.wkbMultiPoint, ogr.wkbNone, ogr.wkbUnknown, *_OBJECTS)
 _WHOLE = (ogr.OFTInteger, ogr.OFTInteger64)
 _POINT = np.dtype([("order", "u1"), ("kind", "<u4"), ("x", "<f8"), ("y", "<f8")])
 _CHUNK = 2000
@@ -80,7 +81,7 @@ def read_samples(
     """Read samples of one schema from layers; `patterns` choose features by name.
 
     Without patterns every field of real numbers is a feature. Rows with an empty value are left
-    out with a warning. Without the group field, blocks of ground are the groups. Raises
+    out with a warning, polygons without label too. Without the group field, blocks of ground are the groups. Raises
     ImageIOError when a file cannot be read, InvalidOption when a field is missing or a label is
     no whole number above 0 or text.
     """
@@ -205,6 +206,8 @@ def _table(source: str, fields: Fields, patterns: Sequence[str]) -> _Table:
     wanted = [name for name in (fields.label, fields.group, fields.region) if name in kinds]
     with refusing(f"{found.title} cannot be read"):
         columns = _columns(found, [*wanted, *names])
+    if ogr.GT_Flatten(found.layer.GetGeomType()) in _OBJECTS:
+        columns = _labeled(columns, fields.label, found.title)
     groups = columns.get(fields.group) if kinds.get(fields.group) in _WHOLE else None
     x, y = columns["x"], columns["y"]
     regions = columns.get(fields.region)
@@ -219,6 +222,16 @@ def _table(source: str, fields: Fields, patterns: Sequence[str]) -> _Table:
         x,
         y,
     )
+
+
+def _labeled(columns: dict[str, Array], label: str, title: str) -> dict[str, Array]:
+    """Return the objects that reference polygons cover, which are those with a label."""
+    labels = columns[label]
+    empty = b"" if labels.dtype.kind == "S" else ""
+    known = labels != empty if labels.dtype.kind in "SUO" else ~np.isnan(labels.astype(np.float64))
+    if not known.any():
+        raise InvalidOption(f"No object of {title} has a label in field {label!r}.")
+    return {name: column[known] for name, column in columns.items()}
 
 
 def _features(

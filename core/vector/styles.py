@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""QGIS styles of footprints, seam cells, seams and key points, as QML."""
+"""QGIS styles of footprints, seam cells, seams, key points and classes, as QML."""
 
 from __future__ import annotations
 
@@ -52,11 +52,7 @@ def footprints_style(names: Sequence[str], field: str) -> str:
         for number, name in enumerate(names)
     )
     symbols = "".join(_outline(number, color) for number, color in enumerate(colors))
-    renderer = (
-        f'<renderer-v2 type="categorizedSymbol" attr={_quoted(field)} enableorderby="0" '
-        f'symbollevels="0">\n<categories>\n{categories}</categories>\n'
-        f"<symbols>\n{symbols}</symbols>\n</renderer-v2>\n"
-    )
+    renderer = _categorized(field, categories, symbols)
     return _document(renderer, _labels(field))
 
 
@@ -71,6 +67,34 @@ def cuts_style() -> str:
     halo, line = _line(HALO, 1.4, level=0), _line(SEAM, 0.6, level=1)
     symbol = f'<symbol name="0" type="line" alpha="1">\n{halo}{line}</symbol>\n'
     return _document(_single(symbol, levels=1), "")
+
+
+def classes_style(field: str, entries: Sequence[tuple[int, str, str]]) -> str:
+    """Return a style with polygons filled by class: (label, name, color as #rrggbb)."""
+    categories = "".join(
+        f'<category symbol="{number}" value="{label}" label={_quoted(name)} render="true" '
+        'type="long"/>\n'
+        for number, (label, name, _) in enumerate(entries)
+    )
+    symbols = "".join(_filled(number, color) for number, (_, _, color) in enumerate(entries))
+    return _document(_categorized(field, categories, symbols), "")
+
+
+def _categorized(field: str, categories: str, symbols: str) -> str:
+    return (
+        f'<renderer-v2 type="categorizedSymbol" attr={_quoted(field)} enableorderby="0" '
+        f'symbollevels="0">\n<categories>\n{categories}</categories>\n'
+        f"<symbols>\n{symbols}</symbols>\n</renderer-v2>\n"
+    )
+
+
+def _filled(number: int, color: str) -> str:
+    properties = _options(
+        style="solid", color=_rgb(color), outline_style="solid", outline_color=_rgb(TEXT),
+        outline_width="0.06", outline_width_unit="MM", joinstyle="round",
+    )  # fmt: skip
+    layer = f'<layer class="SimpleFill" enabled="1" pass="0">\n{properties}</layer>\n'
+    return f'<symbol name="{number}" type="fill" alpha="1">\n{layer}</symbol>\n'
 
 
 def arrows_style(arrows: Arrows) -> str:

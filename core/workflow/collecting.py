@@ -10,6 +10,7 @@ import numpy as np
 
 from ..executor import each, processors
 from ..image import Array, Image
+from ..landcover.classified import missing_features
 from ..landcover.sampling import depths_in
 from ..progress import SILENT, Progress
 from ..requests import Memory
@@ -69,7 +70,10 @@ def collect(
         held = wide.features[center]
         asked = allowed[held]
         pixels = image.read(window)
-        known = asked & pixels.valid & np.isfinite(pixels.values).all(0)
+        known = asked & pixels.valid
+        missing = missing_features(image, pixels.values)
+        if missing is not None:
+            known &= ~missing
         rows, cols = np.nonzero(known)
         depths = depths_in(wide.features, margin)[center] if margin else np.zeros_like(held)
         places = [rows + window.row, cols + window.col, held[known] - 1, depths[known]]

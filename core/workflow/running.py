@@ -95,8 +95,9 @@ class Cluster:
         while True:
             progress.check()
             try:
-                ended = distributed.wait(self._running, 0.5, "FIRST_COMPLETED").done
-            except TimeoutError:
+                with self._client.as_current():
+                    ended = distributed.wait(list(self._running), 0.5, "FIRST_COMPLETED").done
+            except distributed.TimeoutError:
                 continue
             future = next(iter(ended))
             return self._running.pop(future), future.result

@@ -57,6 +57,7 @@ SPECIFIED = {
     "mosaicclassification": "landcover",
     "accuracy": "landcover",
     "regularizeclasses": "landcover",
+    "landcover": "landcover",
     "mosaicpipeline": "workflows",
     "checkinstallation": "setup",
     "sampledata": "setup",

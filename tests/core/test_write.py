@@ -14,6 +14,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from orthoweave.core import tally
 from orthoweave.core import write as writing
 from orthoweave.core.errors import Cancelled, ImageIOError, InvalidOption
 from orthoweave.core.grid import Grid
@@ -62,7 +63,7 @@ def test_what_is_written_is_what_was_computed(tmp_path, read_back, listen):
 
 
 def test_statistics_of_large_images_are_samples_and_say_so(tmp_path, read_back, monkeypatch):
-    monkeypatch.setattr(writing, "SAMPLES", 1000)
+    monkeypatch.setattr(tally, "SAMPLES", 1000)
     one = image(holes=0)
     for size in (0, 128, 37):
         done = write_image(one, str(tmp_path / f"{size}.tif"), options(window_size=size))

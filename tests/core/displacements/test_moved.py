@@ -52,6 +52,37 @@ def test_whole_parts_are_what_pixel_by_pixel_would_be(scene, name):
 
 
 @pytest.mark.parametrize("name", FIELDS)
+@pytest.mark.parametrize("spoiled", [False, True])
+def test_a_pixel_has_the_same_digits_in_every_window(scene, name, spoiled):
+    from orthoweave.core.displacements.crossing import route
+    from orthoweave.core.displacements.moved import displaced
+    from orthoweave.core.displacements.tones import Tone
+    from orthoweave.core.windows import Window
+
+    image, crossing = scene
+    if spoiled:
+        image = spoil(image)
+    whole = Window(0, 0, SIZE, SIZE)
+    values, valid = displaced(image, crossing, Tone(), route(crossing, FIELDS[name], whole))
+    # some reach the edge of the image or what is spoiled, others not
+    for window in (Window(0, 0, 128, 192), Window(64, 20, 77, 130), Window(100, 100, 200, 200)):
+        way = route(crossing, FIELDS[name], window)
+        found, good = displaced(image, crossing, Tone(), way)
+        assert np.array_equal(good, valid[window.slices])
+        assert np.array_equal(found, values[window.slices])
+
+
+def spoil(image):
+    """Return an image with a hole and a strip that are not valid."""
+    from dataclasses import replace
+
+    valid = np.ones((SIZE, SIZE), bool)
+    valid[180:190, 150:170] = False
+    valid[:, :9] = False
+    return replace(image, valid=valid)
+
+
+@pytest.mark.parametrize("name", FIELDS)
 def test_what_sampling_adds_is_told_as_means_over_blocks(scene, name):
     from orthoweave.core.displacements.added import added
     from orthoweave.core.displacements.crossing import route

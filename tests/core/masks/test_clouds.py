@@ -6,6 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from orthoweave.core.masks import objects
+from orthoweave.core.masks import shadows as searching
 from orthoweave.core.masks.clouds import CloudRules, Scene, classified, otsu
 from orthoweave.core.masks.regions import regions
 from orthoweave.core.masks.shadows import ShadowSearch, filled, moved, shadows
@@ -176,3 +177,15 @@ def test_no_cloud_casts_no_shadow():
     nothing = shadows(scene.bands["nir"], scene.valid, np.zeros_like(cloud), ShadowSearch())
     assert not nothing.any()
     assert not shadows(scene.bands["nir"], cloud, cloud, ShadowSearch()).any()
+
+
+@pytest.mark.parametrize("tile", [50, 128, 1000])
+def test_clouds_are_compared_in_parts_as_in_one(monkeypatch, tile):
+    rng = np.random.default_rng(5)
+    clouds, ground = rng.random((150, 210)) > 0.9, rng.random((150, 210))
+    monkeypatch.setattr(searching, "TILE", tile)
+    (found,) = searching._correlated([ground], clouds)
+    reach = searching.FARTHEST
+    for rows, cols in ((0, 0), (3, -7), (-100, 60), (149, 200), (-140, -200)):
+        under = (moved(clouds, cols, rows) * ground).sum()
+        assert found[reach + rows, reach + cols] == pytest.approx(under, abs=1e-4)

@@ -22,6 +22,15 @@ def scattered(count, side, seed=0):
     return Candidates((place % side).astype(np.int32), (place // side).astype(np.int32), strength)
 
 
+def test_strength_has_the_same_digits_wherever_the_array_ends():
+    f = np.random.default_rng(2).normal(size=(90, 300)).astype(np.float32)
+    whole, edge = corners.strength(f, everywhere(f)), corners.margin()
+    for width in range(60, 70):
+        part = f[:, 20 : 20 + width]
+        found = corners.strength(part, everywhere(part))[:, edge:-edge]
+        assert np.array_equal(found, whole[:, 20 + edge : 20 + width - edge])
+
+
 def counts(side, block=64):
     """Valid pixels in blocks of an image that is valid everywhere."""
     along = np.clip(side - block * np.arange(-(-side // block)), 0, block)

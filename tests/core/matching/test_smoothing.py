@@ -52,6 +52,17 @@ def test_a_constant_stays_constant_up_to_the_border_and_beside_holes(filters):
         assert mean(values * valid, weight, 4.0)[valid] == pytest.approx(7, abs=1e-5)
 
 
+def test_what_is_missing_far_away_changes_no_digit(filters):
+    values, valid = noise(150, 150), np.ones((150, 150), bool)
+    valid[130:, :20] = False
+    weight = smoothing.weight_of(valid)
+    for mean, sigma in ((smoothing.box_mean, 8.0), (smoothing.gaussian_mean, 1.0)):
+        near, far = mean(values, None, sigma), mean(values * valid, weight, sigma)
+        # two edges of the array are as far from it as the middle is
+        assert np.array_equal(near[:100, 50:], far[:100, 50:])
+        assert np.array_equal(near[:100, :50], far[:100, :50])
+
+
 def test_where_nothing_is_valid_means_are_0(filters):
     nothing = np.zeros((120, 120), np.float32)
     assert not smoothing.box_mean(nothing, nothing, 8.0).any()

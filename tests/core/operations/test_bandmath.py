@@ -204,3 +204,50 @@ def test_masks_have_a_style_with_their_words(write, compute):
     found = compute(write("a.tif", two_bands()), "b1 > 9")
     assert 'label="true"' in Path(found.path[:-4] + ".qml").read_text(encoding="utf-8")
     assert gdal.Open(found.path).RasterCount == 1
+
+
+@pytest.mark.parametrize("nodata", [0, 1, 7, None])
+def test_true_and_false_stay_apart_from_nodata_in_any_type(write, compute, nodata):
+    values = np.arange(2, 14, dtype=np.uint8).reshape(1, 3, 4)
+    path = write("a.tif", values, nodata=nodata)
+    found = compute(path, "b1 > 6", output_type="uint8")
+    expected = (values[0] > 6) * 1
+    where = found.valid
+    assert where.sum() == 12 - (nodata == 7)
+    np.testing.assert_array_equal(found.values[0][where], expected[where])
+    assert found.result.moved_from_nodata == 0
+    assert found.nodata == (255 if nodata in (0, 1) else nodata)
+
+
+def test_values_moved_from_nodata_are_counted_and_said(write, compute, listen):
+    values, heard = np.full((1, 5, 8), 9, np.uint8), listen()
+    found = compute(write("a.tif", values, nodata=0), "b1 - 9", heard, output_type="same")
+    assert (found.values == 1).all() and found.valid.all()
+    assert found.result.moved_from_nodata == 40
+    assert any("40 values were the nodata value" in text for text in heard.warnings)
+
+
+def test_an_image_without_valid_pixel_gives_a_warning(write, compute, listen):
+    heard = listen()
+    path = write("a.tif", np.zeros((2, 20, 20), np.uint8), nodata=0)
+    assert not compute(path, "b1 + b2", heard).valid.any()
+    assert heard.warnings == ["Without any valid pixel, so their outputs are empty: a.tif."]
+
+
+def test_a_run_that_fails_leaves_none_of_its_files(write, tmp_path):
+    values, packed = two_bands((900, 900)), ("COMPRESS=DEFLATE",)
+    good, bad = (write(name, values, options=packed) for name in ("a.tif", "b.tif"))
+    content = bytearray(Path(bad).read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 4000] = b"\xff" * 4000
+    how = {"images": (good, bad), "expression": "b1 + b2", "output_folder": str(tmp_path / "o")}
+    kept = tmp_path / "o" / "b_Math.tif"
+    run(Request(**{**how, "images": (bad,)}))
+    before = kept.read_bytes()
+    Path(bad).write_bytes(content)
+    with pytest.raises(OrthoweaveError, match=r"b\.tif"):
+        run(Request(**how))
+    assert not list((tmp_path / "o").glob("a_Math*")) and kept.read_bytes() == before
+    with pytest.raises(OrthoweaveError, match=r"b\.tif"):
+        run(Request(**how, resume="check"))
+    assert (tmp_path / "o" / "a_Math.tif").exists()

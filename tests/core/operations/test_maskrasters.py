@@ -233,3 +233,11 @@ def test_a_cancelled_run_leaves_nothing(layer, mask, polygons, listen, tmp_path)
         with pytest.raises(Cancelled):
             mask(image.path, shapes, stop, crop=True, output_folder=str(tmp_path / "c"))
         assert not list((tmp_path / "c").glob("*"))
+
+
+def test_an_image_without_valid_pixel_gives_a_warning(write, mask, polygons, listen):
+    heard = listen()
+    path = write("a.tif", np.zeros((2, 20, 20), np.uint8), nodata=0)
+    found, _ = mask(path, polygons([box(2, 2, 9, 9)]), heard)
+    assert not found.valid.any()
+    assert heard.warnings == ["Without any valid pixel, so their outputs are empty: a.tif."]

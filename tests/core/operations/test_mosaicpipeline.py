@@ -81,7 +81,7 @@ def source_bytes(paths):
 
 def test_the_pipeline_equals_the_chain_of_single_tools(tiles, tmp_path):
     images = tiles()
-    found = run(request(images, tmp_path, threads=1))
+    found = run(request(images, tmp_path, threads=1, seams="voronoi", rule="feather"))
     matched = globalregression.run(
         globalregression.Request(images=images, output_folder=str(tmp_path / "chain"))
     )
@@ -275,6 +275,7 @@ def test_a_work_folder_keeps_what_was_in_it(tiles, tmp_path):
         "block_maps",
         "footprints.gpkg",
         "mine.txt",
+        "pipeline.json",
         "regression.json",
         "report.html",
         "report.json",
@@ -317,6 +318,8 @@ def test_without_models_it_is_a_merge(tiles, tmp_path, rule):
         ({"model_images": ("d",)}, 'MODEL_IMAGES names "d", which is not among the images'),
         ({"extent": (0, 1, 0, 1)}, "lies outside all images"),
         ({"output_nodata": -1}, "Nodata -1 cannot be stored as uint16"),
+        ({"save_steps": ("globl",)}, "'globl' is not one of coregister, align, global"),
+        ({"masks": "none/$.tif"}, "has none for a"),
     ],
 )
 def test_bad_options_give_a_sentence(tiles, tmp_path, options, sentence):

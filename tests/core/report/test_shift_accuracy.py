@@ -98,3 +98,18 @@ def test_a_normal_curve_is_drawn_only_where_it_is_wider_than_a_bar():
     assert not narrow.get_lines() and narrow.get_yticks().tolist() == [50]
     (curve,) = wide.get_lines()
     assert curve.get_ydata().max() < wide.get_ylim()[1]
+
+
+@pytest.mark.parametrize(
+    ("seen", "told"),
+    [
+        (((1.0, 0.0), (0.0, 1.0)), ""),
+        (((0.99, -0.14), (0.14, 0.99)), ""),
+        (((1.0, 0.0), (0.0, -1.0)), "run upward on the map"),
+        (((0.8, -0.6), (0.6, 0.8)), "turned or mirrored"),
+        (((-1.0, 0.0), (0.0, 1.0)), "turned or mirrored"),
+    ],
+)
+def test_right_and_down_are_explained_where_the_map_shows_them_otherwise(seen, told):
+    turned = Setting("A", "A", seen=seen).turned
+    assert told in turned and bool(told) == bool(turned)

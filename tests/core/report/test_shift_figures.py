@@ -91,6 +91,14 @@ def matplotlib_needed():
     pytest.importorskip("matplotlib", reason="figures need Matplotlib")
 
 
+def test_captions_explain_down_where_rows_run_upward():
+    setting = Setting(UTM, UTM, (10.0, 10.0), seen=((1.0, 0.0), (0.0, -1.0)))
+    what = replace(shown(), setting=setting)
+    captions = {one.file: one.caption for one in drawings(what)}
+    assert "up on the map" in captions["03_dy.png"]
+    assert "up on the map" not in "".join(one.caption for one in drawings(shown()))
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_no_text_is_clipped_and_no_two_texts_touch(case):
     what = CASES[case]()

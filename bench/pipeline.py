@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the whole pipeline costs with its defaults: CPU, memory, and bytes read and written.
+
+Two images of SIDE × SIDE × 4 uint16 (bench/two_images.py makes them), every run a process of its
+own, without overviews. The copy is gdal_translate of a raster with the mosaic's pixels and the same
+compression. Reads are decoded pixels over those of the sources, writes all files of the run over
+the sources' files. Of spectralmatch 1.x one run of its six steps on such images is known: 89 CPU s
+and 2.2 GB of files; it runs again when its command is given.
+
+    .venv/bin/python bench/pipeline.py --side 6000 --folder build/bench [--peer "python chain.py"]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(Path(__file__).parent))
+
+from measure import Cost, cost_of, orthoweave, table  # noqa: E402
+from two_images import CO, make  # noqa: E402
+
+VARIANTS = {
+    "pipeline, 1 thread": ["--threads", "1"],
+    "pipeline, 2 threads": ["--threads", "2"],
+    "pipeline, resumed": ["--threads", "1"],
+    "voronoi and feather": ["--threads", "1", "--seams", "voronoi", "--rule", "feather"],
+    "global, voronoi, hard cut": (
+        ["--threads", "1", "--seams", "voronoi", "--rule", "last", "--radiometry", "global"]
+    ),
+}
+
+
+def main() -> None:
+    """Make the images, run everything, print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--side", type=int, default=6000)
+    parser.add_argument("--folder", type=Path, default=ROOT / "build" / "bench")
+    parser.add_argument("--repeats", type=int, default=1)
+    parser.add_argument("--only", default="", help="names that must occur in the run's name")
+    parser.add_argument("--peer", default="", help="command of another pipeline on the images")
+    chosen = parser.parse_args()
+    folder = chosen.folder / str(chosen.side)
+    make(folder, chosen.side)
+    rows: list[tuple[str, Cost]] = []
+    moved: list[str] = []
+    for name, command in runs(folder, chosen.peer):
+        if name != "copy" and chosen.only not in name:
+            continue
+        rows.append((name, cost_of(command, chosen.repeats)))
+        sys.stderr.write(f"{name}: {rows[-1][1]}\n")
+        report = folder / "pipeline" / "mosaic_work" / "report.json"
+        if name in VARIANTS:
+            moved.append(traffic(name, folder, json.loads(report.read_text())))
+    sys.stdout.write(table(f"Two images of {chosen.side}² × 4 uint16", rows, "copy"))
+    sys.stdout.write("\n| run | decoded, × sources | files, MB | × sources' files | visibility |\n")
+    sys.stdout.write("|---|---|---|---|---|\n" + "\n".join(moved) + "\n")
+
+
+def runs(folder: Path, peer: str) -> Iterator[tuple[str, list[str]]]:
+    """Yield the name and command of every run; resumed ones find the models of the one before."""
+    out = folder / "pipeline"
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir()
+    yield "copy", ["gdal_translate", "-q", *CO, str(folder / "union.tif"), str(out / "copy.tif")]
+    (out / "copy.tif").unlink()
+    images = [str(folder / "a.tif"), str(folder / "b.tif")]
+    common = ["--images", *images, "--output", str(out / "mosaic.tif"), "--build-overviews", "no"]
+    for name, given in VARIANTS.items():
+        if "resumed" not in name:
+            shutil.rmtree(out)
+            out.mkdir()
+        yield name, orthoweave("mosaicpipeline", *common, *given)
+    if peer:
+        yield "peer", shlex.split(peer)
+    else:
+        sys.stderr.write("no peer: spectralmatch is not installed here or --peer was not given\n")
+
+
+def traffic(name: str, folder: Path, told: dict[str, float]) -> str:
+    """Return the row of what a run has read and written."""
+    sources = [folder / "a.tif", folder / "b.tif"]
+    packed = sum(path.stat().st_size for path in sources)
+    pixels = len(sources) * int(folder.name) ** 2 * 4 * 2
+    files = [path for path in (folder / "pipeline").rglob("*") if path.is_file()]
+    written = sum(path.stat().st_size for path in files)
+    seen = told.get("seam_visibility"), told.get("cut_visibility")
+    shown = "/".join("–" if value is None else f"{value:.3f}" for value in seen)
+    return (
+        f"| {name} | {told['read_bytes'] / pixels:.2f} | {written / 1e6:.0f} | "
+        f"{written / packed:.2f} | {shown} |"
+    )
+
+
+if __name__ == "__main__":
+    main()

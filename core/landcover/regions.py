@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Regions of labels that come in strips of rows, so that only their graph is held."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..image import Array
+from .merging import Graph, Ids
+from .sieving import joined, regions_of
+
+
+@dataclass(frozen=True)
+class Known:
+    """All regions of an image as a graph, and the region that each number of a strip means.
+
+    Regions are numbered in the order of their first pixels, whatever the strips were.
+    """
+
+    graph: Graph
+    members: Ids
+
+
+@dataclass
+class Regions:
+    """Numbers regions held together by edges; strips of labels[row, col] come from the top."""
+
+    starts: list[int] = field(default_factory=list)
+    count: int = 0
+    _labels: list[Array] = field(default_factory=list)
+    _sizes: list[Array] = field(default_factory=list)
+    _pairs: list[Array] = field(default_factory=list)
+    _unions: list[Array] = field(default_factory=list)
+    _last: tuple[Array, Ids] | None = None
+
+    def feed(self, labels: Array) -> None:
+        """Add the strip below those that came before."""
+        self.starts.append(self.count)
+        ids = self.numbered(len(self.starts) - 1, labels)
+        count = int(ids.max()) + 1 - self.count
+        local = (ids - self.count).ravel()
+        named = np.zeros(count, np.int64)
+        named[local] = labels.ravel()
+        self._labels.append(named)
+        self._sizes.append(np.bincount(local, minlength=count))
+        self._neighbors(ids[:, :-1], ids[:, 1:])
+        self._neighbors(ids[:-1], ids[1:])
+        if self._last is not None:
+            above, before = self._last
+            same = above == labels[0]
+            self._unions.append(np.stack([before[same], ids[0][same]]))
+            self._neighbors(before[~same], ids[0][~same])
+        self._last = labels[-1].copy(), ids[-1].copy()
+        self.count += count
+
+    def numbered(self, strip: int, labels: Array) -> Ids:
+        """Return the numbers of the pixels of a strip, as they were when it was fed."""
+        return regions_of(labels) + self.starts[strip]
+
+    def known(self) -> Known:
+        """Return the regions of everything that was fed."""
+        unions = np.concatenate([np.empty((2, 0), np.int64), *self._unions], 1)
+        found, members = np.unique(joined(self.count, unions), return_inverse=True)
+        members = members.astype(np.int64)
+        labels = np.zeros(len(found), np.int64)
+        labels[members] = np.concatenate(self._labels)
+        sizes = np.bincount(members, np.concatenate(self._sizes), len(found))
+        first, second, lengths = np.concatenate(self._pairs, 1)
+        pairs = np.stack([members[first], members[second]])
+        apart = pairs[0] != pairs[1]
+        pairs, lengths = pairs[:, apart], lengths[apart]
+        both = np.concatenate([pairs, pairs[::-1]], 1)
+        return Known(Graph(labels, sizes, both, np.concatenate([lengths, lengths])), members)
+
+    def _neighbors(self, one: Ids, other: Ids) -> None:
+        """Count the edges between numbers of neighboring pixels."""
+        apart = one != other
+        low, high = np.minimum(one[apart], other[apart]), np.maximum(one[apart], other[apart])
+        base = np.int64(int(high.max(initial=0)) + 1)
+        keys, lengths = np.unique(low * base + high, return_counts=True)
+        self._pairs.append(np.stack([*np.divmod(keys, base), lengths]))

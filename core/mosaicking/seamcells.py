@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Seam cells of a mosaic, just computed or read again, and what is known about their seams."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..deps import require
+from ..errors import InvalidOption
+from ..grid import Grid
+from ..image import Image
+from ..seams.cells import Partition
+from ..seams.overlap import Seams
+from ..vector import Burned, Footprint, polygons_by_name, read_polygons
+from ..vector.rings import area_of, rings_of, wkb_of
+
+NUMBERS = ("length", "cost", "center_cost", "crossed")
+
+
+@dataclass(frozen=True)
+class SeamCells:
+    """Cells (well-known binary) by the number of their image; `cuts` are the seams between them.
+
+    `clauses` say for images without cell why. `exact` cells leave no gap and do not overlap.
+    `cost` is the mean cost along the seams, `center_cost` that of seams through the middle.
+    """
+
+    shapes: Mapping[int, tuple[bytes, ...]]
+    cuts: tuple[bytes, ...] = ()
+    length: float | None = None
+    cost: float | None = None
+    center_cost: float | None = None
+    crossed: int | None = None
+    clauses: tuple[str, ...] = ()
+    exact: bool = True
+
+    def area(self, image: int) -> float:
+        """Return the area of an image's cell in squared map units."""
+        return sum(area_of(rings_of(wkb)) for wkb in self.shapes.get(image, ()))
+
+    def seams(self, grid: Grid) -> Seams:
+        """Return the cells as labels on the grid of a mosaic."""
+        shapes = [(wkb, n + 1) for n, found in sorted(self.shapes.items()) for wkb in found]
+        return Seams(Burned(grid, tuple(shapes)), complete=self.exact)
+
+    @property
+    def numbers(self) -> dict[str, Any]:
+        """What the file of the cells does not tell."""
+        return {**{name: getattr(self, name) for name in NUMBERS}, "clauses": list(self.clauses)}
+
+
+@dataclass(frozen=True)
+class Prices:
+    """Mean cost along seams and along center seams, and obstacles crossed."""
+
+    cost: float | None = None
+    center_cost: float | None = None
+    crossed: int | None = None
+
+
+def cells_from(found: Partition, clauses: Sequence[str], prices: Prices) -> SeamCells:
+    """Return the cells of a partition."""
+    return SeamCells(
+        {number: (wkb,) for number, wkb in found.cells.items()},
+        tuple(cut.geometry for cut in found.cuts),
+        found.seam_length,
+        prices.cost,
+        prices.center_cost,
+        prices.crossed,
+        tuple(clauses),
+    )
+
+
+def read_cells(
+    path: str, images: Sequence[Image], name: str, known: Mapping[str, Any] | None
+) -> SeamCells:
+    """Read the cells of an earlier run; `known` are its numbers, None when somebody edited them."""
+    crs = images[0].grid.crs
+    features = read_polygons(path, crs)
+    if name not in features[0].values:
+        raise InvalidOption(f"{path} has no field {name!r}; delete it to have it made again.")
+    found = polygons_by_name(features, name, [image.name for image in images])
+    shapes = {
+        number: tuple(feature.geometry for feature in found[image.name])
+        for number, image in enumerate(images)
+        if found[image.name]
+    }
+    if known is not None:
+        facts: dict[str, Any] = {key: known.get(key) for key in NUMBERS}
+        facts["clauses"] = tuple(known.get("clauses", ()))
+        return SeamCells(shapes, **facts)
+    without = tuple(
+        f"{image.name} has none in the edited file"
+        for number, image in enumerate(images)
+        if number not in shapes
+    )
+    every = [wkb for cell in shapes.values() for wkb in cell]
+    return SeamCells(shapes, length=_length(every), clauses=without, exact=False)
+
+
+def _length(cells: Sequence[bytes]) -> float:
+    """Return the length of all lines that two cells share."""
+    loads = require("shapely.wkb", "Seam cells").loads
+    unite = require("shapely.ops", "Seam cells").unary_union
+    polygons = [loads(wkb) for wkb in cells]
+    whole = unite(polygons)
+    return max(0.0, (sum(float(one.length) for one in polygons) - float(whole.length)) / 2)
+
+
+def read_footprints(path: str, images: Sequence[Image], name: str) -> tuple[Footprint, ...]:
+    """Read the footprints of an earlier run; an image that has none there is empty."""
+    features = read_polygons(path, images[0].grid.crs)
+    mine = polygons_by_name(features, name, [image.name for image in images])
+    found = []
+    for image in images:
+        shapes = mine[image.name]
+        values: Mapping[str, Any] = shapes[0].values if shapes else {}
+        found.append(
+            Footprint(
+                image.name,
+                str(values.get("path") or ""),
+                wkb_of([ring for shape in shapes for ring in rings_of(shape.geometry)]),
+                int(values.get("valid_pixels") or 0),
+                image.grid.window.pixels,
+                image.bands,
+                image.grid.pixel_size,
+            )
+        )
+    return tuple(found)

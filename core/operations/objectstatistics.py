@@ -1,0 +1,280 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Statistics of features in objects: superpixels, parcels or segments of the user."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..errors import IncompatibleImages, InvalidOption
+from ..image import Image, Pixels
+from ..landcover.objects import STATISTICS
+from ..options import Kind, option, result
+from ..progress import SILENT, Progress
+from ..provenance import recorded
+from ..raster import RasterImage, open_image, refuse_overwriting
+from ..requests import Writing
+from ..survey import survey
+from ..vector import (
+    NO_LABEL,
+    Burned,
+    Feature,
+    LabelTrace,
+    Layer,
+    files_of,
+    read_polygons,
+    write_layers,
+)
+from ..vector.groundtruth import Burning, GroundTruth, read_truth
+from ..vector.rings import Polygon, mapped, wkb_of
+from ..vector.samplelayer import GROUP
+from ..workflow.segmenting import Segmenting, superpixels
+from ..workflow.tallying import Placed, Tally, covering, tallied
+from ..write import write
+from .extractsamples import feature_names
+
+NEEDS = (("objects", ()),)
+
+VECTORS = (".gpkg", ".shp", ".geojson", ".json", ".fgb", ".sqlite", ".gml", ".kml")
+OBJECT = "object"
+"""Field with the number of an object."""
+
+
+@dataclass(frozen=True)
+class Request(Writing):
+    """Options of the run."""
+
+    image: str = option(
+        Kind.RASTER, "Features", help="An image whose bands are the features of each pixel."
+    )
+    segments: str | None = option(
+        Kind.LAYER, "Objects", None,
+        help="A raster with a number for each object (0 = none), or a layer of polygons such as "
+        "parcels. Empty: superpixels are made.",
+    )  # fmt: skip
+    step: int = option(
+        Kind.INTEGER, "Size of superpixels", 20, unit="px", minimum=4, maximum=500,
+        help="Distance of the points from which they grow.",
+    )  # fmt: skip
+    statistics: tuple[str, ...] = option(
+        Kind.NAMES, "Statistics", ("mean",),
+        help=f"With commas: {', '.join(STATISTICS)}. Each makes a field <feature>_<statistic>; "
+        "count is one field, the pixels whose features are all known.",
+    )  # fmt: skip
+    polygons: str | None = option(
+        Kind.VECTOR, "Reference polygons", None,
+        help="Labelled polygons; each object gets the label that covers most of it.",
+    )  # fmt: skip
+    output: str = option(
+        Kind.VECTOR_OUT, "Objects with statistics", help="A GeoPackage; it trains classifiers too."
+    )
+    output_segments: str | None = option(
+        Kind.RASTER_OUT, "Objects as a raster", None, advanced=True,
+        help="The number of the object of each pixel, 0 for none.",
+    )  # fmt: skip
+    field: str | None = option(
+        Kind.FIELD, "Label", None, parent="polygons", advanced=True,
+        help="Field of the reference polygons: whole numbers above 0, or text.",
+    )  # fmt: skip
+    min_cover: float = option(
+        Kind.NUMBER, "Least cover", 0.5, minimum=0, maximum=1, advanced=True,
+        help="Share of an object that a label must cover; below, the object has no label.",
+    )  # fmt: skip
+    compactness: float = option(
+        Kind.NUMBER, "Compactness", 1.0, minimum=0.01, maximum=100, advanced=True,
+        help="Weight of position against features: larger ones make rounder superpixels.",
+    )  # fmt: skip
+    buffer: int = option(
+        Kind.INTEGER, "Window", 2000, unit="px", minimum=16, maximum=65536, advanced=True,
+        help="Largest side of the windows in which superpixels are made; the result does not "
+        "depend on it.",
+    )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        """Check the options."""
+        super().__post_init__()
+        unknown = [name for name in self.statistics if name not in STATISTICS]
+        if unknown:
+            listed = ", ".join(STATISTICS)
+            raise InvalidOption(f"Statistics: {unknown[0]!r} is none of {listed}.")
+        if self.polygons and not self.field:
+            raise InvalidOption("Reference polygons: give the field of their labels (FIELD).")
+
+
+@dataclass(frozen=True)
+class Result:
+    """What the run gives."""
+
+    output: str = result(Kind.VECTOR_OUT, "Objects with statistics")
+    output_segments: str | None = result(Kind.RASTER_OUT, "Objects as a raster")
+    object_count: int | None = result(Kind.INTEGER, "Objects counted")
+    labeled_count: int | None = result(Kind.INTEGER, "Objects with a label")
+
+
+@dataclass(frozen=True)
+class Objects:
+    """The objects of an image as numbered pixels; parcels keep their outlines, by number."""
+
+    image: Image
+    parcels: tuple[Feature, ...] = ()
+
+
+@recorded
+def run(request: Request, progress: Progress = SILENT) -> Result:
+    """Describe the objects of the request."""
+    image = open_image(request.image)
+    inputs = [image.path, *files_of(request.segments, request.polygons)]
+    output = refuse_overwriting(request.output, inputs)
+    with tempfile.TemporaryDirectory(prefix="orthoweave_") as folder:
+        objects = objects_of(image, request, folder, progress.part(0.0, 0.5))
+        return describe(image, objects, request, output, progress.part(0.5, 1.0))
+
+
+def objects_of(image: Image, request: Request, folder: str, progress: Progress = SILENT) -> Objects:
+    """Return the objects: superpixels, made in files of `folder`, or those of the user.
+
+    Raises IncompatibleImages when a raster of objects has decimal numbers.
+    """
+    if not request.segments:
+        how = Segmenting(request.step, request.compactness, request.buffer, request.threads)
+        return Objects(superpixels(image, how, folder, progress))
+    path = files_of(request.segments)[0]
+    if "|" in request.segments or os.path.splitext(path)[1].lower() in VECTORS:
+        parcels = read_polygons(request.segments, image.grid.crs, progress)
+        shapes = tuple((one.geometry, number) for number, one in enumerate(parcels, 1))
+        return Objects(Burned(image.grid, shapes, "segments"), parcels)
+    raster = open_image(request.segments)
+    if raster.bands != 1 or raster.dtype.kind not in "ui":
+        raise IncompatibleImages(
+            f"{raster.name} has {raster.bands} bands of {raster.dtype.name}; objects are numbered "
+            "in one band of whole numbers."
+        )
+    return Objects(Placed(raster, image.grid))
+
+
+def describe(
+    image: RasterImage | Image,
+    objects: Objects,
+    request: Request,
+    output: str,
+    progress: Progress = SILENT,
+) -> Result:
+    """Write the objects of an image, which may be a view, with their statistics and labels.
+
+    Raises InvalidOption when there is no object on the image.
+    """
+    truth = None
+    if request.polygons:
+        truth = read_truth(request.polygons, str(request.field), image.grid.crs, progress)
+    burning = Burning(image.grid, truth) if truth else None
+    progress.phase("Counting in objects")
+    tally = Tally(objects.image, request.statistics, burning)
+    tallied(image, tally, request.threads, progress.part(0.0, 0.5))
+    table = _Table(image, objects, tally, truth, request)
+    if not len(table.moments.objects):
+        raise InvalidOption(f"No object lies on {image.name}.")
+    progress.phase("Writing the objects")
+    layer = Layer("objects", "MultiPolygon", image.grid.crs, table.fields, table.features(progress))
+    write_layers(output, [layer])
+    raster = None
+    if request.output_segments:
+        part = progress.part(0.9, 1.0)
+        raster = write(objects.image, request.output_segments, request, part).path
+    labeled = int(np.count_nonzero(table.labels))
+    progress.info(f"{len(table.moments.objects)} objects, {labeled} of them with a label.")
+    if truth and not labeled:
+        progress.warn(f"No object is covered by a polygon of {truth.title} as far as asked for.")
+    progress.advance(1.0)
+    return Result(output, raster, len(table.moments.objects), labeled)
+
+
+class _Table:
+    """Objects with their attributes."""
+
+    def __init__(
+        self,
+        image: Image,
+        objects: Objects,
+        tally: Tally,
+        truth: GroundTruth | None,
+        request: Request,
+    ) -> None:
+        self.image, self.objects, self.truth, self.request = image, objects, truth, request
+        self.moments = moments = tally.moments()
+        self.labels = np.zeros(len(moments.objects), np.int64)
+        self.polygons = self.labels - 1
+        fields = [(OBJECT, "integer")]
+        if truth:
+            found = covering(tally.covers(), moments, truth, request.min_cover)
+            self.labels, self.polygons = found
+            fields += [(str(request.field), "string" if truth.named else "integer")]
+            fields += [(GROUP, "integer")]
+        self.columns = {
+            f"{feature}_{name}": values
+            for name in request.statistics
+            if name != "count"
+            for feature, values in zip(feature_names(image), moments.statistic(name).T)
+        }
+        if "count" in request.statistics:
+            fields.append(("count", "integer"))
+        self.fields = (*fields, *((name, "real") for name in self.columns))
+        _refuse_twins([name for name, _ in self.fields])
+
+    def features(self, progress: Progress) -> Iterator[Feature]:
+        """Yield the objects with their outlines."""
+        for number, geometry in self._outlines(progress):
+            place = int(np.searchsorted(self.moments.objects, number))
+            yield Feature(geometry, self._values(place))
+
+    def _outlines(self, progress: Progress) -> Iterator[tuple[int, bytes]]:
+        if self.objects.parcels:
+            for number in self.moments.objects.tolist():
+                yield number, self.objects.parcels[number - 1].geometry
+            return
+        grid, segments = self.image.grid, self.objects.image
+        several: dict[int, list[Polygon]] = {}
+        with LabelTrace(grid, _labels) as trace:
+            survey([segments], own=[trace], canvas=grid, threads=self.request.threads)
+            trace.trace(progress=progress.part(0.5, 0.7))
+            numbers = np.array([number for number, _ in trace.polygons()], np.int64)
+            found, counts = np.unique(numbers, return_counts=True)
+            parted = set(found[counts > 1].tolist())
+            for number, polygons in trace.polygons():
+                whole = mapped(polygons, grid.to_map)
+                if number in parted:
+                    several.setdefault(number, []).extend(whole)
+                else:
+                    yield number, wkb_of(whole)
+        for number, parts in several.items():
+            yield number, wkb_of(parts)
+
+    def _values(self, place: int) -> dict[str, Any]:
+        number = int(self.moments.objects[place])
+        parcels = self.objects.parcels
+        values: dict[str, Any] = {OBJECT: parcels[number - 1].number if parcels else number}
+        label = int(self.labels[place])
+        if self.truth and label:
+            values[str(self.request.field)] = dict(self.truth.named).get(label, label)
+            feature = self.truth.features[int(self.polygons[place])]
+            values[GROUP] = feature.values.get(GROUP, feature.number)
+        if "count" in self.request.statistics:
+            values["count"] = int(self.moments.known[place])
+        for name, column in self.columns.items():
+            values[name] = float(column[place]) if np.isfinite(column[place]) else None
+        return values
+
+
+def _labels(pixels: Pixels) -> Any:
+    return np.where(pixels.valid, pixels.values[0], np.int32(NO_LABEL)).astype(np.int32)
+
+
+def _refuse_twins(names: list[str]) -> None:
+    low = [name.lower() for name in names]
+    twin = next((name for name in names if low.count(name.lower()) > 1), None)
+    if twin:
+        raise InvalidOption(f"Two fields would be called {twin}; rename the bands of the image.")

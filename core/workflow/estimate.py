@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a land cover run will need: space on disk and memory, before anything is written."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ..errors import ImageIOError
+from ..image import Image
+from ..windows import Window
+
+SAMPLE = 512
+"""Side of the window whose compression is tried, px."""
+
+BASE = 130.0
+"""Memory of the program itself, MiB."""
+
+RESERVE = 1.1
+
+
+@dataclass(frozen=True)
+class Amount:
+    """One tile: pixels, bands of a date, dates, features, classes, models times runs."""
+
+    pixels: int
+    bands: int
+    dates: int
+    features: int
+    classes: int
+    maps: int
+    runs: int
+    probability: bool = False
+    written: bool = False
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of all that is written for it, uncompressed."""
+        chances = 2 * self.classes if self.probability else 0
+        # labels and confidence of each map; of each run again by tile and in the mosaic
+        each = self.maps * (5 + chances) + self.runs * (2 * (2 + chances) + 2)
+        once = self.dates + 5 + (2 * self.features if self.written else 0)
+        return self.pixels * (each + once)
+
+    @property
+    def held(self) -> int:
+        """Bytes that a pixel takes while it is classified."""
+        return 4 * self.dates * self.bands + 4 * self.features + 6 * self.classes + 16
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Space (bytes) at most and as expected, and memory (MiB)."""
+
+    most: int
+    expected: int
+    memory: float
+
+    def lines(self) -> tuple[str, ...]:
+        """Return what users read of it."""
+        return (
+            f"Space: {size_text(self.expected)} expected, {size_text(self.most)} at most.",
+            f"Memory: about {self.memory:.0f} MiB.",
+            "Time: the status page tells it once the first tasks are done.",
+        )
+
+
+def estimated(
+    amounts: Iterable[Amount], ratio: float, threads: int, memory: int, side: int = SAMPLE
+) -> Estimate:
+    """Return what tiles need; `ratio` is that of compressed to uncompressed bytes."""
+    listed = list(amounts)
+    most = sum(one.bytes for one in listed)
+    held = max(one.held for one in listed)
+    window = min(threads * side * side * held / 2**20, memory)
+    return Estimate(most, round(most * ratio), BASE + window)
+
+
+def compression(image: Image) -> float:
+    """Return how far the first window of an image can be compressed: 1 is not at all."""
+    grid = image.grid
+    window = Window(0, 0, min(SAMPLE, grid.width), min(SAMPLE, grid.height))
+    plain = image.read(window, (1,)).values.tobytes()
+    return min(1.0, len(zlib.compress(plain, 6)) / max(1, len(plain)))
+
+
+def refuse_full_disk(folder: str, estimate: Estimate, there: int = 0) -> None:
+    """Raise ImageIOError when the disk has too little room; `there` bytes are written already."""
+    place = folder
+    while not os.path.isdir(place):
+        place = os.path.dirname(place)
+    free = shutil.disk_usage(place).free
+    needed = RESERVE * max(0, estimate.expected - there)
+    if free < needed:
+        raise ImageIOError(
+            f"The disk of {folder} has {size_text(free)} free; this run needs about "
+            f"{size_text(needed)}. Free some, or choose another folder."
+        )
+
+
+def size_text(count: float) -> str:
+    """Return bytes as people read them."""
+    for unit in ("bytes", "KiB", "MiB", "GiB"):
+        if count < 1024 or unit == "GiB":
+            return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
+        count /= 1024
+    return ""

@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Superpixels of an image, made window by window over files, so that memory stays small."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..errors import InvalidOption
+from ..executor import each
+from ..grid import Grid
+from ..image import Array, Details, Image, Pixels
+from ..landcover.merging import Merging
+from ..landcover.preparing import Preparation
+from ..landcover.regions import Regions
+from ..landcover.superpixels import (
+    COMPONENTS,
+    Seeds,
+    cell_sums,
+    cells_of,
+    gathered,
+    reduced,
+    reduction,
+    seed_sums,
+    seeds_of,
+)
+from ..progress import SILENT, Progress
+from ..windows import Window, tiling
+
+ITERATIONS = 10
+LARGEST_SIDE = 512
+"""Windows in which pixels are gathered, px."""
+
+SPOTS, SPOT = 16, 16
+"""Squares along each side whose pixels the principal components are found from, and their side."""
+
+STRIP = 1 << 20
+"""Pixels of a strip in which parts are found."""
+
+
+@dataclass(frozen=True)
+class Segmenting:
+    """Distance of seeds, weight of position, largest window, threads."""
+
+    step: int = 20
+    compactness: float = 1.0
+    side: int = 2000
+    threads: int = 0
+
+
+@dataclass(frozen=True)
+class Spooled:
+    """An array[row, col, layer] in a file that is read and written by windows."""
+
+    path: str
+    height: int
+    width: int
+    layers: int
+    kind: str
+
+    def created(self) -> Spooled:
+        """Make the file, full of zeros."""
+        size = self.height * self.width * self.layers * np.dtype(self.kind).itemsize
+        with open(self.path, "wb") as file:
+            file.truncate(size)
+        return self
+
+    def read(self, window: Window) -> Array:
+        """Return [row, col, layer] of a window."""
+        return np.array(self._rows(window, "r")[:, window.col : window.right])
+
+    def write(self, window: Window, values: Array) -> None:
+        """Write [row, col, layer] of a window."""
+        self._rows(window, "r+")[:, window.col : window.right] = values
+
+    def _rows(self, window: Window, mode: Any) -> Any:
+        # mapped for a moment only: mapped pages count as memory of the process
+        shape = (window.height, self.width, self.layers)
+        row = self.width * self.layers * np.dtype(self.kind).itemsize
+        return np.memmap(self.path, self.kind, mode, window.row * row, shape)
+
+
+@dataclass(frozen=True)
+class Segments:
+    """Numbers of segments in a file as an image; 0 = none."""
+
+    spooled: Spooled
+    grid: Grid
+    name: str = "segments"
+    bands: int = 1
+    nodata: float | None = 0.0
+    band_names: tuple[str, ...] = ("",)
+    details: Details = field(default_factory=Details)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """32-bit whole numbers."""
+        return np.dtype(np.int32)
+
+    def read(
+        self, window: Window, bands: Sequence[int] | None = None, rounded: bool = True
+    ) -> Pixels:
+        """Return the numbers of a window."""
+        values = self.spooled.read(window)[..., 0]
+        return Pixels(values[None], values > 0)
+
+
+def superpixels(
+    image: Image, how: Segmenting, folder: str, progress: Progress = SILENT
+) -> Segments:
+    """Return the superpixels of an image, numbered from 1 in the order of their first pixels.
+
+    They lie in a file in `folder`. Raises InvalidOption when no pixel is valid in every band.
+    """
+    run = _Run(image, how, folder)
+    progress.phase("Reading features")
+    seeds = run.read(progress.part(0.0, 0.2))
+    for number, part in enumerate(progress.part(0.2, 0.8).split(ITERATIONS), 1):
+        progress.phase(f"Gathering pixels, round {number} of {ITERATIONS}")
+        seeds = run.round(seeds, part, last=number == ITERATIONS)
+    progress.phase("Joining small parts")
+    run.tidy(progress.part(0.8, 1.0))
+    return Segments(run.labels, image.grid)
+
+
+class _Run:
+    """The files of a run and what is done with them."""
+
+    def __init__(self, image: Image, how: Segmenting, folder: str) -> None:
+        self.image, self.how = image, how
+        size = (image.grid.height, image.grid.width)
+        self.features = Spooled(
+            os.path.join(folder, "features"), *size, COMPONENTS + 1, "<i2"
+        ).created()
+        self.labels = Spooled(os.path.join(folder, "labels"), *size, 1, "<i4").created()
+        side = max(how.step, min(how.side, LARGEST_SIDE) // how.step * how.step)
+        self.windows = list(tiling(image.grid.window, side, side))
+        self.shape = (-(-size[0] // how.step), -(-size[1] // how.step))
+
+    def read(self, progress: Progress) -> Seeds:
+        """Write the components of all pixels and return the first seeds."""
+        reduce, step = _reduction(self.image), self.how.step
+
+        def look(window: Window) -> tuple[Window, Array]:
+            pixels = self.image.read(window)
+            valid = _known(pixels)
+            components = np.where(valid, reduced(pixels.values, reduce), np.int16(0))
+            both = np.concatenate([components, valid[None].astype(np.int16)])
+            self.features.write(window, np.moveaxis(both, 0, -1))
+            sums = cell_sums(components, valid, step)
+            sums[..., 1] += window.col * sums[..., 0]
+            sums[..., 2] += window.row * sums[..., 0]
+            return window, sums
+
+        total = np.zeros((*self.shape, 3 + 2 * COMPONENTS))
+        for window, sums in self._each(look, progress):
+            total[cells_of(window, step)] = sums
+        return seeds_of(total, step, self.how.compactness)
+
+    def round(self, seeds: Seeds, progress: Progress, *, last: bool) -> Seeds:
+        """Give each pixel to a seed and return the seeds moved; the last time, write the pixels."""
+
+        def look(window: Window) -> tuple[Window, Array]:
+            found = np.moveaxis(self.features.read(window), -1, 0)
+            components, valid = found[:-1], found[-1] > 0
+            labels = gathered(components, valid, window, seeds)
+            if last:
+                self.labels.write(window, labels[..., None])
+            return window, seed_sums(labels, components, window, seeds)
+
+        rows, cols = self.shape
+        total = np.zeros((rows + 2, cols + 2, 3 + COMPONENTS))
+        for window, sums in self._each(look, progress):
+            down, across = cells_of(window, self.how.step)
+            total[down.start : down.stop + 2, across.start : across.stop + 2] += sums
+        return seeds.moved(total[1:-1, 1:-1])
+
+    def tidy(self, progress: Progress) -> None:
+        """Join parts below a quarter of a cell to neighbors and number what is left."""
+        grid = self.image.grid
+        strips = list(tiling(grid.window, grid.width, max(1, STRIP // grid.width)))
+        regions, parts = Regions(), progress.split(2)
+        for strip in _listened(strips, next(parts)):
+            regions.feed(self.labels.read(strip)[..., 0])
+        known = regions.known()
+        merging = Merging(known.graph, self.how.step**2 / 4)
+        merging.go()
+        owners = merging.owners()
+        segments = np.flatnonzero(known.graph.labels > 0)
+        first = np.full(len(owners), len(owners))
+        np.minimum.at(first, owners[segments], segments)
+        # numbered by their first pixels, 0 for what is not valid
+        kept = np.unique(first[first < len(owners)])
+        numbers = np.zeros(len(owners), np.int32)
+        numbers[segments] = np.searchsorted(kept, first[owners[segments]]) + 1
+        members = numbers[known.members]
+        for number, strip in enumerate(_listened(strips, next(parts))):
+            ids = regions.numbered(number, self.labels.read(strip)[..., 0])
+            self.labels.write(strip, members[ids][..., None])
+
+    def _each(
+        self, look: Callable[[Window], tuple[Window, Array]], progress: Progress
+    ) -> Iterator[tuple[Window, Array]]:
+        count, threads = len(self.windows), self.how.threads
+        return each(look, self.windows, threads=threads, progress=progress, total=count)
+
+
+def _listened(strips: Sequence[Window], progress: Progress) -> Iterator[Window]:
+    for number, strip in enumerate(strips, 1):
+        progress.check()
+        yield strip
+        progress.advance(number / len(strips))
+
+
+def _known(pixels: Pixels) -> Any:
+    """Return where every feature is valid and a number."""
+    valid = np.array(pixels.valid)
+    return valid & np.isfinite(pixels.values).all(0) if pixels.values.dtype.kind == "f" else valid
+
+
+def _reduction(image: Image) -> Preparation:
+    """Return the principal components of pixels in squares all over an image."""
+    found = []
+    for window in _spots(image.grid):
+        pixels = image.read(window)
+        found.append(pixels.values[:, _known(pixels)].T.astype(np.float32))
+    values = np.concatenate(found)
+    if len(values) < 2:
+        raise InvalidOption(f"{image.name} has no pixels that are valid in every band.")
+    return reduction(values)
+
+
+def _spots(grid: Grid) -> Iterator[Window]:
+    rows, cols = (
+        sorted({int(place) for place in np.linspace(0, max(0, size - SPOT), SPOTS)})
+        for size in (grid.height, grid.width)
+    )
+    for row in rows:
+        for col in cols:
+            yield Window(col, row, SPOT, SPOT).clipped(grid.window)

@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A class map as polygons without gaps, made of strips of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..grid import Grid
+from ..image import Array, Image
+from ..landcover.faces import between, face_areas, neighbors, rings_between
+from ..landcover.generalizing import Generalizing
+from ..landcover.lines import Ids, chained, edges_of
+from ..landcover.merging import Merging
+from ..landcover.regions import Regions
+from ..landcover.untangling import Untangling
+from ..progress import SILENT, Progress
+from ..vector.rings import Polygon
+from ..vector.shaping import is_valid
+from ..windows import Window
+from .sharing import Shares, read_under
+
+MOST = 1 << 20
+"""Pixels of a strip at most."""
+
+
+@dataclass(frozen=True)
+class Vectorizing:
+    """How lines are drawn, the area of a pixel and the smallest polygon (m²), pixels of a strip."""
+
+    lines: Generalizing
+    pixel_area: float
+    smallest: float = 0.0
+    block: int = 2000
+
+
+@dataclass(frozen=True)
+class Outlined:
+    """A polygon of a class map, its rings in pixel coordinates, and which of the faces it holds."""
+
+    label: int
+    polygon: Polygon
+    face: int
+
+
+@dataclass(frozen=True)
+class Strips:
+    """The labels of a map with a frame of no class, in strips of whole rows from the top."""
+
+    image: Image
+    rows: int
+
+    @property
+    def count(self) -> int:
+        """Number of strips."""
+        return -(-(self.image.grid.height + 2) // self.rows)
+
+    def window(self, number: int) -> Window:
+        """Return the pixels of a strip, those of the frame left out."""
+        grid = self.image.grid
+        strip = Window(0, number * self.rows - 1, grid.width, self.rows)
+        return strip.clipped(grid.window)
+
+    def read(self, number: int) -> Array:
+        """Return the labels of a strip with its frame."""
+        width, height = self.image.grid.width + 2, self.image.grid.height + 2
+        first = number * self.rows
+        labels = np.zeros((min(self.rows, height - first), width), np.int64)
+        window = self.window(number)
+        if not window.empty:
+            found = self.image.read(window, (1,))
+            inside = labels[window.row + 1 - first : window.bottom + 1 - first, 1:-1]
+            np.copyto(inside, found.values[0], where=found.valid, casting="unsafe")
+        return labels
+
+
+@dataclass
+class Vectorized:
+    """Faces of a class map, the lines between them, and what lies in each."""
+
+    grid: Grid
+    how: Vectorizing
+    labels: Ids
+    drawing: Untangling
+    shares: Mapping[str, Shares]
+    owners: Ids = field(init=False)
+    broken: int = 0
+
+    def __post_init__(self) -> None:
+        """Merge small polygons, and draw lines less freely where polygons broke."""
+        while True:
+            self.owners = self._merged()
+            bad = [face for face, polygon in self._rings(holed=True) if not is_valid(polygon)]
+            self.broken = len(bad)
+            members = np.flatnonzero(np.isin(self.owners, bad))
+            if not self.broken or not self.drawing.tighten(members.tolist()):
+                return
+
+    def polygons(self) -> Iterator[Outlined]:
+        """Yield the polygons, from the top of the map downward."""
+        for face, polygon in self._rings():
+            yield Outlined(int(self.labels[face]), polygon, face)
+
+    def areas(self) -> Array:
+        """Return the area of what each face has become, m²; 0 for parts of others."""
+        areas = face_areas(self.drawing.drawn, len(self.labels)) * self.how.pixel_area
+        return np.bincount(self.owners, areas, len(self.labels))
+
+    def _rings(self, holed: bool = False) -> Iterator[tuple[int, Polygon]]:
+        """Yield faces that have a class with their rings; only those with holes if asked for."""
+        places, lines = between(self.drawing.raw, self.owners)
+        drawn = self.drawing.drawn.taken(places)
+        for face, polygon in rings_between(lines).of_faces(drawn):
+            if self.labels[face] and (len(polygon) > 1 or not holed):
+                yield face, polygon
+
+    def _merged(self) -> Ids:
+        areas = face_areas(self.drawing.drawn, len(self.labels)) * self.how.pixel_area
+        graph = neighbors(self.drawing.drawn, self.labels, areas, self.how.lines.pixel)
+        merging = Merging(graph, self.how.smallest)
+        merging.go()
+        return merging.owners()
+
+
+def vectorized(
+    image: Image, how: Vectorizing, layers: Mapping[str, Image], progress: Progress = SILENT
+) -> Vectorized:
+    """Return the polygons of a map of labels, and what `layers` hold in each of its faces.
+
+    The map is read twice, the layers once.
+    """
+    most = min(how.block**2, MOST)
+    strips = Strips(image, max(1, most // (image.grid.width + 2)))
+    regions = Regions()
+    progress.phase("Finding regions")
+    for number in _counted(strips, progress.part(0.0, 0.3)):
+        regions.feed(strips.read(number))
+    known = regions.known()
+    merging = Merging(known.graph, how.smallest / how.pixel_area)
+    merging.go()
+    kept, faces = np.unique(merging.owners(), return_inverse=True)
+    members = faces[known.members].astype(np.int32)
+    shares = {name: Shares() for name in layers}
+    pieces, above = [], None
+    progress.phase("Following borders")
+    for number in _counted(strips, progress.part(0.3, 0.7)):
+        strip = members[regions.numbered(number, strips.read(number))]
+        above = strip[0] if above is None else above
+        pieces.append(edges_of(above, strip, number * strips.rows))
+        above = strip[-1]
+        window = strips.window(number)
+        first = window.row + 1 - number * strips.rows
+        inside = strip[first : first + window.height, 1:-1]
+        _share(shares, layers, image.grid, window, inside)
+    edges = np.concatenate(pieces)
+    # the frame is one pixel wide
+    edges[:, :4] -= 1
+    lines = chained(edges)
+    labels = known.graph.labels[kept]
+    outer = (labels[lines.left] == 0) | (labels[lines.right] == 0)
+    progress.phase("Drawing lines")
+    drawing = Untangling(lines, how.lines, outer, len(labels))
+    return Vectorized(image.grid, how, labels, drawing, shares)
+
+
+def _counted(strips: Strips, progress: Progress) -> Iterator[int]:
+    for number in range(strips.count):
+        progress.check()
+        yield number
+        progress.advance((number + 1) / strips.count)
+
+
+def _share(
+    shares: Mapping[str, Shares],
+    layers: Mapping[str, Image],
+    grid: Grid,
+    window: Window,
+    faces: Array,
+) -> None:
+    """Count what the layers hold in the faces of a window."""
+    if window.empty:
+        return
+    for name, layer in layers.items():
+        for values, cells in read_under(layer, grid, window):
+            shares[name].feed(faces.ravel()[cells], values)
