@@ -19,8 +19,8 @@ from .coregisterset import CoregisterSet
 from .differencemap import DifferenceMap
 from .extractsamples import ExtractSamples
 from .footprints import Footprints
-from .gapfill import GapFill
 from .fuseclassifications import FuseClassifications
+from .gapfill import GapFill
 from .globalregression import GlobalRegression
 from .histogrammatch import HistogramMatch
 from .landcover import LandCover
@@ -33,6 +33,7 @@ from .mergevectors import MergeVectors
 from .mosaicclassification import MosaicClassification
 from .mosaicpipeline import MosaicPipeline
 from .ndvi import Ndvi
+from .objectstatistics import ObjectStatistics
 from .pixelvalidity import PixelValidity
 from .pseudoinvariantfeatures import PseudoInvariantFeatures
 from .rankedseamlines import RankedSeamlines
@@ -50,6 +51,7 @@ from .thresholdraster import ThresholdRaster
 from .tilepriority import TilePriority
 from .trainclassifier import TrainClassifier
 from .trimedges import TrimEdges
+from .vectorizeclasses import VectorizeClasses
 from .voronoiseamlines import VoronoiSeamlines
 
 ALGORITHMS: tuple[type[OperationAlgorithm], ...] = (
@@ -96,6 +98,8 @@ ALGORITHMS: tuple[type[OperationAlgorithm], ...] = (
     MosaicClassification,
     Accuracy,
     RegularizeClasses,
+    VectorizeClasses,
+    ObjectStatistics,
     LandCover,
     MosaicPipeline,
     CheckInstallation,

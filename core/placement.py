@@ -24,6 +24,9 @@ NOWHERE = (0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 SCATTERED, SCATTERED_PIXELS = 1e4, 1e9
 """A canvas of more pixels than this, and so many times those of the images, is a mistake."""
 
+TOO_FINE = 100
+"""So many times smaller than the pixels of the images those of a large canvas are by mistake."""
+
 DENSITY = 21
 """Points along each edge of a box that is brought to another CRS."""
 
@@ -181,6 +184,12 @@ def _refuse_scattered(
         return
     middles = np.array([((b[0] + b[2]) / 2, (b[1] + b[3]) / 2) for b in boxes])
     away = np.hypot(*(middles - np.median(middles, 0)).T)
+    finest = min(min(image.grid.pixel_size) for image in images)
+    if min(pixel) < finest / TOO_FINE:
+        raise InvalidOption(
+            f"Resolution: with pixels of {min(pixel):g} the images span {width:.0f} × {height:.0f} "
+            f"px; their own pixels measure {finest:g}."
+        )
     raise IncompatibleImages(
         f"The images lie too far apart: together they span {width:.0f} × {height:.0f} px, nearly "
         f"all of them empty. {file_name(images[int(np.argmax(away))])} is the farthest; leave it "

@@ -30,7 +30,10 @@ from .windows import Window, swaths, tiling
 
 BLOCK = 512
 SWATH = 8192
-"""Width of the columns in which windows run: the blocks that two rows share stay in memory."""
+"""Width of the columns in which windows run: the blocks that two rows share stay in memory.
+
+An image that is read best in narrower ones has an attribute `swath`.
+"""
 
 OPEN_FILES = 64
 """Files that are open at once, unless the request says otherwise."""
@@ -240,7 +243,7 @@ def _copy(
         pixels, moved = _marked(_assembled(image, window, request.window_size), marker)
         return window, pixels, moved, [one.feed(0, window, pixels) for one in collectors]
 
-    windows = _windows(area, width, height)
+    windows = _windows(area, width, height, getattr(image, "swath", SWATH))
     with handles.limited(getattr(request, "max_open_files", OPEN_FILES), threads):
         for window, pixels, moved, partials in each(
             compute, windows, threads=threads, progress=progress, total=total
@@ -251,8 +254,8 @@ def _copy(
             target.moved += moved
 
 
-def _windows(area: Window, width: int, height: int) -> Iterator[Window]:
-    return swaths(area, max(width, SWATH // width * width), width, height)
+def _windows(area: Window, width: int, height: int, swath: int = SWATH) -> Iterator[Window]:
+    return swaths(area, max(width, swath // width * width), width, height)
 
 
 def _assembled(image: Image, window: Window, size: int) -> Pixels:

@@ -61,6 +61,8 @@ class Rings:
 
         `lines` are those that the rings were found between, perhaps drawn in another way.
         """
+        if not len(self.faces):
+            return
         swept = np.repeat(_swept(lines), 2)
         swept[1::2] *= -1
         sizes = np.abs(np.add.reduceat(swept[self.halves], self.starts[:-1]))
@@ -104,7 +106,7 @@ def rings_between(lines: Lines) -> Rings:
 
 def _following(lines: Lines) -> Ids:
     """Return the half line that goes on round the same face behind each."""
-    width = int(lines.points[:, 0].max()) + 1
+    width = int(lines.points[:, 0].max(initial=0)) + 1
     first, last = (ends[:, 1] * width + ends[:, 0] for ends in (lines.first, lines.last))
     begin, end = np.stack([first, last], 1).ravel(), np.stack([last, first], 1).ravel()
     faces = np.stack([lines.left, lines.right], 1).ravel()

@@ -120,6 +120,9 @@ def _runs(there: Mask, straight: Mask) -> tuple[Array, Array, Array]:
 
 def chained(pieces: Array) -> Lines:
     """Return straight pieces as lines between junctions, the same in whatever order they come."""
+    if not len(pieces):
+        none = np.empty(0, np.int64)
+        return Lines(np.empty((0, 2), np.int64), np.zeros(1, np.int64), none, none)
     pieces = pieces[np.lexsort((pieces[:, 0], pieces[:, 1]))].astype(np.int64)
     following = _following(pieces)
     end, behind = _ranked(following)

@@ -177,25 +177,21 @@ class Stacked:
         return code
 
 
-@dataclass(frozen=True)
-class MaskSeries:
-    """What is clear of a stack: one band for each date, 0 valid, 1 clouded, 2 not acquired.
+class MaskBands:
+    """What every mask series of a `source` declares: bytes of which all are valid."""
 
-    Without `by_values` only masks are looked at: whoever reads the stack too sees its nodata there.
-    """
-
-    source: Stacked
-    by_values: bool = True
+    source: Any
 
     @property
     def name(self) -> str:
-        """Name of the stack, with the word mask."""
+        """Name of the images, with the word mask."""
         return f"{self.source.name}_{MASK}"
 
     @property
     def grid(self) -> Grid:
-        """Grid of the stack."""
-        return self.source.grid
+        """Grid of the images."""
+        found: Grid = self.source.grid
+        return found
 
     @property
     def details(self) -> Details:
@@ -208,14 +204,25 @@ class MaskSeries:
         return None
 
     @property
-    def bands(self) -> int:
-        """One for each date."""
-        return len(self.source.acquired)
-
-    @property
     def dtype(self) -> np.dtype[Any]:
         """Bytes."""
         return np.dtype(np.uint8)
+
+
+@dataclass(frozen=True)
+class MaskSeries(MaskBands):
+    """What is clear of a stack: one band for each date, 0 valid, 1 clouded, 2 not acquired.
+
+    Without `by_values` only masks are looked at: whoever reads the stack too sees its nodata there.
+    """
+
+    source: Stacked
+    by_values: bool = True
+
+    @property
+    def bands(self) -> int:
+        """One for each date."""
+        return len(self.source.acquired)
 
     @property
     def band_names(self) -> tuple[str, ...]:

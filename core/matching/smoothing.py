@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -56,8 +58,7 @@ def box_mean(values: Floats, weight: Floats | None, sigma: float) -> Floats:
     `weight` is the share of each pixel that counts, None when all do; values must be 0 where it
     is 0. What lies beyond the array does not count. About 0 where nothing counts.
     """
-    width = box_width(sigma)
-    return _normalized(values, weight, lambda array: _boxes(array, width))
+    return _normalized(values, weight, _Boxes(box_width(sigma)))
 
 
 def box_sum(values: Floats, sigma: float) -> Floats:
@@ -67,8 +68,7 @@ def box_sum(values: Floats, sigma: float) -> Floats:
 
 def gaussian_mean(values: Floats, weight: Floats | None, sigma: float) -> Floats:
     """Return the mean under a Gaussian, cut at 4 sigma; the rest is as in `box_mean`."""
-    taps = _gaussian(sigma)
-    return _normalized(values, weight, lambda array: _convolved(array, taps, taps))
+    return _normalized(values, weight, _Gauss(sigma))
 
 
 def averaged(values: Floats, width: int, out: Floats | None = None) -> Floats:
@@ -175,6 +175,27 @@ def _interpolated(values: Floats, at: Profile) -> Floats:
 Smoothing = Callable[[Floats], Floats]
 
 
+@dataclass(frozen=True)
+class _Boxes:
+    """Three box means."""
+
+    width: int
+
+    def __call__(self, values: Floats) -> Floats:
+        return _boxes(values, self.width)
+
+
+@dataclass(frozen=True)
+class _Gauss:
+    """A Gaussian, cut at 4 sigma."""
+
+    sigma: float
+
+    def __call__(self, values: Floats) -> Floats:
+        taps = _gaussian(self.sigma)
+        return _convolved(values, taps, taps)
+
+
 def _normalized(values: Floats, weight: Floats | None, smooth: Smoothing) -> Floats:
     """Divide smoothed values by the smoothed weight of what counts."""
     found, borders = smooth(values), _borders(values.shape, smooth)
@@ -192,16 +213,19 @@ def _normalized(values: Floats, weight: Floats | None, smooth: Smoothing) -> Flo
 
 def _borders(shape: Shape, smooth: Smoothing) -> list[tuple[tuple[Any, Any], Floats]]:
     """Return rows and columns that look beyond an array, and the share of them that it holds."""
-    found: list[tuple[tuple[Any, Any], Floats]] = []
-    for axis, size in enumerate(shape):
-        line = np.ones((size, 1), np.float32)
-        # a line of one pixel loses what lies beside it as well: the root of what one pixel keeps
-        share = smooth(line).ravel() / math.sqrt(smooth(line[:1]).item())
-        partial = np.flatnonzero(share < 1 - NO_WEIGHT)
-        rest = slice(None)
-        part = share[partial].reshape((-1, 1) if axis == 0 else (1, -1))
-        found.append(((partial, rest) if axis == 0 else (rest, partial), part))
-    return found
+    rest = slice(None)
+    (rows, down), (cols, across) = (_border(size, smooth, available("cv2")) for size in shape)
+    return [((rows, rest), down[:, None]), ((rest, cols), across[None])]
+
+
+@lru_cache(maxsize=256)
+def _border(size: int, smooth: Smoothing, fast: bool) -> tuple[NDArray[np.int64], Floats]:
+    """Return places along an axis and their shares; `fast`: OpenCV is there, which rounds."""
+    line = np.ones((size, 1), np.float32)
+    # a line of one pixel loses what lies beside it as well: the root of what one pixel keeps
+    share = smooth(line).ravel() / math.sqrt(smooth(line[:1]).item())
+    partial = np.flatnonzero(share < 1 - NO_WEIGHT)
+    return partial, share[partial]
 
 
 def _gaussian(sigma: float) -> Floats:

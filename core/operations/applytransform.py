@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -26,9 +27,10 @@ from ..registration.corrected import (
     declared,
     moved_grid,
     outline,
+    reached,
     reference_grid,
 )
-from ..registration.placed import write_placed
+from ..registration.placed import tell_changed, write_placed
 from ..write import write
 
 NEEDS = ()
@@ -91,6 +93,8 @@ class Request(MovedWriting):
     def __post_init__(self) -> None:
         """Check the options."""
         super().__post_init__()
+        if not math.isfinite(self.strength):
+            raise InvalidOption(f"Strength: {self.strength:g} is not a number.")
         if (self.output_grid == "template") != bool(self.template):
             raise InvalidOption(
                 "OUTPUT_GRID=template and a raster in TEMPLATE belong together; give both or none."
@@ -134,13 +138,9 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
     progress.check()
     progress.phase("Writing the corrected image")
     written = write(view, output, request, progress.part(0.02, 1.0))
-    moved = written.moved_from_nodata
-    if moved and resampling != "nearest":
-        progress.warn(
-            f"{moved} values of valid pixels would have been the output's nodata value "
-            f"({view.nodata:g}); they were moved to the value beside it."
-        )
-    return Result(output, moved)
+    if resampling != "nearest":
+        tell_changed(written, image, view, request, progress)
+    return Result(output, written.moved_from_nodata)
 
 
 def refuse_unplaced(role: str, image: RasterImage) -> None:
@@ -192,7 +192,17 @@ def _target(saved: SavedTransform, image: Image, placing: Placing, request: Requ
         return image.grid
     template = open_image(request.template)
     refuse_unplaced("TEMPLATE", template)
+    refuse_apart(image, placing, template)
     return template.grid
+
+
+def refuse_apart(image: Image, placing: Placing, template: Image) -> None:
+    """Raise IncompatibleImages when the corrected image lies beside a template."""
+    if reached(image, placing, template.grid).empty:
+        raise IncompatibleImages(
+            f"{file_name(image)}, corrected, does not reach TEMPLATE {file_name(template)}. Check "
+            "the georeferencing, or use OUTPUT_GRID = image."
+        )
 
 
 def _tell(saved: SavedTransform, image: RasterImage, request: Request, progress: Progress) -> None:

@@ -190,7 +190,7 @@ class TileMap:
 
 
 @dataclass(frozen=True)
-class Widened(View):
+class Widened(Zeroed):
     """Probabilities of some classes seen as those of all, found by name; others are 0."""
 
     names: tuple[str, ...]
@@ -204,11 +204,6 @@ class Widened(View):
     def band_names(self) -> tuple[str, ...]:
         """The names of the classes."""
         return self.names
-
-    @property
-    def nodata(self) -> float | None:
-        """None: 0 is a probability."""
-        return None
 
     def read(
         self, window: Window, bands: Sequence[int] | None = None, rounded: bool = True

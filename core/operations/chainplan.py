@@ -7,7 +7,7 @@ import math
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from ..landcover.dates import day, text_of
 from ..landcover.legend import Legend
 from ..landcover.sensors import sensors
 from ..landcover.settings import Settings
-from ..options import build
+from ..options import build, options_of
 from ..placement import bounds_in
 from ..progress import SILENT, Progress
 from ..raster import open_image
@@ -128,6 +128,33 @@ class Plan:
             return open_image(self.features_file(tile))
         return features_of(tile, self.grid_file(tile), self.masks(tile), self.how)
 
+    def place(self, tile: Tile) -> dict[str, Any]:
+        """Return what decides where and how the pixels of a tile are written."""
+        grid = tile.grid
+        return {
+            "grid": [grid.width, grid.height, list(grid.transform), grid.crs],
+            "bands": self.how.bands,
+            "creation": self.request.creation_options,
+            "cog": self.request.cog,
+        }
+
+    @property
+    def series(self) -> dict[str, Any]:
+        """What decides the features."""
+        return {
+            "filling": [(sensor, asdict(one)) for sensor, one in self.how.filling],
+            "features": asdict(self.how.features),
+            "bands": self.how.bands,
+            "written": self.request.write_features,
+        }
+
+    def features_in(self, tile: Tile) -> tuple[str, ...]:
+        """Return the files that the features of a tile are made of."""
+        if self.request.write_features:
+            return (self.features_file(tile),)
+        masks = tuple(path for path in self.masks(tile) if path)
+        return (*tile.files, self.grid_file(tile), *masks)
+
     def writing(self, share: float = 1.0) -> Writing:
         """Return how rasters are written with a share of the memory."""
         most = min(self.request.memory, int(self.request.max_memory * 1024))
@@ -171,7 +198,8 @@ class Plan:
 
     def step(self, kind: type, name: str, **fixed: Any) -> Any:
         """Return the request of a single operation, with what is configured for it."""
-        shared = vars(self.writing())
+        known = options_of(kind)
+        shared = {n: v for n, v in vars(self.writing()).items() if n in known}
         return build(kind, {**shared, **self.steps.get(name, {}), **fixed})
 
 

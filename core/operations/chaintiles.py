@@ -13,10 +13,11 @@ import numpy as np
 
 from ..errors import InvalidOption
 from ..grid import Grid
-from ..image import Array, Details, Image, Pixels, constant
+from ..image import Array, Image, Pixels, constant
+from ..landcover.indices import NAMES
 from ..landcover.sensors import Product, found_products, sensors, tile_of
 from ..landcover.series import MASK, UNDATED, layout, missing, parsed
-from ..landcover.stacking import ABSENT, Joined, MaskSeries
+from ..landcover.stacking import ABSENT, Joined, MaskBands, MaskSeries
 from ..placement import agree_on_crs, onto, output_grid
 from ..progress import SILENT, Progress
 from ..raster import expand, open_image, same_crs
@@ -83,7 +84,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Unseen:
+class Unseen(MaskBands):
     """The mask series of an image: 2 where a date is missing, else what its own mask says."""
 
     source: Image
@@ -91,34 +92,9 @@ class Unseen:
     given: Image | None = None
 
     @property
-    def name(self) -> str:
-        """Name of the image, with the word mask."""
-        return f"{self.source.name}_{MASK}"
-
-    @property
-    def grid(self) -> Grid:
-        """Grid of the image."""
-        return self.source.grid
-
-    @property
-    def details(self) -> Details:
-        """Every pixel has a value."""
-        return Details(validity="all")
-
-    @property
-    def nodata(self) -> float | None:
-        """None: 0 means clear."""
-        return None
-
-    @property
     def bands(self) -> int:
         """One for each date; one for images without dates."""
         return max(1, len(self.dates))
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Bytes."""
-        return np.dtype(np.uint8)
 
     @property
     def band_names(self) -> tuple[str, ...]:
@@ -233,7 +209,8 @@ def _of_raster(path: str) -> Source:
     image = open_image(path)
     said = [parsed(name) for name in image.band_names]
     dated = next((one for one in said if one), None)
-    if dated is None:
+    made = any(one and (one.band in NAMES or one.band.startswith("expr")) for one in said)
+    if dated is None or made:
         return Source("features", "image", path, first=path, bands=image.bands)
     dates = layout(image).dates
     return Source("series", dated.sensor, path, "", dates, path, image.bands // len(dates))

@@ -3,11 +3,9 @@
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
-
-import numpy as np
 
 from ..alike import file_name
 from ..errors import IncompatibleImages, InvalidOption, NoSolution
@@ -29,12 +27,12 @@ from ..registration.corrected import (
     corrected,
     declared,
     moved_grid,
-    moved_outline,
+    reached,
 )
 from ..registration.estimate import Estimate, estimate, pair_lattice
-from ..registration.inputs import Inputs, open_inputs
+from ..registration.inputs import Inputs, open_inputs, outputs_of
 from ..registration.options import MODELS, PairMasking, PairMatching
-from ..registration.placed import write_placed
+from ..registration.placed import tell_changed, write_placed
 from ..registration.points import Listed, listed, on_lattice
 from ..registration.solve import Given, Run
 from ..requests import EdgeTrim
@@ -42,6 +40,9 @@ from ..transform.correction import Correction, identity
 from ..write import write
 
 NEEDS = (("all models but local", ()), ("local", ("scipy",)), ("report figures", ("matplotlib",)))
+
+FEWEST = 3
+"""Points without which not even a shift is supported."""
 
 KINDS = {
     "id": "integer",
@@ -132,6 +133,14 @@ class Request(PairMatching, PairMasking, EdgeTrim, MovedWriting):
         super().__post_init__()
         if 0 < self.window_size_match < 16:
             raise InvalidOption(f"Matching window: {self.window_size_match} is below 16.")
+        for size in self.solve_resolutions:
+            if not 0 <= size < math.inf:
+                raise InvalidOption(f"Pixel sizes of the solve: {size:g} is not 0 or a pixel size.")
+        if self.tie_point_use != "add" and not self.tie_points:
+            raise InvalidOption(
+                f"TIE_POINT_USE = {self.tie_point_use} needs the key points: name their file in "
+                "TIE_POINTS."
+            )
         if self.correction == "geotransform":
             if self.model == "local":
                 raise InvalidOption(
@@ -179,7 +188,7 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
     """
     heard = Recorder(progress)
     inputs = open_inputs(request.moving, request.reference, request, heard)
-    for path in _destinations(request):
+    for path in outputs_of(request, ("output", "transform", "key_points", "report")):
         refuse_overwriting(path, [*inputs.paths, *filter(None, (request.tie_points,))])
     lattice = pair_lattice(inputs.matched_reference, inputs.matched_moving, request.model, request)
     given = _given(inputs, request, heard)
@@ -223,23 +232,13 @@ def apply(inputs: Inputs, found: Estimate, request: Request, progress: Progress 
 def _on_reference(inputs: Inputs, correction: Correction) -> Grid:
     """Return the part of the reference's grid on which the corrected image lies."""
     grid = inputs.reference.grid
-    x, y = moved_outline(inputs.moving, correction, grid.crs)
-    col, row = grid.to_pixel(x, y)
-    known = np.isfinite(col) & np.isfinite(row)
-    box = (col[known].min(), row[known].min(), col[known].max(), row[known].max())
-    pixels = Grid(grid.width, grid.height, (0.0, 1.0, 0.0, 0.0, 0.0, 1.0))
-    window = pixels.window_of(box).clipped(grid.window)
+    window = reached(inputs.moving, correction, grid)
     if window.empty:
         raise IncompatibleImages(
             f"{file_name(inputs.moving)}, corrected, does not reach {file_name(inputs.reference)}. "
             "Use OUTPUT_GRID = moving."
         )
     return grid.cropped(window)
-
-
-def _destinations(request: Request) -> Iterator[str]:
-    names = (request.output, request.transform, request.key_points, request.report)
-    yield from filter(None, names)
 
 
 def _given(inputs: Inputs, request: Request, progress: Progress) -> KeyPoints | None:
@@ -254,9 +253,9 @@ def _given(inputs: Inputs, request: Request, progress: Progress) -> KeyPoints | 
     ]
     points = read_given(request.tie_points, ends[0], ends[1], progress)
     count = int(points.used.sum())
-    needed = {"translation": 1, "rigid": 2, "similarity": 2, "affine": 3}.get(request.model, 3)
-    if request.tie_point_use == "only" and count < needed:
-        raise InvalidOption(f"{count} enabled points; {request.model} needs {needed}.")
+    if request.tie_point_use == "only" and count < FEWEST:
+        text = f"{count} enabled point{'s' * (count != 1)}"
+        raise InvalidOption(f"{text}; {request.model} needs {FEWEST}.")
     progress.info(f"{count} of {len(points)} given key points are enabled.")
     return points
 
@@ -336,11 +335,7 @@ def _written(inputs: Inputs, found: Estimate, request: Request, progress: Progre
     progress.check()
     progress.phase("Writing the corrected image")
     done = write(view, output, request, progress)
-    if done.moved_from_nodata and view.nodata is not None:
-        progress.warn(
-            f"{done.moved_from_nodata} values of valid pixels would have been the output's nodata "
-            f"value ({view.nodata:g}); they were moved to the value beside it."
-        )
+    tell_changed(done, inputs.moving, view, request, progress)
     return output
 
 

@@ -38,6 +38,7 @@ from ..registration.corrected import (
 )
 from ..registration.estimate import map_unit
 from ..registration.gridding import Lattices, seen_on
+from ..registration.inputs import outputs_of
 from ..registration.joint import Approach, Ground, Joint, joint
 from ..registration.members import Found, Members, members_of, tied_pairs
 from ..registration.overlaps import covers, overlapping
@@ -270,9 +271,8 @@ def _destinations(
 ) -> tuple[str, ...]:
     inputs = [image.path for image in members.images]
     inputs += [request.load_tie_points] if request.load_tie_points else []
-    for path in (request.save_tie_points, request.key_points, request.report):
-        if path:
-            refuse_overwriting(path, inputs)
+    for path in outputs_of(request, ("save_tie_points", "key_points", "report")):
+        refuse_overwriting(path, inputs)
     paths = output_paths(images, request.output_folder, request.name_pattern)
     for path in paths:
         refuse_overwriting(path, inputs)
@@ -339,7 +339,7 @@ def _reason(done: Estimate) -> str:
     before, after = found.rmse
     return (
         f"The correction was accepted: residual {before:.3g} px before, {after:.3g} px after, on "
-        f"{len(found.pairs)} pairs."
+        f"{len(found.pairs)} pair{'s' * (len(found.pairs) != 1)}."
     )
 
 

@@ -208,7 +208,7 @@ def estimate(
         progress=progress.part(0, 0.3),
     )
     layout = Layout(outlined.footprints, centers, rule, outlined.within)
-    ranks = ranks_of(images, _fields(images, outlined), how)
+    ranks = ranks_of(images, _fields(images, outlined), how, progress)
     taste = Taste(weights_of(how), ranks, pictured=bool(how.save_cost))
     ground = ground_of(images, canvas, how, outlined.name, progress)
     views = _views(sums, outlined, corrected)

@@ -82,11 +82,15 @@ class Result:
 
 @dataclass
 class _Polygons:
-    """The polygons of the run in the CRS of each image; those that lie on some image are noted."""
+    """The polygons of the run in the CRS of each image.
+
+    Those that lie on some image are noted, and the images of which nothing is kept.
+    """
 
     request: Request
     names: tuple[str, ...]
     progress: Progress
+    missed: list[str] = field(default_factory=list)
     known: dict[str, tuple[Feature, ...]] = field(default_factory=dict)
     reached: set[int] = field(default_factory=set)
 
@@ -105,10 +109,7 @@ class _Polygons:
         places = {id(feature): place for place, feature in enumerate(everything)}
         self.reached |= {places[id(one)] for one, near in zip(mine, found.reached) if near}
         if not any(found.reached) and request.mask_mode == "include":
-            self.progress.warn(
-                f"No polygon lies on {file_name(image)}, so nothing of it is kept. Check MASK_MODE "
-                "and the CRS of the polygons."
-            )
+            self.missed.append(file_name(image))
         return found
 
     @property
@@ -131,7 +132,7 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
     views = [
         masked(image, mask, request) for image, mask, left in zip(found, masks, leave) if not left
     ]
-    _warn(request, skipped, polygons.outside, progress)
+    _warn(request, skipped, polygons, progress)
     paths = output_paths(images, request.output_folder, request.name_pattern) if images else ()
     progress.phase("Writing the masked images")
     counted = [Trimmed(image) for image in images]
@@ -180,11 +181,18 @@ def _written(
     return write(view, path, request, progress.part(0.3, 1.0))
 
 
-def _warn(request: Request, skipped: Sequence[str], outside: int, progress: Progress) -> None:
+def _warn(
+    request: Request, skipped: Sequence[str], polygons: _Polygons, progress: Progress
+) -> None:
     if skipped:
         progress.warn(
             f"No polygon has the name of {', '.join(skipped)} in {request.mask_field}; nothing is "
             "written for it."
         )
-    if outside:
-        progress.warn(f"{outside} polygons lie outside all images.")
+    if polygons.missed:
+        progress.warn(
+            f"No polygon lies on {', '.join(polygons.missed)}, so nothing of it is kept. Check "
+            "MASK_MODE and the CRS of the polygons."
+        )
+    if polygons.outside:
+        progress.warn(f"{polygons.outside} polygons lie outside all images.")

@@ -150,13 +150,13 @@ def put_together(request: Request, progress: Progress = SILENT) -> Result:
     """Write the mosaic of the maps and of what belongs to them, as part of a larger run."""
     maps = [open_image(path) for path in expand(request.images, progress)]
     legend = read_legend(request.nomenclature, request.colors)
+    pieces = pieces_of(maps, request, legend, progress)
     layers = {
-        "Confidence": _beside(request.confidences, maps, "Confidences"),
-        "PixelsValidity": _beside(request.validities, maps, "Counts of clear dates"),
-        "ProbabilityMap": _beside(request.probabilities, maps, "Probabilities"),
+        "Confidence": _beside(request.confidences, maps, pieces, "Confidences"),
+        "PixelsValidity": _beside(request.validities, maps, pieces, "Counts of clear dates"),
+        "ProbabilityMap": _beside(request.probabilities, maps, pieces, "Probabilities"),
     }
     paths = _paths(request, maps, [name for name, found in layers.items() if found])
-    pieces = pieces_of(maps, request, legend, progress)
     parts = progress.split(len(paths))
     counts = Counts()
     labels = pieces.together(pieces.maps, pieces.maps[0].dtype)
@@ -231,13 +231,27 @@ def _tile(image: RasterImage, names: Sequence[str]) -> str:
     return next((name for name in names if name in words), "" if names else tile_of(image.path))
 
 
-def _beside(sources: Sequence[str], maps: Sequence[RasterImage], what: str) -> list[Image]:
+def _paired(found: Sequence[RasterImage], pieces: Pieces) -> list[Image]:
+    """Return as many images as maps in the order of their tiles, those of a tile as they stand."""
+    names = pieces.tiles if pieces.envelopes is not None else ()
+    theirs = [_tile(image, names) for image in found]
+    if "" in theirs or sorted(theirs) != sorted(pieces.tiles):
+        return list(found)
+    waiting: dict[str, list[Image]] = {}
+    for tile, image in zip(theirs, found):
+        waiting.setdefault(tile, []).append(image)
+    return [waiting[tile].pop(0) for tile in pieces.tiles]
+
+
+def _beside(
+    sources: Sequence[str], maps: Sequence[RasterImage], pieces: Pieces, what: str
+) -> list[Image]:
     """Return what belongs to each map: by the tile in its name when all have one, else by order."""
     if not sources:
         return []
     found = [open_image(path) for path in expand(sources)]
     if len(found) == len(maps):
-        return list(found)
+        return _paired(found, pieces)
     tiles = {tile_of(image.path): image for image in found}
     wanted = [tile_of(image.path) for image in maps]
     if "" in tiles or any(tile not in tiles for tile in wanted):

@@ -33,10 +33,11 @@ from ..vector import (
 from ..vector.groundtruth import Burning, GroundTruth, read_truth
 from ..vector.rings import Polygon, mapped, wkb_of
 from ..vector.samplelayer import GROUP
-from ..workflow.segmenting import Segmenting, superpixels
-from ..workflow.tallying import Placed, Tally, covering, tallied
+from ..workflow.segmenting import Segmenting, Segments, superpixels
+from ..workflow.tallying import Tally, covering, tallied
 from ..write import write
 from .extractsamples import feature_names
+from .vectorizeclasses import refuse_unknown
 
 NEEDS = (("objects", ()),)
 
@@ -98,10 +99,7 @@ class Request(Writing):
     def __post_init__(self) -> None:
         """Check the options."""
         super().__post_init__()
-        unknown = [name for name in self.statistics if name not in STATISTICS]
-        if unknown:
-            listed = ", ".join(STATISTICS)
-            raise InvalidOption(f"Statistics: {unknown[0]!r} is none of {listed}.")
+        refuse_unknown(self.statistics, STATISTICS)
         if self.polygons and not self.field:
             raise InvalidOption("Reference polygons: give the field of their labels (FIELD).")
 
@@ -154,7 +152,7 @@ def objects_of(image: Image, request: Request, folder: str, progress: Progress =
             f"{raster.name} has {raster.bands} bands of {raster.dtype.name}; objects are numbered "
             "in one band of whole numbers."
         )
-    return Objects(Placed(raster, image.grid))
+    return Objects(Segments(raster, image.grid))
 
 
 def describe(

@@ -119,6 +119,8 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
     progress.phase("Regularizing")
     written = write(view, output, request, progress)
     _style(image.path, output)
+    if not written.valid_pixels:
+        progress.warn(f"{image.name} has no class anywhere; the map is empty.")
     progress.info(
         f"The map has pixels of {view.grid.pixel_size[0]:g} × {view.grid.pixel_size[1]:g} map "
         f"units, {written.valid_pixels} of them with a class. It is {output}."
@@ -149,6 +151,8 @@ def apply(image: Image, request: Request, progress: Progress = SILENT) -> Image:
     if request.resolution and (across > 1 or along > 1):
         view = Majority(view, (across, along))
     view = Sieved(view, replace(sieve, limit=request.umc2, corners=True))
+    if bool(request.sea_label) != bool(request.inland):
+        raise InvalidOption("Sea: INLAND and SEA_LABEL belong together; give both or none.")
     if request.inland:
         features = read_polygons(request.inland, image.grid.crs, progress)
         land = Burned(view.grid, tuple((feature.geometry, 1) for feature in features))

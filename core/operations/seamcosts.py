@@ -216,7 +216,10 @@ def obstacles_of(how: Costing, crs: str, progress: Progress = SILENT) -> tuple[F
 
 
 def ranks_of(
-    images: Sequence[Image], rows: Sequence[Mapping[str, object]], how: Costing
+    images: Sequence[Image],
+    rows: Sequence[Mapping[str, object]],
+    how: Costing,
+    progress: Progress = SILENT,
 ) -> tuple[float, ...]:
     """Return the rank of each image from 0 (worst) to 1, nothing without PRIORITY.
 
@@ -228,6 +231,9 @@ def ranks_of(
     names = tuple(dict.fromkeys(name for row in known for name in row))
     read_rank(how.priority, names)
     values = rank_values(how.priority, known)
+    lost = [image.name for image, value in zip(images, values) if math.isnan(value)]
+    if lost:
+        progress.warn(f"Without priority, so behind all others: {', '.join(lost)}.")
     steps = sorted({value for value in values if not math.isnan(value)})
     last = max(1, len(steps) - 1)
     return tuple(0.0 if math.isnan(v) else steps.index(v) / last for v in values)

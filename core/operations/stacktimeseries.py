@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ..errors import InvalidOption
 from ..landcover.sensors import RULES, Rule, sensors
+from ..landcover.spooling import spooled
 from ..options import Kind, option, redefault, result
 from ..progress import SILENT, Progress
 from ..provenance import recorded
@@ -186,6 +187,8 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
     stacked = apply(found, request, progress)
     progress.phase("Writing the series")
     series = typed(stacked.series, request.output_type)
+    if stacked.dates:
+        series = spooled(series, series.bands // len(stacked.dates), os.path.dirname(output))
     written = write(series, output, request, progress.part(0, 0.7 if masks else 1))
     if masks and stacked.masks:
         write(stacked.masks, masks, request, progress.part(0.7, 1))

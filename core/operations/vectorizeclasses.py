@@ -111,10 +111,7 @@ class Request(Memory):
     def __post_init__(self) -> None:
         """Check the options."""
         super().__post_init__()
-        unknown = [name for name in self.statistics if name not in STATISTICS]
-        if unknown:
-            listed = ", ".join(STATISTICS)
-            raise InvalidOption(f"Statistics: {unknown[0]!r} is none of {listed}.")
+        refuse_unknown(self.statistics, STATISTICS)
         if self.zones and not self.zone_field:
             raise InvalidOption("Zones: give the field that names them (ZONE_FIELD).")
         if not self.class_field.strip() or len(self.class_field) > 10:
@@ -129,6 +126,13 @@ class Result:
     zone_files: tuple[str, ...] = result(Kind.VECTORS, "Shapefiles of zones")
     polygon_count: int | None = result(Kind.INTEGER, "Polygons counted")
     small_count: int | None = result(Kind.INTEGER, "Polygons below the limit without neighbor")
+
+
+def refuse_unknown(names: Sequence[str], known: Sequence[str]) -> None:
+    """Raise InvalidOption naming the first of some statistics that is not known."""
+    unknown = next((name for name in names if name not in known), None)
+    if unknown is not None:
+        raise InvalidOption(f"Statistics: {unknown!r} is none of {', '.join(known)}.")
 
 
 @recorded

@@ -338,7 +338,7 @@ def _opacity(pixels: Pixels, dtype: np.dtype[Any]) -> Array:
 def levels_of(dataset: gdal.Dataset) -> list[int]:
     """Return powers of two until the long side is below 256."""
     side, levels = max(dataset.RasterXSize, dataset.RasterYSize), list[int]()
-    while side >= 512:
+    while side >= 256:
         levels.append(2 ** (len(levels) + 1))
-        side //= 2
+        side = -(-side // 2)
     return levels

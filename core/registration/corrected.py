@@ -237,14 +237,18 @@ def reference_grid(image: Image, placing: Placing, reference: Grid) -> Grid:
             (x, a * ratio, b * ratio, y, d * ratio, e * ratio),
             reference.crs,
         )
-    window = _window(lattice, moved_outline(image, placing, reference.crs))
-    window = window.clipped(lattice.window)
+    window = reached(image, placing, lattice)
     if window.empty:
         raise IncompatibleImages(
             f"{file_name(image)}, corrected, does not reach the reference of the transform. Use "
             "OUTPUT_GRID = image."
         )
     return lattice.cropped(window)
+
+
+def reached(image: Image, placing: Placing, grid: Grid) -> Window:
+    """Return the window of a grid that the corrected image covers, maybe an empty one."""
+    return _window(grid, moved_outline(image, placing, grid.crs)).clipped(grid.window)
 
 
 def _ratio(grid: Grid, reference: Grid) -> float:
@@ -283,7 +287,10 @@ def outline(grid: Grid, crs: str) -> tuple[Floats, Floats]:
 
 def _window(grid: Grid, at: tuple[Floats, Floats]) -> Window:
     cols, rows = grid.to_pixel(*at)
-    cols, rows = cols[np.isfinite(cols)], rows[np.isfinite(rows)]
+    known = np.isfinite(cols) & np.isfinite(rows)
+    if not known.any():
+        return Window(0, 0, 0, 0)
+    cols, rows = cols[known], rows[known]
     unit = Grid(grid.width, grid.height, (0.0, 1.0, 0.0, 0.0, 0.0, 1.0))
     return unit.window_of((cols.min(), rows.min(), cols.max(), rows.max()))
 

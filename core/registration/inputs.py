@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ..errors import ImageIOError, IncompatibleImages, InvalidOption
@@ -52,6 +53,27 @@ def open_inputs(
         seen.append(_masked(one, mask, f"{role}_MASK", progress) if mask else one)
     masks = [path for mask in (how.moving_mask, how.reference_mask) for path in files_of(mask)]
     return Inputs(moved, usable, still, seen[0], seen[1], (moving, reference, *masks))
+
+
+def outputs_of(request: object, names: Sequence[str]) -> list[str]:
+    """Return the files that options of a request name.
+
+    Raises InvalidOption when two options name one file.
+    """
+    taken: dict[str, str] = {}
+    found = []
+    for name in names:
+        path = getattr(request, name)
+        if not path:
+            continue
+        first = taken.setdefault(os.path.normcase(os.path.abspath(path)), name)
+        if first != name:
+            raise InvalidOption(
+                f"{first.upper()} and {name.upper()} are the same file, "
+                f"{os.path.basename(path)}. Give two names."
+            )
+        found.append(path)
+    return found
 
 
 def _opened(role: str, path: str, nodata: tuple[float, ...]) -> tuple[RasterImage, Image]:

@@ -66,7 +66,7 @@ def refuse_empty(lattice: Lattice, held: Held, factor: int, how: PairMatching) -
     share = float(np.count_nonzero(valid)) * (factor * side) ** 2 / max(1, lattice.overlap.pixels)
     if share < how.min_valid_fraction:
         raise NoSolution(
-            f"Only {100 * min(share, 1):.3g} % of the overlap are valid in both images; "
+            f"Only {100 * min(share, 1):.3g} % of the overlap is valid in both images; "
             f"MIN_VALID_FRACTION asks for {100 * how.min_valid_fraction:.3g} %. Check nodata and "
             "masks, or lower it."
         )

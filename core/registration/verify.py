@@ -109,13 +109,14 @@ def _compared(
     options, model = solved.options, solved.model
     x, y = windows.x, windows.y
     moved = np.stack(_predicted(lattice, correction, x, y), 1)
-    radius = math.ceil(float(np.hypot(*moved.T).max(initial=0.0))) + BEYOND
+    beyond = BEYOND + _left_open(solved)
+    radius = math.ceil(float(np.hypot(*moved.T).max(initial=0.0))) + beyond
     if solved.factor == 1:
         stored = iter([solved.held.patch])
     else:
         stored = patches_of(lattice, windows, model, radius, run)
     moved_there = _Corrected(correction, lattice.grid)
-    parts = [_both(moved_there, patch, windows, options, radius) for patch in stored]
+    parts = [_both(moved_there, patch, windows, options, (radius, beyond)) for patch in stored]
     before, after = (Matches.joined([part.matches[end] for part in parts]) for end in (0, 1))
     scale = np.array(lattice.factor)
     ends = [np.stack((one.dx, one.dy), 1) for one in (before, after)]
@@ -149,10 +150,31 @@ class _Corrected:
         return x + dx, y + dy
 
 
+def _left_open(solved: Solved) -> int:
+    """Return what a model that is too simple leaves at windows that agree, whole px.
+
+    Without it, windows beyond the search would be left out, and the residual of the others be told
+    as that of the image. 0 where the search reaches them anyway.
+    """
+    settled = solved.settled
+    if settled is None or solved.local is not None:
+        return 0
+    points = settled.points.chosen(settled.found.inliers)
+    rest_x, rest_y = settled.found.model.residuals(points.x, points.y, points.dx, points.dy)
+    rest = float(np.hypot(rest_x, rest_y).max(initial=0.0))
+    return math.ceil(rest) if rest > BEYOND - 1 else 0
+
+
 def _both(
-    moved: Positioned, stored: Patch, windows: Windows, options: Aligning, radius: int
+    moved: Positioned,
+    stored: Patch,
+    windows: Windows,
+    options: Aligning,
+    reach: tuple[int, int],
 ) -> _Part:
     """Match the windows of a patch in the image as it is stored, and corrected.
+
+    `reach`: how far is searched in the one and in the other.
 
     The corrected image is sampled by a spline: what a kernel of the output blurs is no
     displacement.
@@ -161,8 +183,7 @@ def _both(
     found = [overlaid(stored, model, options.seeing) for model in (STILL, moved)]
     ends = [one.normalized() for one in found]
     matches = [
-        matched(end, inside, reach, either_sign=not options.edges)
-        for end, reach in zip(ends, (radius, BEYOND))
+        matched(end, inside, far, either_sign=not options.edges) for end, far in zip(ends, reach)
     ]
     joint = ends[0].joint & ends[1].joint
     pairs = [part for end in ends for part in (end.reference, end.moving)]

@@ -173,6 +173,10 @@ def _drawn(images: Sequence[ImageRow], pairs: Sequence[PairRow]) -> str:
         sheet.text(0.9, HIGH - 0.3, text, color=ORANGE)
     _named(axes, images, places)
     _framed(axes)
+    if longest > 0:
+        # arrows ask for no room of their own
+        axes.update_datalim(places + shown)
+        axes.autoscale_view()
     shown_colors = require("matplotlib.cm", "Figures").ScalarMappable(norm, colors)
     box = (WIDE - 3.4, HIGH - 0.75, 3.0, 0.12)
     sheet.colorbar(shown_colors, box, "residual of a pair after the correction (px)")

@@ -342,6 +342,7 @@ def coverage_figure(drawn: Drawn) -> Any:
             label=f"{label} ({count})",
             zorder=4,
         )
-    how = {"fontsize": SMALL, "frameon": False, "ncol": 4, "loc": "upper left"}
-    axes.legend(bbox_to_anchor=(0.0, -0.62 / axes.figure.get_figheight() * 2.2), **how)
+    how = {"fontsize": SMALL, "frameon": False, "ncol": 4, "loc": "lower left"}
+    foot = axes.get_position().x0, 0.0
+    axes.legend(bbox_to_anchor=foot, bbox_transform=axes.figure.transFigure, **how)
     return sheet.figure

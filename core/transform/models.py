@@ -51,7 +51,8 @@ class Linear:
     def rotation(self) -> float:
         """Degrees by which the moving image is turned, clockwise as seen."""
         (a, b), (c, d) = self.matrix
-        return math.degrees(math.atan2(c - b, a + d)) * (-1.0 if self.y_up else 1.0)
+        # 0.0 + keeps no turn from being written as -0
+        return 0.0 + math.degrees(math.atan2(c - b, a + d)) * (-1.0 if self.y_up else 1.0)
 
     @property
     def scale(self) -> float:

@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from osgeo import gdal, ogr, osr
@@ -41,36 +41,40 @@ class Tally:
 
 @dataclass(frozen=True)
 class Source:
-    """A vector layer whose features are wanted in a CRS; `name` is that of its file."""
+    """A vector layer whose features are wanted in a CRS; `name` is that of its file.
 
-    opened: Opened
-    name: str
-    crs: str
+    It is open only while its features are read, so that there may be thousands. `own_crs` and
+    `geometry` are the CRS and type of what it holds, `layer` its name in the file.
+    """
+
+    path: str
+    title: str
+    layer: str
+    own_crs: str
+    geometry: int
+    fields: tuple[ogr.FieldDefn, ...]
+    name: str = ""
+    crs: str = ""
     tally: Tally = field(default_factory=Tally)
-
-    @cached_property
-    def fields(self) -> tuple[ogr.FieldDefn, ...]:
-        """The definitions of its fields."""
-        definition = self.opened.layer.GetLayerDefn()
-        return tuple(definition.GetFieldDefn(n) for n in range(definition.GetFieldCount()))
 
     @property
     def kind(self) -> str:
         """ "Point", "LineString", "Polygon" or "Unknown" (several)."""
-        flat = ogr.GT_Flatten(self.opened.layer.GetGeomType())
+        flat = ogr.GT_Flatten(self.geometry)
         return next(name for name, kinds in _KINDS.items() if flat in kinds)
 
     @property
     def has_z(self) -> bool:
         """True when positions have heights."""
-        return bool(ogr.GT_HasZ(self.opened.layer.GetGeomType()))
+        return bool(ogr.GT_HasZ(self.geometry))
 
     def features(self, progress: Progress = SILENT) -> Iterator[tuple[ogr.Geometry, ogr.Feature]]:
         """Yield geometry, valid and in the CRS, and feature; what cannot be brought is counted."""
-        count = max(1, self.opened.layer.GetFeatureCount())
+        opened = _opened(self.path)
+        count = max(1, opened.layer.GetFeatureCount())
         mapping = self._mapping()
-        with refusing(f"{self.opened.title} cannot be read"):
-            for feature in self.opened.layer:
+        with refusing(f"{self.title} cannot be read"):
+            for feature in opened.layer:
                 if self.tally.read % _STEP == 0:
                     progress.check()
                     progress.advance(self.tally.read / count)
@@ -83,10 +87,10 @@ class Source:
         progress.advance(1.0)
 
     def _mapping(self) -> Any:
-        if not self.opened.crs or not self.crs or same_crs(self.opened.crs, self.crs):
+        if not self.own_crs or not self.crs or same_crs(self.own_crs, self.crs):
             return None
-        with refusing(f"{crs_title(self.opened.crs)} cannot be brought to {crs_title(self.crs)}"):
-            return osr.CoordinateTransformation(reference(self.opened.crs), reference(self.crs))
+        with refusing(f"{crs_title(self.own_crs)} cannot be brought to {crs_title(self.crs)}"):
+            return osr.CoordinateTransformation(reference(self.own_crs), reference(self.crs))
 
     def _brought(self, found: ogr.Geometry | None, mapping: Any) -> ogr.Geometry | None:
         if found is None or found.IsEmpty():
@@ -110,15 +114,35 @@ def open_sources(
 
     Raises ImageIOError or InvalidOption as open_layer does.
     """
-    opened = [open_layer(path, _EVERY, "features with geometry") for path in paths]
-    target = opened[0].crs if crs is None else crs
-    without = [found.title for found in opened if not found.crs]
+    found = [_source(path) for path in paths]
+    target = found[0].own_crs if crs is None else crs
+    without = [source.title for source in found if not source.own_crs]
     if target and without:
         progress.warn(f"Without CRS, taken to be in {crs_title(target)}: {', '.join(without)}.")
-    others = {crs_title(o.crs) for o in opened if o.crs and not same_crs(o.crs, target)}
+    known = {source.own_crs for source in found} - {""}
+    others = {crs_title(own) for own in known if not same_crs(own, target)}
     if others:
         progress.info(f"Layers in {', '.join(sorted(others))} are brought to {crs_title(target)}.")
-    return [Source(found, name, target) for found, name in zip(opened, _names(opened))]
+    return [replace(source, name=name, crs=target) for source, name in zip(found, _names(found))]
+
+
+def _opened(path: str) -> Opened:
+    return open_layer(path, _EVERY, "features with geometry")
+
+
+def _source(path: str) -> Source:
+    """Look at a layer and close it again."""
+    opened = _opened(path)
+    definition = opened.layer.GetLayerDefn()
+    defined = [definition.GetFieldDefn(n) for n in range(definition.GetFieldCount())]
+    return Source(
+        path,
+        opened.title,
+        opened.layer.GetName(),
+        opened.crs,
+        opened.layer.GetGeomType(),
+        tuple(_like(one, one.GetName()) for one in defined),
+    )
 
 
 def copy_features(
@@ -173,12 +197,13 @@ def free_name(name: str, taken: set[str]) -> str:
     return found
 
 
-def _names(opened: Sequence[Opened]) -> list[str]:
+def _names(sources: Sequence[Source]) -> list[str]:
     """Return names of files without extension, with the layer's where files repeat."""
-    stems = [os.path.splitext(found.title)[0] for found in opened]
+    stems = [os.path.splitext(source.title)[0] for source in sources]
+    times = Counter(stems)
     return [
-        stem if stems.count(stem) == 1 else f"{stem} {found.layer.GetName()}"
-        for stem, found in zip(stems, opened)
+        stem if times[stem] == 1 else f"{stem} {source.layer}"
+        for stem, source in zip(stems, sources)
     ]
 
 
@@ -247,7 +272,7 @@ def refuse_no_polygons(sources: Sequence[Source]) -> None:
     for source in sources:
         if source.kind not in ("Polygon", "Unknown"):
             raise InvalidOption(
-                f"{source.opened.title} holds no polygons; only METHOD=keep takes points and lines."
+                f"{source.title} holds no polygons; only METHOD=keep takes points and lines."
             )
 
 

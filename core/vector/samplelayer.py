@@ -81,9 +81,9 @@ def read_samples(
     """Read samples of one schema from layers; `patterns` choose features by name.
 
     Without patterns every field of real numbers is a feature. Rows with an empty value are left
-    out with a warning, polygons without label too. Without the group field, blocks of ground are the groups. Raises
-    ImageIOError when a file cannot be read, InvalidOption when a field is missing or a label is
-    no whole number above 0 or text.
+    out with a warning, polygons without label too. Without the group field, blocks of ground are
+    the groups. Raises ImageIOError when a file cannot be read, InvalidOption when a field is
+    missing or a label is no whole number above 0 or text.
     """
     tables = [_table(source, fields, patterns) for source in sources]
     named = _named(tables, fields)

@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import InvalidOption
 from ..executor import each
 from ..grid import Grid
-from ..image import Array, Details, Image, Pixels
+from ..image import Array, Details, Image, Pixels, read_padded
 from ..landcover.merging import Merging
 from ..landcover.preparing import Preparation
 from ..landcover.regions import Regions
@@ -28,6 +28,7 @@ from ..landcover.superpixels import (
     seed_sums,
     seeds_of,
 )
+from ..placement import onto
 from ..progress import SILENT, Progress
 from ..windows import Window, tiling
 
@@ -86,9 +87,12 @@ class Spooled:
 
 @dataclass(frozen=True)
 class Segments:
-    """Numbers of segments in a file as an image; 0 = none."""
+    """Numbers of segments on the pixels of a grid; 0 = none.
 
-    spooled: Spooled
+    They are in a file of ours, or in an image, where what is not above 0 belongs to none.
+    """
+
+    source: Spooled | Image
     grid: Grid
     name: str = "segments"
     bands: int = 1
@@ -105,8 +109,14 @@ class Segments:
         self, window: Window, bands: Sequence[int] | None = None, rounded: bool = True
     ) -> Pixels:
         """Return the numbers of a window."""
-        values = self.spooled.read(window)[..., 0]
-        return Pixels(values[None], values > 0)
+        if isinstance(self.source, Spooled):
+            values = self.source.read(window)[..., 0]
+            return Pixels(values[None], values > 0)
+        seen = onto(self.source, self.grid, "nearest")
+        place = self.grid.placed(seen.grid)
+        found = read_padded(seen, window.shifted(-place.col, -place.row), (1,))
+        known = found.valid & (found.values[0] > 0)
+        return Pixels(np.where(known, found.values, 0).astype(np.int32), known)
 
 
 def superpixels(

@@ -5,48 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
-from ..grid import Grid
-from ..image import Array, Details, Image, Pixels, read_padded
+from ..image import Array, Image, Pixels
 from ..landcover.lines import Ids
 from ..landcover.objects import Moments, joined_moments, moments_of
-from ..placement import onto
 from ..progress import SILENT, Progress
 from ..survey import survey
 from ..vector.groundtruth import Burning, GroundTruth
 from ..windows import Window
-
-
-@dataclass(frozen=True)
-class Placed:
-    """Numbers of objects on the pixels of an image; what is not above 0 belongs to none."""
-
-    source: Image
-    grid: Grid
-    name: str = "segments"
-    bands: int = 1
-    nodata: float | None = 0.0
-    band_names: tuple[str, ...] = ("",)
-    details: Details = field(default_factory=Details)
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """32-bit whole numbers."""
-        return np.dtype(np.int32)
-
-    def read(
-        self, window: Window, bands: Sequence[int] | None = None, rounded: bool = True
-    ) -> Pixels:
-        """Return the numbers of a window."""
-        seen = onto(self.source, self.grid, "nearest")
-        place = self.grid.placed(seen.grid)
-        found = read_padded(seen, window.shifted(-place.col, -place.row), (1,))
-        known = found.valid & (found.values[0] > 0)
-        values = np.where(known, found.values[0], 0).astype(np.int32)
-        return Pixels(values[None], known)
 
 
 @dataclass

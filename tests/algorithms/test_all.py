@@ -57,6 +57,8 @@ SPECIFIED = {
     "mosaicclassification": "landcover",
     "accuracy": "landcover",
     "regularizeclasses": "landcover",
+    "vectorizeclasses": "landcover",
+    "objectstatistics": "landcover",
     "landcover": "landcover",
     "mosaicpipeline": "workflows",
     "checkinstallation": "setup",

@@ -267,6 +267,12 @@ def test_the_canvas_has_the_coarsest_pixels_and_does_not_depend_on_the_order():
         common_canvas([*images, image(upright(crs=DEGREES), "d")])
 
 
+def test_a_resolution_that_is_a_slip_is_named_as_such():
+    near = [image(upright(), "a"), image(upright(x=500200.0), "b")]
+    with pytest.raises(InvalidOption, match=r"Resolution: with pixels of 0.0001 the images span"):
+        output_grid(near, UTM, resolution=0.0001)
+
+
 def test_images_far_apart_are_refused_before_anything_is_read():
     far = [image(upright(), "a"), image(upright(x=9e6, y=9e6), "b"), image(upright(x=5e5), "c")]
     for plan in (lambda: output_grid(far, UTM), lambda: common_canvas(far)):

@@ -146,7 +146,7 @@ def test_overviews_are_those_of_gdal_although_its_cache_is_emptied_meanwhile(tmp
 def test_overviews_are_built_when_asked(tmp_path, read_back):
     done = write_image(image((1, 600, 700)), str(tmp_path / "m.tif"), options(build_overviews=True))
     found = read_back(done.path)
-    assert found.dataset.GetRasterBand(1).GetOverviewCount() == 1
+    assert found.dataset.GetRasterBand(1).GetOverviewCount() == 2
 
 
 def test_blocks_shrink_when_memory_is_short():

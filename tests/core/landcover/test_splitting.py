@@ -118,3 +118,33 @@ def test_nothing_stands_in_both_sets():
     for how in (Splitting(), Splitting(balance="area"), Splitting(runs=5, method="folds")):
         roles, _ = split(replace(some), how)
         assert set(np.unique(roles)) <= {UNUSED, LEARN, VALIDATION}
+
+
+@pytest.mark.parametrize("single", ["learn", "validation", "unused"])
+def test_classes_that_lie_in_one_unit_follow_single(single):
+    # each class is one group: nothing may be drawn, yet nothing must be forgotten
+    roles, _ = split(features([1, 1, 2, 2], units=[0, 0, 1, 1]), Splitting(single=single))
+    assert {("unused", "learn", "validation")[role] for role in roles[0].tolist()} == {single}
+
+
+@pytest.mark.parametrize("ratio", [0.05, 0.3, 0.5, 0.7, 0.95])
+@pytest.mark.parametrize("seed", range(4))
+def test_each_class_of_several_units_has_some_to_learn_and_some_to_validate(ratio, seed):
+    random = np.random.default_rng(seed)
+    units = np.repeat(np.arange(12), 5)
+    labels = random.integers(1, 4, 60)
+    # a fourth class with a large and a small unit
+    labels[:5], labels[5] = 4, 4
+    roles, _ = split(features(labels, units=units), Splitting(ratio, seed=seed))
+    for label in (1, 2, 3, 4):
+        assert set(roles[0, labels == label].tolist()) == {LEARN, VALIDATION}
+    for unit in range(12):
+        assert len(set(roles[0, units == unit].tolist())) == 1
+
+
+def test_a_class_with_one_unit_and_others_are_drawn_together():
+    # class 3 lies in unit 0 only, together with class 1
+    labels, units = [1, 3, 1, 2, 2, 1], [0, 0, 1, 2, 3, 4]
+    roles, _ = split(features(labels, units=units), Splitting(single="unused"))
+    assert roles[0, 1] == UNUSED
+    assert set(roles[0, [0, 2, 5]].tolist()) == {LEARN, VALIDATION}

@@ -8,8 +8,10 @@ import os
 import numpy as np
 import pytest
 from orthoweave.core.errors import IncompatibleImages, InvalidOption
+from orthoweave.core.exchange import assessments
 from orthoweave.core.operations import accuracy
 from orthoweave.core.raster import open_image
+from orthoweave.core.report import confusion
 from orthoweave.core.vector.features import Feature
 from orthoweave.core.vector.layers import Layer, write_layers
 from orthoweave.core.vector.rings import wkb_of
@@ -66,6 +68,14 @@ def land():
 def request(images, layer, tmp_path, **more):
     how = {"bootstrap": 50, "output_folder": str(tmp_path / "out"), **more}
     return accuracy.Request(images=tuple(images), polygons=layer, field="code", **how)
+
+
+@pytest.fixture(autouse=True)
+def plain_figures(request, monkeypatch):
+    """Draw small confusion figures, which take longer than all the rest."""
+    if "files_of_iota2" not in request.node.name:
+        monkeypatch.setattr(assessments, "DPI", 10)
+        monkeypatch.setattr(confusion, "DPI", 10)
 
 
 def results(tmp_path):

@@ -249,6 +249,13 @@ def test_a_template_gives_its_grid(saved, apply, write):
     assert np.abs(found.values[0] - ground(*centers(at, size))).max() < 0.005
 
 
+def test_a_template_elsewhere_is_refused(saved, apply, write):
+    image = write("moving.tif", np.ones(SIZE, "uint8"))
+    template = write("far.tif", np.zeros((9, 9), "uint8"), transform=(X + 9e4, 10, 0, Y, 0, -10))
+    with pytest.raises(IncompatibleImages, match=r"does not reach TEMPLATE far\.tif"):
+        apply(image, saved(), output_grid="template", template=template)
+
+
 def test_a_strength_of_zero_changes_nothing(saved, apply, layer):
     made = layer("a.tif", "nodata", "uint8")
     found = apply(made.path, saved(turn(0.7), field()), strength=0)
@@ -353,6 +360,7 @@ def test_bad_input_gives_its_sentence(saved, write, tmp_path):
             IncompatibleImages,
             r"IMAGE b\.tif has no coordinate reference system\. Assign one",
         ),
+        ({"strength": math.nan}, InvalidOption, r"Strength: nan is not a number\."),
         (
             {"transform": bent, "correction": "geotransform"},
             InvalidOption,

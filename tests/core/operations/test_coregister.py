@@ -311,6 +311,22 @@ def test_an_image_lies_on_itself(write, tmp_path, read_back):
     np.testing.assert_array_equal(read_back(output).values, read_back(path).values)
 
 
+def test_an_image_of_oblong_pixels_lies_on_itself(write, tmp_path):
+    # its lattice has squares, so that the reference is resampled: by a spline, not by averages,
+    # which are smoother than the moving image and left .01 px
+    oblong = (500000.0, 10.0, 0.0, 5000000.0, 0.0, -9.9)
+    path = write("one.tif", np.rint(reference_values()).astype("uint16"), transform=oblong)
+    result = run(Request(moving=path, reference=path))
+    assert math.hypot(result.shift_x, result.shift_y) < 0.001
+    assert "already aligned" in result.reason and result.rmse_before < 0.005
+
+
+def test_values_beyond_the_output_type_are_told(pair, tmp_path, listen):
+    heard = listen()
+    run(Request(**pair(), output=str(tmp_path / "o.tif"), output_type="uint8"), heard)
+    assert any("were beyond uint8 and were cut" in text for text in heard.warnings)
+
+
 def test_inverted_contrast_is_no_obstacle(pair, write, tmp_path):
     given = pair()
     dark = ((2500 - moving_values()) / 2500) ** 0.6 * 2500
@@ -625,7 +641,14 @@ def test_bad_input_gets_its_sentence(pair, write, tmp_path):
         ({"moving": away}, "do not overlap, even allowing MAX_SHIFT"),
         ({"moving": flat}, "flat.tif band 1 shows no structure in the overlap"),
         ({"output": given["moving"]}, "Output would overwrite the input mov.tif"),
-        ({"tie_points": str(points), "tie_point_use": "only"}, "1 enabled points; rigid needs 2"),
+        ({"tie_points": str(points), "tie_point_use": "only"}, "1 enabled point; rigid needs 3"),
+        ({"tie_points": str(points), "tie_point_use": "only", "model": "translation"}, "needs 3"),
+        ({"tie_point_use": "only"}, "TIE_POINT_USE = only needs the key points"),
+        ({"solve_resolutions": (40.0, -5.0)}, "Pixel sizes of the solve: -5 is not 0 or a pixel"),
+        (
+            {"transform": str(tmp_path / "a.tif"), "output": str(tmp_path / "a.tif")},
+            r"OUTPUT and TRANSFORM are the same file, a\.tif\. Give two names",
+        ),
     ]
     for options, match in cases:
         request_error({**given, **options}, match)

@@ -382,6 +382,12 @@ def test_inputs_are_not_overwritten(frames, adjust, tmp_path):
         adjust(paths.values(), output_folder=str(tmp_path), name_pattern="$")
 
 
+def test_two_outputs_cannot_be_one_file(frames, adjust, tmp_path):
+    both = str(tmp_path / "a.json")
+    with pytest.raises(InvalidOption, match=r"SAVE_TIE_POINTS and REPORT are the same file"):
+        adjust(frames("ab").values(), save_tie_points=both, report=both)
+
+
 def test_a_cancelled_run_leaves_no_image(frames, adjust, listen, tmp_path):
     paths = frames("ab")
     for after in (1, 5, 20):

@@ -218,3 +218,42 @@ def test_polygons_elsewhere_and_empty_sets_are_said(write, polygons, features, t
     with pytest.raises(InvalidOption, match="is valid in every band"):
         run(nothing, polygons(), tmp_path)
     assert not (tmp_path / "samples.gpkg").exists()
+
+
+def test_a_pixel_that_lacks_one_band_is_no_candidate(write, polygons, features, tmp_path):
+    # nodata of whole numbers: the file calls a pixel invalid only when every band lacks it
+    features[1, 5, 4:9] = -10000
+    path = write("f.tif", features, nodata=-10000)
+    found, samples = run(path, polygons(), tmp_path)
+    assert found.invalid_pixels == 5
+    assert samples.values.min() > -10000
+    assert found.samples == 200 + 100 + 11 * 14 + 162 - 5
+
+
+def test_polygons_elsewhere_are_refused_with_both_extents(write, polygons, features, tmp_path):
+    layer = polygons([(1, (5000, 3, 5010, 13), {}), (2, (5030, 3, 5040, 13), {})])
+    with pytest.raises(InvalidOption, match=r"extents: 550000, .*; 500000, 4999100, 501200, 50000"):
+        run(write("f.tif", features), layer, tmp_path)
+
+
+def test_rates_that_name_no_class_are_refused_and_left_out_ones_said(
+    write, polygons, features, tmp_path, listen
+):
+    path, layer, rates = write("f.tif", features), polygons(), tmp_path / "rates.csv"
+    rates.write_text("label,count\n1,10\n", encoding="utf-8")
+    heard = listen()
+    found, _ = run(path, layer, tmp_path, heard, strategy="byclass", rates=str(rates))
+    assert found.samples == 10
+    assert heard.warnings == ["rates.csv asks for no sample of these classes: 2."]
+    rates.write_text("a,b\n", encoding="utf-8")
+    with pytest.raises(InvalidOption, match="rates.csv asks for none of the classes 1, 2"):
+        run(path, layer, tmp_path, strategy="byclass", rates=str(rates))
+
+
+def test_polygons_without_crs_are_refused(write, features, tmp_path):
+    ring = np.array([(LEFT, TOP), (LEFT + 50, TOP), (LEFT + 50, TOP - 50), (LEFT, TOP)])
+    rows = tuple(Feature(wkb_of([(ring,)]), {"code": label}) for label in (1, 2))
+    layer = Layer("truth", "Polygon", "", (("code", "integer"),), rows)
+    path = write_layers(str(tmp_path / "plain.gpkg"), [layer])
+    with pytest.raises(InvalidOption, match=r"plain.gpkg has no CRS"):
+        run(write("f.tif", features), path, tmp_path)

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from orthoweave.core.errors import ImageIOError, InvalidOption, NoSolution
+from orthoweave.core import cli
+from orthoweave.core.errors import Cancelled, ImageIOError, InvalidOption, NoSolution
 from orthoweave.core.operations import landcover
 from orthoweave.core.operations.landcover import Request
 from orthoweave.core.progress import Progress
@@ -32,7 +33,7 @@ chain :
   ground_truth : '{box}/vector_data/groundTruth.shp'
   data_field : 'code'
   spatial_resolution : 10
-  color_table : '{box}/colorFile.txt'
+  color_table : '{folder}/colorFile.txt'
   proj : 'EPSG:32631'
   last_step: "validation"
 arg_train :
@@ -130,7 +131,8 @@ def plain(made, tmp_path_factory):
     folder = tmp_path_factory.mktemp("plain")
     out = folder / "Results"
     config = folder / "tutorial.cfg"
-    config.write_text(TUTORIAL.format(out=out, box=made.folder))
+    shutil.copy(made.colors, folder)
+    config.write_text(TUTORIAL.format(out=out, box=made.folder, folder=folder))
     return out, landcover.run(Request(config=str(config)))
 
 
@@ -206,12 +208,14 @@ def test_the_confidence_and_the_colors_belong_to_the_map(plain):
 
 def test_no_polygon_learns_and_validates(plain):
     out, _ = plain
+
     def numbers(part):
         found = set()
         for tile in theia.TILES:
             file = gdal.OpenEx(str(out / "dataAppVal" / f"{tile}_seed_0_{part}.sqlite"))
             found |= {row.GetField("originfid") for row in file.GetLayer(0)}
         return found
+
     assert numbers("learn") and numbers("val")
     assert not numbers("learn") & numbers("val")
 
@@ -252,17 +256,17 @@ def test_killed_in_each_step_and_resumed_gives_the_same_bytes(whole, made, tmp_p
     assert products(out) == products(whole)
 
 
-def test_nothing_runs_twice_and_a_touched_color_file_only_makes_the_mosaic(made, tmp_path):
-    out, colors = tmp_path / "out", tmp_path / "colors.txt"
-    shutil.copy(made.colors, colors)
-    request = asked(made, out, colors=str(colors))
-    first = landcover.run(request)
-    assert landcover.run(request).tasks_done == 0
-    colors.write_text(colors.read_text().replace("34 90 190 90", "34 1 2 3"))
-    again = landcover.run(request)
+def test_nothing_runs_twice_and_a_touched_color_file_only_makes_the_mosaic(plain):
+    out, first = plain
+    folder = out.parent
+    config, colors = folder / "tutorial.cfg", folder / "colorFile.txt"
+    config.write_text(config.read_text().replace("output_path : True", "output_path : False"))
+    assert landcover.run(Request(config=str(config))).tasks_done == 0
+    colors.write_text(colors.read_text().replace("41 200 60 60", "41 1 2 3"))
+    again = landcover.run(Request(config=str(config)))
     assert (again.tasks_done, again.tasks_skipped) == (1, first.tasks_done - 1)
     table = gdal.Open(str(out / "final" / "Classif_Seed_0_ColorIndexed.tif"))
-    assert table.GetRasterBand(1).GetColorTable().GetColorEntry(34)[:3] == (1, 2, 3)
+    assert table.GetRasterBand(1).GetColorTable().GetColorEntry(41)[:3] == (1, 2, 3)
 
 
 def test_regions_have_models_and_large_ones_several(made, tmp_path):
@@ -273,17 +277,18 @@ def test_regions_have_models_and_large_ones_several(made, tmp_path):
         "regions": str(regions),
         "classifier": "maxlik",
         "fusion": "fusion",
-        "fusion_area": 0.6,
+        "fusion_area": 0.8,
         "runs": 2,
         "ratio": 0.6,
         "merge_runs": True,
         "probability": True,
-        "last_step": "validation",
+        "last_step": "statistics",
     }
     landcover.run(asked(made, out, **wide))
     models = sorted(path.name for path in (out / "model").iterdir())
-    assert models == [f"model_{name}_seed_{run}.owm" for name in ("eastf1", "eastf2", "west")
-                      for run in (0, 1)]
+    assert models == [
+        f"model_{name}_seed_{run}.owm" for name in ("eastf1", "eastf2", "west") for run in (0, 1)
+    ]
     # the west lies in the first tile only
     assert not (out / "classif" / "Classif_T31TDJ_model_west_seed_0.tif").exists()
     found = pixels(out / "final" / "Classifications_fusion.tif")
@@ -291,11 +296,15 @@ def test_regions_have_models_and_large_ones_several(made, tmp_path):
     assert (found == made.truth)[clear].mean() > 0.9
     chances = gdal.Open(str(out / "final" / "ProbabilityMap_seed_1.tif"))
     assert [chances.GetRasterBand(b).GetDescription() for b in range(1, 5)] == [
-        "crop", "grassland", "urban", "water"
+        "crop",
+        "grassland",
+        "urban",
+        "water",
     ]
     sums = chances.ReadAsArray().astype(int).sum(0)
     assert abs(sums[pixels(out / "final" / "Classif_Seed_1.tif") > 0] - 1000).max() <= 2
-    for name in ("RESULTS_seeds.txt", "fusionConfusion.png"):
+    last = ("vectors/Classifications_fusion.gpkg", "vectors/Classifications_fusion_statistics.csv")
+    for name in ("RESULTS_seeds.txt", "fusionConfusion.png", *last):
         assert (out / "final" / name).is_file()
     assert "Fusion" in (out / "final" / "RESULTS.txt").read_text()
 
@@ -348,7 +357,6 @@ def test_bad_input_gives_its_sentence(made, tmp_path, changes, sentence):
         landcover.run(asked(made, tmp_path / "out", **changes))
 
 
-
 @pytest.fixture
 def dask(tmp_path):
     """A Dask scheduler on loopback with two workers that know the package: its file."""
@@ -378,3 +386,76 @@ def test_two_dask_workers_give_the_same_bytes(whole, made, dask, tmp_path):
     done = landcover.run(asked(made, out, threads=1, scheduler=dask))
     assert done.tasks_done == 34
     assert products(out) == products(whole)
+
+
+def test_the_command_line_of_iota2_is_understood(made, tmp_path):
+    out, config = tmp_path / "out", tmp_path / "tutorial.cfg"
+    config.write_text(TUTORIAL.format(out=out, box=made.folder, folder=made.folder))
+    given = ["-config", str(config), "-ending_step", "3", "-scheduler_type", "localCluster"]
+    assert cli.main(["landcover", *given]) == 0
+    assert (out / "features" / "T31TDJ" / "nbView.tif").is_file()
+    assert not (out / "envelope" / "T31TCJ.shp").exists()
+
+
+def test_what_others_put_into_the_folder_survives_cleaning(made, tmp_path):
+    out = tmp_path / "out"
+    landcover.run(asked(made, out, last_step="init"))
+    (out / "final" / "mine.txt").write_text("mine")
+    changed = out / "features" / "T31TCJ" / "nbView.tif"
+    changed.write_bytes(b"mine too")
+    done = landcover.run(asked(made, out, last_step="init", clean=True, dry_run=True))
+    assert done.tasks_done == 0 and (out / "features" / "T31TDJ" / "nbView.tif").is_file()
+    again = landcover.run(asked(made, out, last_step="init", clean=True))
+    assert again.tasks_skipped == 0
+    assert (out / "final" / "mine.txt").read_text() == "mine"
+
+
+def test_features_alone_become_one_image_and_serve_as_images(made, tmp_path):
+    out = tmp_path / "out"
+    landcover.run(asked(made, out, builder="features", last_step="init"))
+    found = gdal.Open(str(out / "final" / "features_map.tif"))
+    # three dates, every ten days, of ten bands and three indices
+    assert found.RasterCount == 39
+    assert found.GetRasterBand(31).GetDescription() == "sentinel2_ndvi_20180511"
+    assert (found.RasterXSize, found.RasterYSize) == made.truth.shape[::-1]
+    image = out / "features" / "T31TCJ" / "T31TCJ_features.tif"
+    again = asked(made, tmp_path / "one", images=(str(image),), classifier="maxlik")
+    assert landcover.run(again).accuracy > 0.8
+
+
+def test_text_labels_get_numbers_and_a_nomenclature(made, tmp_path):
+    named = tmp_path / "named.gpkg"
+    names = {11: "crop", 34: "grass", 41: "built", 211: "water"}
+    cases = " ".join(f"WHEN {label} THEN '{name}'" for label, name in names.items())
+    select = f"SELECT CASE code {cases} END AS kind, geometry FROM groundTruth"
+    gdal.VectorTranslate(str(named), str(made.polygons), options=f'-sql "{select}" -dialect sqlite')
+    out = tmp_path / "out"
+    done = landcover.run(
+        asked(
+            made,
+            out,
+            polygons=str(named),
+            field="kind",
+            nomenclature=None,
+            colors=None,
+            classifier="maxlik",
+            resolution=20,
+        )
+    )
+    assert (out / "nomenclature.txt").read_text() == "built:1\ncrop:2\ngrass:3\nwater:4\n"
+    assert "built" in (out / "final" / "RESULTS.txt").read_text()
+    assert done.accuracy > 0.9
+
+
+def test_cancelling_leaves_finished_tasks_and_no_partial_file(made, tmp_path):
+    out = tmp_path / "out"
+
+    class Stopping(Progress):
+        def cancelled(self):
+            return (out / "logs" / "PixelValidity").exists()
+
+    with pytest.raises(Cancelled):
+        landcover.run(asked(made, out), Stopping())
+    assert "common_mask_T31TCJ" in statuses(out)
+    assert not list(out.rglob("*.partial*"))
+    assert not (out / ".orthoweave.lock").exists()

@@ -14,7 +14,11 @@ from orthoweave.core.raster import open_image
 from osgeo import gdal, osr
 
 SHARED = Path(__file__).resolve().parents[4] / "shared"
-ODD = sorted(p.name for p in SHARED.glob("data/odd_files/*.[tT][iI][fF]*") if p.suffix != ".msk")
+ODD = sorted(
+    p.name
+    for p in SHARED.glob("data/odd_files/*.[tT][iI][fF]*")
+    if p.suffix not in (".msk", ".xml")
+)
 MADE = [
     "1band.tif",
     "all_nodata.tif",

@@ -161,3 +161,33 @@ def test_a_tile_without_envelope_is_refused(tiles, envelopes, tmp_path, write):
 def test_confidences_that_belong_to_no_map_are_refused(tiles, tmp_path):
     with pytest.raises(InvalidOption, match="Confidences: 1 for 2 maps"):
         run(tiles["maps"], tmp_path, confidences=(tiles["confidences"][0],))
+
+
+@pytest.mark.parametrize("with_envelopes", [True, False])
+def test_confidences_in_another_order_are_found_by_their_tiles(
+    tiles, envelopes, tmp_path, with_envelopes
+):
+    how = {"envelopes": envelopes()} if with_envelopes else {}
+    backward = tuple(reversed(tiles["confidences"]))
+    _, layers = run(tiles["maps"], tmp_path, confidences=backward, **how)
+    labels = values(layers["Classif_Seed_0.tif"])
+    sure = values(layers["Confidence_Seed_0.tif"])
+    np.testing.assert_array_equal(sure[labels == 10], 29)
+    np.testing.assert_array_equal(sure[labels == 20], 58)
+
+
+def test_envelopes_name_tiles_in_any_way(tiles, envelopes, tmp_path, write):
+    maps, sure = [], []
+    for number, name in enumerate("ab"):
+        transform = SECOND if number else (LEFT, STEP, 0.0, TOP, 0.0, -STEP)
+        labels = np.full((50, 80), 1 + number, np.uint8)
+        maps.append(write(f"{name}_map.tif", labels, nodata=0, transform=transform))
+        confidence = np.full((50, 80), 10 + number, np.uint8)
+        sure.insert(0, write(f"sure_{name}.tif", confidence, transform=transform))
+    path = envelopes()
+    layer = gdal.OpenEx(path, gdal.OF_VECTOR | gdal.OF_UPDATE)
+    layer.ExecuteSQL("UPDATE e SET tile = CASE tile WHEN 'T31TCJ' THEN 'a' ELSE 'b' END")
+    del layer
+    _, layers = run(maps, tmp_path, confidences=tuple(sure), envelopes=path)
+    labels = values(layers["Classif_Seed_0.tif"])
+    np.testing.assert_array_equal(values(layers["Confidence_Seed_0.tif"]), labels + 9)

@@ -50,11 +50,11 @@ def test_external_masks_world_files_and_notes_are_still_read(tmp_path):
     dataset.GetRasterBand(1).GetMaskBand().WriteArray(np.eye(8, dtype=np.uint8) * 255)
     dataset = None
     (tmp_path / "a.tfw").write_text("2\n0\n0\n-2\n101\n199\n")
-    note = "<PAMDataset><PAMRasterBand band='1'><Description>near</Description></PAMRasterBand>"
-    (tmp_path / "a.tif.aux.xml").write_text(note + "</PAMDataset>")
+    note = "<PAMDataset><Metadata><MDI key='PLACE'>near</MDI></Metadata></PAMDataset>"
+    (tmp_path / "a.tif.aux.xml").write_text(note)
     assert (tmp_path / "a.tif.msk").exists()
     settle(tmp_path)
     found = open_image(path)
-    assert found.has_mask and found.band_names == ("near",)
+    assert found.has_mask and ("PLACE", "near") in found.details.metadata
     assert found.grid.transform == (100.0, 2.0, 0.0, 200.0, 0.0, -2.0)
     np.testing.assert_array_equal(found.read(found.grid.window).valid, np.eye(8, dtype=bool))

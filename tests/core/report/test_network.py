@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import pytest
+from orthoweave.core.report import network
 from orthoweave.core.report.html import page
 from orthoweave.core.report.network import (
     ImageRow,
@@ -63,3 +64,14 @@ def test_the_graph_is_drawn_also_when_nothing_moves():
 
 def test_unknown_numbers_are_none():
     assert finite(1.5) == 1.5 and finite(float("nan")) is None
+
+
+def test_arrows_lie_inside_the_graph(monkeypatch):
+    pytest.importorskip("matplotlib")
+    monkeypatch.setattr(network, "inline_svg", lambda figure: figure)
+    axes = graph(IMAGES, PAIRS).markup.axes[0]
+    assert axes.collections  # the correction of b.tif points to the left by .15 of the extent
+    ends = ((-network.LENGTH * 100, -network.LENGTH * 50), (100 + network.LENGTH * 80, 20))
+    for x, y in ends:
+        assert axes.get_xlim()[0] < x < axes.get_xlim()[1]
+        assert axes.get_ylim()[0] < y < axes.get_ylim()[1]

@@ -64,6 +64,19 @@ def test_figures_tell_factors_and_counts():
     assert blinking(shown.places[0]).count("data:image/jpeg") == 4
 
 
+def test_the_legend_of_a_tall_map_is_in_the_figure():
+    agg = pytest.importorskip("matplotlib.backends.backend_agg")
+    base = drawn()
+    tall = Picture("ref", RNG.normal(size=(90, 60)), np.ones((90, 60), bool), (0, 0, 60, 90))
+    figure = coverage_figure(Drawn(tall, base.places, base.windows, base.checked))
+    canvas = agg.FigureCanvasAgg(figure)
+    canvas.draw()
+    renderer = canvas.get_renderer()
+    legend = figure.axes[0].get_legend().get_window_extent(renderer)
+    assert legend.y0 >= 0 and legend.x1 <= figure.bbox.x1
+    assert figure.axes[0].xaxis.label.get_window_extent(renderer).y0 > legend.y1 - 1
+
+
 def test_all_figures_are_inside_the_page():
     pytest.importorskip("matplotlib")
     found = figures(drawn())

@@ -84,6 +84,10 @@ def test_metric_coordinates_of_a_utm_zone_lose_nothing():
     assert np.abs(np.subtract(found.at(x, y), truth.at(x, y))).max() < 1e-7  # of 5e6 in doubles
 
 
+def test_no_turn_is_not_minus_zero():
+    assert str(Linear("translation", shift=(1.0, 2.0), y_up=True).rotation) == "0.0"
+
+
 def test_rotation_is_clockwise_as_seen_with_both_directions_of_y():
     assert TRUTH["rigid"].rotation == pytest.approx(1.5)
     assert replace(TRUTH["rigid"], y_up=True).rotation == pytest.approx(-1.5)

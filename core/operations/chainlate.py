@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Tasks of a land cover run from the samples on: what each reads, writes and was told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+
+from ..deps import available
+from ..workflow.tasks import Task
+from . import chainfusion, chaininit, chainmapping, chainvalidation, chainvectors
+from .chainplan import Model, Plan
+from .chaintiles import Tile
+
+
+def learning(plan: Plan) -> Iterator[Task]:
+    """Yield the tasks that train."""
+    names = (plan.request.nomenclature,) if plan.request.nomenclature else ()
+    for model in plan.models:
+        for run in plan.runs:
+            yield Task(
+                f"learning_model_{model.name}_seed_{run}",
+                "learnModel",
+                chainmapping.Learn(plan, model, run),
+                {"training": asdict(plan.training()), "named": plan.named},
+                (plan.tree.samples(model.name, run), *names),
+                (plan.tree.model(model.name, run),),
+                group="learning",
+            )
+
+
+def classification(plan: Plan) -> Iterator[Task]:
+    """Yield the tasks that classify tiles."""
+    tree = plan.tree
+    for region, tile in chaininit.pairs(plan):
+        yield Task(
+            f"mask_region_{region}_{tile.name}",
+            "classification",
+            chainmapping.Area(plan, region, tile),
+            {},
+            (tree.region(plan.layer, region, tile.name, "tif"), tree.clear(tile.name)),
+            (tree.area(region, tile.name),),
+            group="classification",
+        )
+    several = {model.region for model in plan.models if model.count > 1}
+    for run in plan.runs:
+        for model in plan.models:
+            for tile in plan.of(model):
+                yield _classifying(plan, model, run, tile)
+        for region, tile in chaininit.pairs(plan):
+            if region in several:
+                yield _fusing(plan, region, run, tile)
+
+
+def _classifying(plan: Plan, model: Model, run: int, tile: Tile) -> Task:
+    tree, key = plan.tree, (tile.name, model.name, run)
+    names = (plan.request.nomenclature,) if plan.request.nomenclature else ()
+    return Task(
+        f"classification_{tile.name}_model_{model.name}_seed_{run}",
+        "classification",
+        chainmapping.Classify(plan, model, run, tile),
+        {**plan.series, "creation": plan.request.creation_options},
+        (
+            tree.model(model.name, run),
+            tree.area(model.region, tile.name),
+            *plan.features_in(tile),
+            *names,
+        ),
+        _maps_of(plan, key),
+        group="classification",
+    )
+
+
+def _maps_of(plan: Plan, key: tuple[str, str, int]) -> tuple[str, ...]:
+    """Return the files of a map: labels, confidence, probabilities if asked for."""
+    tree = plan.tree
+    chances = (tree.probability(*key),) if plan.request.probability else ()
+    return (tree.labels(*key), tree.confidence(*key), *chances)
+
+
+def _fusing(plan: Plan, region: str, run: int, tile: Tile) -> Task:
+    models = [model for model in plan.models if model.region == region]
+    return Task(
+        f"fusion_{tile.name}_model_{region}_seed_{run}",
+        "fusion",
+        chainfusion.FuseModels(plan, region, run, tile),
+        {"fusing": plan.steps.get("fuseclassifications", {})},
+        tuple(path for m in models for path in _maps_of(plan, (tile.name, m.name, run))),
+        _maps_of(plan, (tile.name, region, run)),
+        group="classification",
+    )
+
+
+def _fusing_runs(plan: Plan) -> Task:
+    tree = plan.tree
+    maps = tuple(tree.final(f"Classif_Seed_{run}.tif") for run in plan.runs)
+    counts = tuple(tree.temporary(f"Classif_Seed_{run}_counts.json") for run in plan.runs)
+    legends = (path for path in (plan.request.colors, plan.nomenclature) if path)
+    stem = chainfusion.FUSED
+    outputs = (tree.final(f"{stem}.tif"), tree.final(f"{stem}_ColorIndexed.tif"))
+    return Task(
+        "merge_final_classifications",
+        "mergeFinalClassifications",
+        chainfusion.FuseRuns(plan),
+        {"method": plan.request.merge_method, "fusing": plan.steps.get("fuseclassifications", {})},
+        (*maps, *counts, tree.validation, *legends),
+        (*outputs, tree.temporary(f"{stem}_counts.json")),
+        group="validation",
+    )
+
+
+def mosaic(plan: Plan) -> Iterator[Task]:
+    """Yield the tasks that put maps together."""
+    tree, request = plan.tree, plan.request
+    for run in plan.runs:
+        for tile in plan.tiles:
+            yield _tile_map(plan, run, tile)
+        pieces = [path for tile in plan.tiles for path in _tile_files(plan, run, tile)]
+        legends = [path for path in (request.colors, plan.nomenclature) if path]
+        yield Task(
+            f"mosaic_seed_{run}",
+            "mosaic",
+            chainmapping.Mosaic(plan, run),
+            {"creation": request.creation_options},
+            (*pieces, tree.envelopes, *legends),
+            chainmapping.names_of_mosaic(plan, run),
+            group="mosaic",
+        )
+
+
+def _tile_files(plan: Plan, run: int, tile: Tile) -> tuple[str, ...]:
+    names = [f"{tile.name}_seed_{run}.tif", f"{tile.name}_GlobalConfidence_seed_{run}.tif"]
+    if run == plan.runs[0]:
+        names.append(f"{tile.name}_Cloud.tif")
+    if plan.request.probability:
+        names.append(f"{tile.name}_ProbabilityMap_seed_{run}.tif")
+    return tuple(plan.tree.temporary(name) for name in names)
+
+
+def _tile_map(plan: Plan, run: int, tile: Tile) -> Task:
+    tree = plan.tree
+    keys = [(tile.name, region, run) for region in plan.regions if tile.name in plan.reach[region]]
+    maps = [path for key in keys for path in _maps_of(plan, key)]
+    if plan.request.probability:
+        maps += [tree.model(model.name, run) for model in plan.models]
+    return Task(
+        f"mosaic_{tile.name}_seed_{run}",
+        "mosaic",
+        chainmapping.TileMap(plan, run, tile),
+        {"creation": plan.request.creation_options},
+        (*maps, tree.clear(tile.name)),
+        _tile_files(plan, run, tile),
+        group="mosaic",
+    )
+
+
+def validation(plan: Plan) -> Iterator[Task]:
+    """Yield the tasks that compare maps with the reference."""
+    tree, counts, judged = plan.tree, [], []
+    for run in plan.runs:
+        for tile in plan.tiles:
+            stem = f"{tile.name}_seed_{run}"
+            counts.append(tree.temporary(f"{stem}_counts.json"))
+            judged.append(tree.temporary(f"{stem}_CompRef.tif"))
+            yield Task(
+                f"confusion_{tile.name}_seed_{run}",
+                "confusionCmd",
+                chainvalidation.Confuse(plan, run, tile),
+                {"label": plan.label, "part": chainvalidation.part_of(plan)},
+                (tree.temporary(f"{stem}.tif"), tree.validation),
+                (counts[-1], judged[-1], tree.temporary(f"{stem}.csv")),
+                group="validation",
+            )
+    merged = tuple(tree.temporary(f"Classif_Seed_{run}_counts.json") for run in plan.runs)
+    differences = tuple(tree.final(f"diff_seed_{run}.tif") for run in plan.runs)
+    yield Task(
+        "merge_confusions",
+        "confusionsMerge",
+        chainvalidation.MergeConfusions(plan),
+        {},
+        (*counts, *judged, tree.envelopes),
+        (*merged, *differences),
+        group="validation",
+    )
+    names = (plan.nomenclature,) if plan.nomenclature else ()
+    figures = [tree.final(f"Confusion_Matrix_Classif_Seed_{run}.png") for run in plan.runs]
+    if plan.request.merge_runs:
+        yield _fusing_runs(plan)
+        merged = (*merged, tree.temporary(f"{chainfusion.FUSED}_counts.json"))
+        figures.append(tree.final("fusionConfusion.png"))
+    yield Task(
+        "final_report",
+        "reportGeneration",
+        chainvalidation.Report(plan),
+        {"label": plan.label, "seed": plan.request.seed, "part": chainvalidation.part_of(plan)},
+        (*merged, tree.validation, *names),
+        (*chainvalidation.names_of_report(plan), *(figures if available("matplotlib") else ())),
+        group="validation",
+    )
+
+
+def regularization(plan: Plan) -> Iterator[Task]:
+    """Yield the task that regularizes the map."""
+    yield Task(
+        "regularize",
+        "regularize",
+        chainvectors.Regularize(plan),
+        {"how": plan.steps.get("regularizeclasses", {})},
+        (plan.tree.final(f"{chainvectors.final_map(plan)}.tif"),),
+        (chainvectors.regularized(plan),),
+        group="regularization",
+    )
+
+
+def vectorization(plan: Plan) -> Iterator[Task]:
+    """Yield the task that makes polygons."""
+    layers = chainvectors.layers(plan)
+    yield Task(
+        "vectorize",
+        "vectorize",
+        chainvectors.Vectorize(plan),
+        {"how": plan.steps.get("vectorizeclasses", {}), "layers": layers},
+        (chainvectors.regularized(plan), *(path for path in layers.values() if path)),
+        (chainvectors.polygons(plan),),
+        group="vectorization",
+    )
+
+
+def statistics(plan: Plan) -> Iterator[Task]:
+    """Yield the task that sums polygons up."""
+    yield Task(
+        "zonal_statistics",
+        "zonalStatistics",
+        chainvectors.Summarize(plan),
+        {},
+        (chainvectors.polygons(plan),),
+        (chainvectors.statistics(plan),),
+        group="statistics",
+    )
