@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..image import Array, Mask
+from ..progress import SILENT, Progress
 from .generalizing import FRACTION
 from .lines import Ids, Lines, ranges
 
@@ -18,7 +19,7 @@ ROWS = 4
 """Rows of squares that are looked at together."""
 
 
-def meeting(lines: Lines, changed: Mask | None = None) -> Ids:
+def meeting(lines: Lines, changed: Mask | None = None, progress: Progress = SILENT) -> Ids:
     """Return the numbers of lines that cross, touch or lie upon each other or themselves.
 
     They may share their ends. With `changed` only the squares that these lines reach are looked at.
@@ -31,6 +32,7 @@ def meeting(lines: Lines, changed: Mask | None = None) -> Ids:
     pieces = np.concatenate([whole[at], whole[at + 1]], 1)
     found = [np.empty(0, np.int64)]
     for some in _squares(pieces, None if changed is None else changed[owner]):
+        progress.check()
         one, other = _near(pieces[some])
         one, other = some[one], some[other]
         bad = _improper(pieces[one], pieces[other])

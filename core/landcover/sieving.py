@@ -12,8 +12,12 @@ from ..image import Array, Pixels, View, read_padded
 from ..windows import Window, tiling
 from .merging import Graph, Ids, Merging
 
-TILE = 1024
-"""Side of the squares in which regions are looked at; they lie at multiples of it."""
+TILE, LARGE_TILE = 512, 1024
+"""Sides of the squares in which regions are looked at, and of those of large limits; they lie at
+multiples of it."""
+
+NARROW = 128
+"""Most pixels around a square of the smaller side."""
 
 REACH = 4
 """Squares are looked at with so many times the limit around them, in pixels."""
@@ -52,8 +56,9 @@ class Sieved(View):
     ) -> Pixels:
         """Sieve the squares that a window meets."""
         around = min(WIDEST, max(16, REACH * self.sieve.limit))
+        side = TILE if around <= NARROW else LARGE_TILE
         values = np.zeros((1, *window.shape), self.dtype)
-        for square in tiling(window.aligned(TILE, TILE), TILE, TILE):
+        for square in tiling(window.aligned(side, side), side, side):
             inside = square.clipped(window)
             wide = inside if self.sieve.limit < 2 else square.padded(around)
             found = read_padded(self.source, wide, (1,))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..image import Mask
+from ..progress import SILENT, Progress
 from .crossings import meeting
 from .faces import face_areas
 from .generalizing import ROUGHER, Generalizing, generalized
@@ -26,6 +27,7 @@ class Untangling:
     how: Generalizing
     fixed: Mask
     faces: int
+    progress: Progress = SILENT
     drawn: Lines = field(init=False)
     levels: Ids = field(init=False)
 
@@ -55,10 +57,11 @@ class Untangling:
         while changed.any():
             for level in np.unique(self.levels[changed]).tolist():
                 some = np.flatnonzero(changed & (self.levels == level))
+                self.progress.check()
                 how, lines = self.how.gentler(level), self.raw.taken(some)
                 self.drawn = self.drawn.replaced(some, generalized(lines, how) if how else lines)
             bad = np.zeros(len(self.raw), bool)
-            bad[meeting(self.drawn, changed)] = True
+            bad[meeting(self.drawn, changed, self.progress)] = True
             lost = face_areas(self.drawn, self.faces) < LEAST * whole
             # the face around all others has a negative area
             lost &= whole > 0

@@ -25,7 +25,7 @@ from ..progress import SILENT, Progress
 from ..raster import open_image
 from ..requests import Writing
 from ..vector.clipping import Shapes
-from ..vector.features import read_polygons
+from ..vector.features import files_of, read_polygons
 from ..vector.groundtruth import crs_of, read_truth
 from ..vector.rings import wkb_of
 from ..workflow.iota2 import Configured
@@ -232,6 +232,7 @@ def planned(request: Chaining, configured: Configured, progress: Progress = SILE
     found.sampling()
     found.training()
     _refuse_unused(found)
+    _refuse_inputs(found)
     return found
 
 
@@ -325,3 +326,16 @@ def _refuse_unused(plan: Plan) -> None:
     """Raise InvalidOption when no region lies in a tile."""
     if not plan.reach:
         raise InvalidOption("None of the regions meets a tile.")
+
+
+def _refuse_inputs(plan: Plan) -> None:
+    """Raise InvalidOption when a file that is read lies where one is to be written."""
+    request = plan.request
+    inputs = files_of(request.polygons, request.regions, request.nomenclature, request.colors)
+    known = {os.path.realpath(path) for path in inputs}
+    for path in (plan.reference, plan.tree.at("nomenclature.txt")):
+        if os.path.realpath(path) in known:
+            raise InvalidOption(
+                f"Output folder: {path} is an input, and would be overwritten. Choose another "
+                "folder."
+            )

@@ -23,7 +23,7 @@ from ..progress import SILENT, Progress
 from ..raster import expand, open_image, same_crs
 from ..windows import Window
 from . import gapfill, spectralfeatures
-from .acquisitions import Choice, Place, Stack, listed, stack
+from .acquisitions import Choice, Listed, Place, Stack, listed, stack
 from .seriesparts import open_masks
 
 NO_DATE = "19700101"
@@ -60,6 +60,7 @@ class Source:
         """Return the images on the grid of a reference, with their masks; nothing is computed."""
         if self.kind in ("products", "undated"):
             found = listed([self.path], choice=Choice(sensor=self.sensor))
+            found, bands = _kept(found, [band.lower() for band in bands])
             return stack(found, Place(reference=reference), bands)
         image: Image = open_image(self.path)
         if reference:
@@ -81,6 +82,19 @@ class Source:
             seen = Joined(given.name, (onto(given, grid, "nearest"),), grid)
             return Unseen(found.series, found.dates, seen)
         return Unseen(found.series, found.dates)
+
+
+def _kept(found: Listed, bands: Sequence[str]) -> tuple[Listed, Sequence[str]]:
+    """Return products with some bands of their sensor only, where each band is a file."""
+    known = sensors().get(found.sensor)
+    names = known.band_names if known and known.bands else ()
+    if not bands or not names or set(bands) - set(names):
+        return found, bands
+    places = [names.index(band) for band in bands]
+    products = (
+        replace(one, images=tuple(one.images[place] for place in places)) for one in found.products
+    )
+    return replace(found, products=tuple(products)), bands
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,14 @@ from ..options import Kind, result, values_of
 from ..progress import SILENT, Progress
 from ..provenance import recorded, versions
 from ..stage import make_folder, write_text
-from ..workflow.estimate import Amount, Estimate, compression, estimated, refuse_full_disk
+from ..workflow.estimate import (
+    Amount,
+    Estimate,
+    compression,
+    estimated,
+    refuse_full_disk,
+    size_text,
+)
 from ..workflow.logs import FOLDER, pack
 from ..workflow.names import FOLDERS
 from ..workflow.page import Section, write_page
@@ -167,18 +174,23 @@ class _Page:
     def __call__(self, outcomes: Mapping[str, Outcome]) -> None:
         folder = self._plan.tree.folder
         sections = _sections(self._plan)
-        self.path = write_page(folder, "Land cover", self._graph, outcomes, sections)
+        self.path = write_page(folder, f"Land cover: {folder}", self._graph, outcomes, sections)
 
 
 def _sections(plan: Plan) -> tuple[Section, ...]:
-    values = values_of(plan.request)
+    told = [(name.upper(), value) for name, value in values_of(plan.request).items()]
+    told += [
+        (f"{step}: {name.upper()}", value)
+        for step, given in plan.steps.items()
+        for name, value in given.items()
+    ]
     inputs = [(tile.name, ", ".join(tile.files)) for tile in plan.tiles]
     inputs.append(("reference", plan.request.polygons or ""))
     final = plan.tree.at("final")
-    outputs = sorted(os.listdir(final)) if os.path.isdir(final) else []
-    sizes = [(n, f"{os.path.getsize(os.path.join(final, n))} bytes") for n in outputs]
+    found = sorted(os.scandir(final), key=lambda one: one.name) if os.path.isdir(final) else []
+    sizes = [(one.name, size_text(one.stat().st_size)) for one in found if one.is_file()]
     return (
-        Section("Configuration", [(name.upper(), value) for name, value in values.items()]),
+        Section("Configuration", told),
         Section("Environment", list(versions().items())),
         Section("Inputs", inputs),
         Section("Outputs", sizes),

@@ -31,6 +31,7 @@ from ..seams.mosaic import Mosaic, Seams
 from ..vector import files_of
 from ..write import write
 from . import globalregression, mergerasters
+from .mergerasters import seam_visibility
 from .mosaicmodels import (
     FOOTPRINTS,
     LOCAL,
@@ -47,6 +48,7 @@ from .mosaicplaced import COREGISTRATION, in_place
 from .mosaicplan import Plan, plan_of
 from .mosaicreport import Done, seam_numbers, write_reports
 from .seamcosts import Hiding, masks_of
+from .voronoiseamlines import refuse_few
 
 NEEDS = (
     ("without seams", ()),
@@ -226,10 +228,6 @@ class Files:
     folder: str
     report: str
 
-    def inside(self, name: str) -> str:
-        """Return the path of a file of the work folder."""
-        return os.path.join(self.folder, name)
-
 
 @recorded
 def run(request: Request, progress: Progress = SILENT) -> Result:
@@ -249,17 +247,17 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
         heard.warn(f"No seam cell: {clause}.")
     merged, cut = watched(apply(scene, models, plan, request, heard))
     holes, after = Holes(merged), _thumbnail(scene.grid, [merged])
+    step, last = heard.part(0.5, 0.9), heard.part(0.9, 0.96)
     with clock.step("Writing the mosaic"):
-        step = heard.part(0.5, 0.9)
         written = write(merged, places.output, plan.merging, step, (holes, after))
     read = sum(step.read_bytes for step in clock.steps)
     planned = written.state == "planned"
     with clock.step("Measuring the seams"):
-        seen = None if planned else _visibility(merged, written.path, request, heard)
+        seen = None if planned else seam_visibility(merged, written.path, request.threads, last)
     saved = [] if planned else save_steps(scene, placed, plan, models, request, heard)
     outcome = Result(
         None if planned else places.output,
-        places.inside(SEAMLINES) if models.cells else request.seamlines,
+        os.path.join(places.folder, SEAMLINES) if models.cells else request.seamlines,
         places.folder,
         places.report,
         images_used=len(files),
@@ -275,8 +273,8 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
         **seam_numbers(models),
     )
     done = Done(request, scene, models, journal, clock.steps, outcome, (before, after), written)
-    heard.info(write_reports(done, heard.warnings))
-    heard.info(f"Mosaic: {outcome.output or 'not written'}. Report: {places.report}.")
+    sentence = write_reports(done, heard.warnings)
+    heard.info(f"{sentence} Mosaic: {outcome.output or 'none'}. Report: {places.report}.")
     heard.advance(1.0)
     return outcome
 
@@ -286,16 +284,18 @@ def destinations(
 ) -> tuple[Files, Plan]:
     """Check all that is written, and all options of the steps, before any work."""
     refuse_equal_names(images)
-    layers = files_of(request.statistics_mask, request.seamlines)
-    inputs = [*(image.path for image in images), *layers]
+    if request.seams in ("voronoi", "leastcost"):
+        refuse_few(images)
+    inputs = [image.path for image in images]
+    inputs += files_of(request.statistics_mask, request.seamlines)
     inputs += [request.masks] if request.masks and os.path.isfile(request.masks) else []
     output = refuse_overwriting(request.output, inputs)
     folder = os.path.abspath(request.work_folder or os.path.splitext(output)[0] + "_work")
     report = os.path.abspath(request.report or os.path.join(folder, "report.html"))
     local = [local_path(LOCAL, image.name) for image in images]
-    saved = [_step_name(step, image) for step in request.save_steps for image in images]
-    for path in (report, *(os.path.join(folder, name) for name in (*KEPT, *local, *saved))):
-        refuse_overwriting(path, inputs)
+    local += [_step_name(step, image) for step in request.save_steps for image in images]
+    for name in (report, *KEPT, *local):
+        refuse_overwriting(os.path.join(folder, name), inputs)
     plan = plan_of(request, images, folder)
     mergerasters.refuse_seamless_rule(plan.merging.rule, plan.seams != "none")
     if plan.seams != request.seams:
@@ -387,10 +387,6 @@ def _between(
 
 def _step_name(step: str, image: Image) -> str:
     return STEPS[step].replace("$", image.name) + ".tif"
-
-
-def _visibility(merged: Mosaic, path: str, request: Request, progress: Progress) -> float | None:
-    return mergerasters.seam_visibility(merged, path, request.threads, progress.part(0.9, 0.96))
 
 
 def _thumbnail(grid: Grid, images: Sequence[Image]) -> Thumbnail:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..image import Image
-from ..mosaicking.hardcut import BLENDING
 from ..mosaicking.journal import facts_of
 from ..mosaicking.settings import Settings, request_of, settings_of
 from ..options import Kind, options_of
@@ -39,9 +38,6 @@ STEPS: dict[str, type] = {
 """The requests whose fields SETTINGS can hold, in the order of the run."""
 
 EVERYWHERE = ("threads", "memory", "window_size", "nodata")
-BLENDED = 512
-"""Side of the windows in which images are mixed: larger ones would hold too much beside seams."""
-
 LAYERS = (Kind.VECTOR, Kind.FILE, Kind.RASTER)
 
 
@@ -179,8 +175,6 @@ def _merging(request: Any, settings: Settings, paths: tuple[str, ...]) -> merger
     known = options_of(mergerasters.Request)
     own = {name: getattr(request, name) for name in options_of(request) if name in known}
     own.update({"images": paths, "seamlines": request.seamlines, "resume": "no"})
-    if request.rule in BLENDING:
-        own["window_size"] = request.window_size or BLENDED
     aligned = settings.get("alignrasters", {})
     own.update({name: value for name, value in aligned.items() if name in own})
     found: mergerasters.Request = request_of(mergerasters.Request, "mergerasters", own, settings)

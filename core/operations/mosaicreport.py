@@ -68,10 +68,7 @@ def seam_numbers(models: Models) -> dict[str, float | None]:
 
 
 def write_reports(done: Done, warnings: Sequence[str]) -> str:
-    """Write report.html, report.json and what pipeline.json says of the mosaic.
-
-    Returns the verdict.
-    """
+    """Write report.html and report.json; return the verdict."""
     models, images, outcome = done.models, done.scene.images, done.outcome
     coverage = done.coverage
     report = Report(

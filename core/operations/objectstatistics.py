@@ -125,9 +125,16 @@ class Objects:
 @recorded
 def run(request: Request, progress: Progress = SILENT) -> Result:
     """Describe the objects of the request."""
+    return tabulate(request, progress)
+
+
+def tabulate(request: Request, progress: Progress = SILENT) -> Result:
+    """Write the objects of an image and their statistics, perhaps as part of a larger run."""
     image = open_image(request.image)
     inputs = [image.path, *files_of(request.segments, request.polygons)]
     output = refuse_overwriting(request.output, inputs)
+    if request.output_segments:
+        refuse_overwriting(request.output_segments, inputs)
     with tempfile.TemporaryDirectory(prefix="orthoweave_") as folder:
         objects = objects_of(image, request, folder, progress.part(0.0, 0.5))
         return describe(image, objects, request, output, progress.part(0.5, 1.0))
@@ -226,6 +233,7 @@ class _Table:
     def features(self, progress: Progress) -> Iterator[Feature]:
         """Yield the objects with their outlines."""
         for number, geometry in self._outlines(progress):
+            progress.check()
             place = int(np.searchsorted(self.moments.objects, number))
             yield Feature(geometry, self._values(place))
 

@@ -102,8 +102,8 @@ class Request:
         Kind.VECTOR, "Regions", None, advanced=True,
         help="Areas with a model of their own; a polygon belongs to the one that holds most of it.",
     )  # fmt: skip
-    region_field: str | None = option(
-        Kind.FIELD, "Name of the region", "region", parent="regions", advanced=True,
+    region_field: str = option(
+        Kind.TEXT, "Name of the region", "region", advanced=True,
         help="Field of the regions with their names.",
     )  # fmt: skip
     outside: float = option(
@@ -114,8 +114,8 @@ class Request:
         Kind.VECTOR, "Tiles", None, advanced=True,
         help="Polygons are cut at these after the split, and each part knows its tile.",
     )  # fmt: skip
-    tile_field: str | None = option(
-        Kind.FIELD, "Name of the tile", "tile", parent="tiles", advanced=True,
+    tile_field: str = option(
+        Kind.TEXT, "Name of the tile", "tile", advanced=True,
         help="Field of the tiles with their names.",
     )  # fmt: skip
     area: str | None = option(
@@ -245,7 +245,7 @@ def _in_regions(
     if not request.regions:
         return truth, np.full(len(truth.features), ONE_REGION, object), 0
     regions = read_polygons(request.regions, crs, progress)
-    field = request.region_field or "region"
+    field = request.region_field
     if field not in regions[0].values:
         listed = ", ".join(regions[0].values) or "none"
         raise InvalidOption(f"The regions have no field {field!r}; their fields: {listed}.")
@@ -310,7 +310,7 @@ def _say_singles(
 
 def _rows(parted: Parted, request: Request, crs: str, progress: Progress) -> Iterator[Feature]:
     """Yield the single parts of all polygons, cut at the tiles and to the clear area."""
-    tiles = _cutters(request.tiles, request.tile_field or "tile", crs, progress)
+    tiles = _cutters(request.tiles, request.tile_field, crs, progress)
     area = _cutters(request.area, "", crs, progress)
     names = dict(parted.truth.named)
     for at, feature in enumerate(parted.truth.features):

@@ -36,6 +36,11 @@ NEEDS = (("polygons", ()),)
 STATISTICS = ("rate", "confidence", "validity")
 PARTS = (".shp", ".shx", ".dbf", ".prj")
 HECTARE = 10_000.0
+WIDE = 20
+"""Pixels above which a tolerance is hardly meant."""
+
+FINEST = 16
+"""Steps of smoothing in a pixel at most."""
 
 
 @dataclass(frozen=True)
@@ -182,7 +187,14 @@ def polygons_of(image: Image, request: Request, progress: Progress = SILENT) -> 
             "of whole numbers."
         )
     grid = image.grid
-    lines = Generalizing(request.tolerance, request.smooth, request.corners, grid.pixel_size)
+    if request.tolerance > WIDE * max(grid.pixel_size):
+        progress.warn(
+            f"Tolerance: {request.tolerance:g} map units are more than {WIDE} pixels of "
+            f"{image.name}, which leaves little of its borders."
+        )
+    # points lie at multiples of a small part of a pixel
+    smooth = max(request.smooth, min(grid.pixel_size) / FINEST) if request.smooth else 0.0
+    lines = Generalizing(request.tolerance, smooth, request.corners, grid.pixel_size)
     area = pixel_hectares(grid) * HECTARE
     how = Vectorizing(lines, area, request.mmu, request.block)
     return vectorized(Labeled(image), how, _layers(image, request), progress)

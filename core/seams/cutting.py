@@ -55,6 +55,8 @@ def ruled(
     hard = isinstance(rule, First)
     for index in order:
         inside = parts.places[index].clipped(window)
+        if hard and rule.full(inside.within(window)):
+            continue
         pixels = parts.read(index, inside, bands, rule_name not in ("mean", "median"))
         if index == order[0] and hard and inside == window and covers(pixels):
             return parts.typed(pixels)

@@ -57,18 +57,27 @@ class First:
         """Return True when a wanted pixel is not valid yet."""
         return bool((wanted & ~self._valid).any())
 
+    def full(self, place: Place) -> bool:
+        """Return True when every pixel of a part is valid."""
+        return bool(self._valid[place].all())
+
     def feed(self, place: Place, pixels: Pixels, number: int = 0) -> None:
         """Paint where nothing is yet."""
-        taken = self._valid[place]
-        new = pixels.valid & ~taken
-        target = self._values[:, place[0], place[1]]
+        new = pixels.valid & ~self._valid[place]
+        rows, cols = np.flatnonzero(new.any(1)), np.flatnonzero(new.any(0))
+        if not len(rows):
+            return
+        # what is new is mostly a rectangle, which is copied faster than marked pixels
+        box = slice(rows[0], rows[-1] + 1), slice(cols[0], cols[-1] + 1)
+        new, values = new[box], pixels.values[:, box[0], box[1]]
+        target = self._values[:, place[0], place[1]][:, box[0], box[1]]
         if new.all():
-            target[...] = pixels.values
+            target[...] = values
         else:
-            np.copyto(target, pixels.values, where=new, casting="unsafe")
+            np.copyto(target, values, where=new, casting="unsafe")
         if self.sources is not None:
-            self.sources[place][new] = number
-        taken |= new
+            self.sources[place][box][new] = number
+        self._valid[place][box] |= new
 
     def result(self) -> Pixels:
         """Return what was painted."""

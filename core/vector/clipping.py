@@ -37,7 +37,7 @@ class Shapes:
     @cached_property
     def areas(self) -> Array:
         """Area of each shape in squared map units; 0 of points."""
-        return np.array([geometry.GetArea() for geometry in self.geometries], float)
+        return np.array([_area(geometry) for geometry in self.geometries], float)
 
     @cached_property
     def centers(self) -> Array:
@@ -60,13 +60,18 @@ class Shapes:
     def common(self, first: int, other: Shapes, second: int) -> bytes | None:
         """Return what a shape and another one share, None for nothing (or only an edge)."""
         ours, theirs = self.geometries[first], other.geometries[second]
-        if not ours.GetArea():
+        if not _area(ours):
             return self.shapes[first] if ours.Intersects(theirs) else None
         with quiet():
             found = ours.Intersection(theirs)
-        if found is None or found.IsEmpty() or not found.GetArea():
+        if found is None or found.IsEmpty() or not _area(found):
             return None
         return wkb_of([polygon for part in parts_of(found) for polygon in rings_of(part)])
+
+
+def _area(geometry: ogr.Geometry) -> float:
+    """Return the area of a shape, 0 of points and lines, of which OGR complains."""
+    return float(geometry.GetArea()) if geometry.GetDimension() > 1 else 0.0
 
 
 def parts_of(geometry: ogr.Geometry) -> Iterator[bytes]:
@@ -97,7 +102,7 @@ def largest_shares(ours: Sequence[bytes], others: Sequence[bytes]) -> Array:
         if common is None:
             continue
         # points have no area: the first region that holds them takes them
-        size = float(ogr.CreateGeometryFromWkb(common).GetArea()) or 1e-300
+        size = _area(ogr.CreateGeometryFromWkb(common)) or 1e-300
         if size > best[at]:
             best[at], found[at] = size, place
     return found

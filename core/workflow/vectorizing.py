@@ -113,6 +113,7 @@ class Vectorized:
         places, lines = between(self.drawing.raw, self.owners)
         drawn = self.drawing.drawn.taken(places)
         for face, polygon in rings_between(lines).of_faces(drawn):
+            self.drawing.progress.check()
             if self.labels[face] and (len(polygon) > 1 or not holed):
                 yield face, polygon
 
@@ -161,7 +162,7 @@ def vectorized(
     labels = known.graph.labels[kept]
     outer = (labels[lines.left] == 0) | (labels[lines.right] == 0)
     progress.phase("Drawing lines")
-    drawing = Untangling(lines, how.lines, outer, len(labels))
+    drawing = Untangling(lines, how.lines, outer, len(labels), progress)
     return Vectorized(image.grid, how, labels, drawing, shares)
 
 

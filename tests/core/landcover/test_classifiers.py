@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 from orthoweave.core.deps import available
 from orthoweave.core.errors import InvalidOption
+from orthoweave.core.landcover import perceptron
+from orthoweave.core.landcover.assessing import assess
 from orthoweave.core.landcover.fitting import Task, fit
+from orthoweave.core.landcover.folds import dealt
 from orthoweave.core.landcover.models import Model, load_model, save_model
 from orthoweave.core.landcover.perceptron import train_perceptron
 from orthoweave.core.landcover.rules import Rows
@@ -176,6 +179,21 @@ def test_outputs_of_the_network_are_those_of_opencv():
     # single precision through three layers
     theirs = made.predict(rows.values)[1].T
     np.testing.assert_allclose(network.outputs(rows.columns), theirs, atol=2e-5)
+
+
+def test_comparisons_train_a_network_once_for_each_fold(monkeypatch):
+    needs("mlp")
+    samples, made = clusters(per_class=40), []
+    how = Settings(classifier="mlp", iterations=20)
+    train_once = perceptron._trained
+    monkeypatch.setattr(perceptron, "_trained", lambda *a: made.append(1) or train_once(*a))
+    folds = dealt(samples.indices, samples.groups, 3)
+    quick = assess(Task(samples, how), "mlp", folds)
+    assert len(made) == 3
+    # with the temperature, which changes no label, each network is trained a second time
+    whole = assess(Task(samples, how), "mlp", folds, importance=True)
+    assert len(made) == 3 + 6
+    np.testing.assert_array_equal(quick.predicted, whole.predicted)
 
 
 def test_maximum_likelihood_is_bayes_rule_of_gaussians():

@@ -8,9 +8,10 @@ from orthoweave.core.landcover.faces import face_areas
 from orthoweave.core.landcover.generalizing import FRACTION, Generalizing, generalized, simplified
 from orthoweave.core.landcover.lines import Lines
 from orthoweave.core.landcover.untangling import Untangling
-from scipy import ndimage
 
 from .test_lines import lines_of
+
+ndimage = pytest.importorskip("scipy.ndimage")
 
 
 def lines(*paths):

@@ -216,6 +216,17 @@ def test_priority_changes_the_share(see, tmp_path):
         cut(paths, tmp_path, priority="1 -{clouds}")
 
 
+def test_an_image_without_priority_is_named(see, tmp_path, listen):
+    heard = listen()
+    request = Request(
+        images=(see("a_20240601.tif"), see("b.tif", SHIFT)),
+        output=str(tmp_path / "o.gpkg"),
+        priority="{date}",
+    )
+    run(request, heard)
+    assert any("Without priority, so behind all others: b." in text for text in heard.warnings)
+
+
 def test_priority_may_name_fields_of_the_footprints(see, tmp_path):
     paths = [see("a.tif"), see("b.tif", SHIFT)]
     made = footprints.run(footprints.Request(images=paths, output=str(tmp_path / "f.gpkg")))

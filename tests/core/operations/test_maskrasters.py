@@ -241,3 +241,9 @@ def test_an_image_without_valid_pixel_gives_a_warning(write, mask, polygons, lis
     found, _ = mask(path, polygons([box(2, 2, 9, 9)]), heard)
     assert not found.valid.any()
     assert heard.warnings == ["Without any valid pixel, so their outputs are empty: a.tif."]
+
+
+def test_images_without_polygon_are_said_together(write, mask, polygons, listen):
+    paths, heard = [write(f"{n}.tif", np.ones((9, 9), np.uint8)) for n in "ab"], listen()
+    mask(paths, polygons([box(100, 0, 110, 9)]), heard)
+    assert len([text for text in heard.warnings if "No polygon lies on a.tif, b.tif" in text]) == 1

@@ -12,7 +12,7 @@ pytest.importorskip("scipy")
 from orthoweave.core.errors import Cancelled, ImageIOError, InvalidOption  # noqa: E402
 from orthoweave.core.operations.mergevectors import Request, run  # noqa: E402
 from orthoweave.core.raster import parse_crs  # noqa: E402
-from orthoweave.core.vector import Feature, Layer, write_layers  # noqa: E402
+from orthoweave.core.vector import Feature, Layer, joining, write_layers  # noqa: E402
 from osgeo import gdal, ogr  # noqa: E402
 from shapely import wkb, wkt  # noqa: E402
 from shapely.geometry import Point, Polygon, box  # noqa: E402
@@ -243,3 +243,19 @@ def test_field_types_survive_a_copy(tmp_path):
     kinds = [copied.GetLayerDefn().GetFieldDefn(n).GetType() for n in range(3)]
     assert kinds == [ogr.OFTInteger, ogr.OFTDate, ogr.OFTInteger64]
     assert next(iter(copied)).items() == {"flag": 1, "day": "2024/05/31", "big": 2**40}
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="needs /proc")
+@pytest.mark.parametrize("method", ["keep", "union"])
+def test_thousands_of_layers_are_open_one_after_the_other(vector, tmp_path, monkeypatch, method):
+    paths = [vector(f"v{n}", (box(n, 0, n + 1, 1), {"name": str(n)})) for n in range(30)]
+    before, most = len(os.listdir("/proc/self/fd")), []
+    whole = joining.open_layer
+
+    def counted(*args):
+        most.append(len(os.listdir("/proc/self/fd")))
+        return whole(*args)
+
+    monkeypatch.setattr(joining, "open_layer", counted)
+    assert merge(paths, tmp_path, method).feature_count == 30
+    assert len(most) == 60 and max(most) < before + 10

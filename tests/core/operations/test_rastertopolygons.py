@@ -241,3 +241,20 @@ def test_a_cancelled_run_leaves_nothing(write, trace, listen, tmp_path):
         with pytest.raises(Cancelled):
             trace(path, "b1 > 50%b1", stop, output_folder=str(tmp_path / "c"))
         assert not list((tmp_path / "c").glob("*"))
+
+
+def test_a_run_that_fails_leaves_no_layer(write, tmp_path):
+    paths = [write(f"{n}.tif", np.full((20, 20), n, np.float64)) for n in (5, 3e9)]
+    with pytest.raises(OrthoweaveError, match="values of polygons lie between"):
+        run(Request(images=tuple(paths), expression="b1", output_folder=str(tmp_path / "o")))
+    assert not list((tmp_path / "o").glob("*"))
+
+
+def test_a_long_outline_is_buffered_in_the_time_of_its_length(write, trace):
+    rows, cols = np.indices((300, 300))
+    values = ((rows % 4 < 2) | (cols % 40 < 2)).astype(np.uint8)
+    found, _ = trace(write("a.tif", values), "b1 == 1", polygon_buffer=2.0)
+    assert len(found) == 1 and found[0][2].IsValid()
+    # strips of 38 px by 20 m between the bars are narrowed by 2 m at each side
+    holes = found[0][2].GetGeometryRef(0).GetGeometryCount() or found[0][2].GetGeometryCount()
+    assert holes > 400

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from orthoweave.core.errors import InvalidOption
 from orthoweave.core.operations import splitreference
+from orthoweave.core.options import Kind, options_of
 from orthoweave.core.raster.crs import parse_crs
 from orthoweave.core.vector.features import Feature, read_polygons
 from orthoweave.core.vector.layers import Layer, write_layers
@@ -223,3 +224,27 @@ def test_large_polygons_outside_every_region_are_refused(fields, layer, tmp_path
 def test_options_that_do_not_fit_are_refused(more, sentence):
     with pytest.raises(InvalidOption, match=sentence):
         splitreference.Request(polygons="a.gpkg", field="code", output="b.gpkg", **more)
+
+
+def test_a_class_in_one_group_or_region_is_said_with_their_names(layer, tmp_path, listen):
+    rows = [({"code": 1 + n % 2, "farm": "ab"[n % 2]}, [ring(10 * n, 0)]) for n in range(6)]
+    heard = listen()
+    how = {"unit": "group", "group_field": "farm"}
+    run(layer(rows), tmp_path, heard, **how)
+    assert heard.warnings == [
+        f"Class {label} has one group: used for learning only, its accuracy is undefined."
+        for label in (1, 2)
+    ]
+    areas = [({"region": "north"}, [ring(0, 0, 22)]), ({"region": "south"}, [ring(30, 0, 50)])]
+    heard = listen()
+    run(layer(rows[:5]), tmp_path, heard, regions=layer(areas, "regions.gpkg"))
+    assert heard.warnings[0] == (
+        "Class 2 has one polygon in region north: used for learning only, its accuracy is undefined."
+    )
+
+
+def test_nothing_with_a_default_must_be_given_in_qgis():
+    # a field parameter of QGIS takes no default that is a name: qgis_process would ask for it
+    known = options_of(splitreference.Request)
+    assert (known["region_field"].kind, known["region_field"].default) == (Kind.TEXT, "region")
+    assert (known["tile_field"].kind, known["tile_field"].default) == (Kind.TEXT, "tile")

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from orthoweave.core.errors import Cancelled, IncompatibleImages, InvalidOption
+from orthoweave.core.landcover import spooling
 from orthoweave.core.landcover.sensors import sensors
 from orthoweave.core.operations import acquisitions
 from orthoweave.core.operations.stacktimeseries import Request, run
@@ -290,3 +291,16 @@ def test_a_cancelled_run_leaves_nothing(write, stack, listen, tmp_path):
     with pytest.raises(Cancelled):
         stack([image], listen(cancel_after=0), output=str(tmp_path / "o" / "x.tif"))
     assert not os.listdir(tmp_path / "o")
+
+
+def test_every_block_of_the_files_is_decoded_once(write, stack, monkeypatch):
+    rng = np.random.default_rng(4)
+    images = []
+    for date in range(20200101, 20200111):
+        values = rng.integers(0, 5000, (4, 300, 700)).astype(np.int16)
+        images.append(write(f"i_{date}.tif", values, nodata=-1))
+    plain = stack(images, output_masks=None)
+    monkeypatch.setattr(spooling, "WORTH", 0)
+    found = stack(images, output_masks=None, memory=64)
+    np.testing.assert_array_equal(found.values, plain.values)
+    assert found.result.read_bytes == 10 * 4 * 300 * 700 * 2

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from orthoweave.core.errors import IncompatibleImages, InvalidOption
+from orthoweave.core.errors import Cancelled, IncompatibleImages, InvalidOption
 from orthoweave.core.landcover.sieving import regions_of
 from orthoweave.core.operations import vectorizeclasses
 from orthoweave.core.raster.crs import parse_crs
@@ -15,7 +15,8 @@ from orthoweave.core.vector import Feature, Layer, read_polygons, write_layers
 from orthoweave.core.vector.rings import area_of, rings_of, wkb_of
 from orthoweave.core.vector.shaping import is_valid
 from osgeo import ogr
-from scipy import ndimage
+
+ndimage = pytest.importorskip("scipy.ndimage")
 
 PIXEL = 100.0
 """m²"""
@@ -195,3 +196,26 @@ def test_an_image_of_numbers_is_refused(write, tmp_path):
     path = write("f.tif", np.ones((10, 10), np.float32))
     with pytest.raises(IncompatibleImages, match="a class map has one band"):
         run(path, tmp_path)
+
+
+def test_degrees_are_noticed(write, tmp_path, listen):
+    degrees = (2.0, 1e-4, 0.0, 45.0, 0.0, -1e-4)
+    labels = np.repeat([[1, 2]], 20, 0).repeat(10, 1).astype(np.uint8)
+    path = write("map.tif", labels, transform=degrees, crs="EPSG:4326")
+    progress = listen()
+    request = vectorizeclasses.Request(image=path, output=str(tmp_path / "out.gpkg"))
+    found = vectorizeclasses.run(request, progress)
+    assert any("10 map units are more than 20 pixels" in text for text in progress.warnings)
+    # 1e-4 degrees are 11.1 m, and 7.9 m across at 45 degrees north
+    areas = [f.values["Area"] for f in read_polygons(found.output, "")]
+    assert areas == pytest.approx([200 * 11.11 * 7.87] * 2, rel=0.01)
+
+
+@pytest.mark.parametrize("after", [1, 4, 8])
+def test_a_stop_leaves_no_file(path, tmp_path, listen, after):
+    request = vectorizeclasses.Request(
+        image=path, output=str(tmp_path / "o" / "out.gpkg"), block=16
+    )
+    with pytest.raises(Cancelled):
+        vectorizeclasses.run(request, listen(cancel_after=after))
+    assert not list((tmp_path / "o").glob("*")) if (tmp_path / "o").exists() else True

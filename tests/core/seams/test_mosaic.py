@@ -201,3 +201,24 @@ def test_mosaics_are_pickled():
     view = mosaic(images, GRID, Overlap("feather", Seams(labeled(halves()))))
     copy = pickle.loads(pickle.dumps(view))
     np.testing.assert_array_equal(everything(copy).values, everything(view).values)
+
+
+class Refusing(ArrayImage):
+    """An image that must not be read."""
+
+    def read(self, window, bands=None, rounded=True):
+        raise AssertionError(f"{self.name} was read")
+
+
+@pytest.mark.parametrize("rule", ["first", "last"])
+def test_an_image_that_others_hide_is_not_read(rule):
+    # together the two others hide it, in one window and in several
+    hidden = Refusing(**vars(image("hidden", 20, 10, 60, 50)))
+    a, b = image("a", 0, 0, 60, 80), image("b", 40, 0, 60, 80)
+    images = [a, b, hidden] if rule == "first" else [hidden, a, b]
+    view = mosaic(images, GRID, Overlap(rule))
+    whole = everything(view)
+    assert whole.all_valid
+    for window in tiling(GRID.window, 32, 32):
+        rows, cols = window.slices
+        np.testing.assert_array_equal(view.read(window).values, whole.values[:, rows, cols])

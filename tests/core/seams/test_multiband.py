@@ -155,6 +155,27 @@ def test_the_change_is_that_of_the_pyramids_of_the_specification(levels):
     np.testing.assert_array_equal(found[~near], cut[~near])
 
 
+@pytest.mark.parametrize("validity", ["all", "nodata"])
+def test_images_smaller_than_a_window_are_mixed_as_the_specification_says(validity):
+    places = [Window(col, row, 150, 130) for row in (0, 90) for col in (0, 110)]
+    valids = [np.zeros(SIDE, bool) for _ in places]
+    for valid, place in zip(valids, places):
+        valid[place.slices] = True
+    made = [np.where(v, noise(n, np.float64, 1)[0], 0) for n, v in enumerate(valids)]
+    labels = 1 + (np.arange(SIDE[0])[:, None] >= 110) * 2 + (np.arange(SIDE[1]) >= 130)
+    expected, cut, owner = slow_multiband(made, valids, labels, 3)
+    images = [
+        image(f"i{n}", made[n][None], valids[n], place, validity) for n, place in enumerate(places)
+    ]
+    view = mixed(images, labels, 8)
+    near = within(borders(owner), (3 << 3) - 1)
+    for side in (None, 64):
+        found = whole(view, side)
+        np.testing.assert_allclose(found.values[0][near], expected[near], atol=1e-9)
+        np.testing.assert_array_equal(found.values[0][~near], cut[~near])
+        np.testing.assert_array_equal(found.valid, owner > 0)
+
+
 @pytest.mark.parametrize("side", [64, 97])
 @pytest.mark.parametrize("width", [4, 16])
 def test_windows_of_any_size_give_the_same(side, width):
@@ -177,6 +198,20 @@ def test_many_levels_are_gathered_from_tiles_and_give_the_same(monkeypatch):
     monkeypatch.setattr(multiband, "DIRECT", 2)
     monkeypatch.setattr(multiband, "TILE", 64)
     np.testing.assert_array_equal(whole(mixed(images, labels, 16)).values, direct.values)
+
+
+def test_small_images_are_gathered_from_tiles_too(monkeypatch):
+    from orthoweave.core.seams import multiband
+
+    places = [Window(col, row, 150, 130) for row in (0, 90) for col in (0, 110)]
+    images = [image(f"i{n}", noise(n, np.float64), None, p) for n, p in enumerate(places)]
+    labels = 1 + (np.arange(SIDE[0])[:, None] >= 110) * 2 + (np.arange(SIDE[1]) >= 130)
+    direct = whole(mixed(images, labels, 16))
+    monkeypatch.setattr(multiband, "DIRECT", 2)
+    monkeypatch.setattr(multiband, "TILE", 64)
+    found = whole(mixed(images, labels, 16))
+    # sums in another order
+    np.testing.assert_allclose(found.values, direct.values, atol=1e-9)
 
 
 def test_a_wide_blend_stays_small_in_memory_and_away_from_the_seam_untouched():

@@ -12,7 +12,8 @@ from orthoweave.core.vector.rings import area_of, wkb_of
 from orthoweave.core.vector.shaping import is_valid
 from orthoweave.core.workflow.vectorizing import Vectorizing, vectorized
 from osgeo import ogr
-from scipy import ndimage
+
+ndimage = pytest.importorskip("scipy.ndimage")
 
 
 def image_of(labels):
