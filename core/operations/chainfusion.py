@@ -14,6 +14,7 @@ from ..landcover.assessment import Tally
 from ..landcover.mosaicked import Painted, color_table
 from ..progress import Progress
 from ..raster import open_image
+from ..stage import write_text
 from ..vector.groundtruth import Burning, read_truth
 from ..workflow.comparing import UNUSED, VALIDATION, tally_of
 from ..workflow.maps import Maps, write_maps
@@ -82,6 +83,8 @@ class FuseRuns:
         written = open_image(request.output)
         painted = Painted(written, color_table(whole, mapped.labels))
         write(painted, tree.final(f"{FUSED}_ColorIndexed.tif"), how, progress.part(0.6, 0.8))
+        with open(tree.final(f"{FUSED}.qml"), encoding="utf-8") as style:
+            write_text(tree.final(f"{FUSED}_ColorIndexed.qml"), style.read())
         self._count(request, progress.part(0.8, 1.0))
 
     def _request(self) -> fuseclassifications.Request:

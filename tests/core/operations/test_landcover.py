@@ -24,8 +24,6 @@ from . import theia
 pytest.importorskip("scipy")
 pytest.importorskip("shapely")
 
-CLASSIFIER = "rf" if available("cv2") else "maxlik"
-
 TUTORIAL = """
 chain :
   output_path : '{out}'
@@ -155,7 +153,7 @@ def asked(made, out, **changes):
         "field": "code",
         "nomenclature": str(made.nomenclature),
         "colors": str(made.colors),
-        "classifier": CLASSIFIER,
+        "classifier": "maxlik",
         "output_folder": str(out),
     }
     return Request(**{**values, **changes})
@@ -280,7 +278,6 @@ def test_regions_have_models_and_large_ones_several(made, tmp_path):
     out = tmp_path / "out"
     wide = {
         "regions": str(regions),
-        "classifier": "maxlik",
         "fusion": "fusion",
         "fusion_area": 0.8,
         "runs": 2,
@@ -427,7 +424,7 @@ def test_features_alone_become_one_image_and_serve_as_images(made, tmp_path):
     assert found.GetRasterBand(31).GetDescription() == "sentinel2_ndvi_20180511"
     assert (found.RasterXSize, found.RasterYSize) == made.truth.shape[::-1]
     image = out / "features" / "T31TCJ" / "T31TCJ_features.tif"
-    again = asked(made, tmp_path / "one", images=(str(image),), classifier="maxlik")
+    again = asked(made, tmp_path / "one", images=(str(image),))
     assert landcover.run(again).accuracy > 0.8
 
 
@@ -446,7 +443,6 @@ def test_text_labels_get_numbers_and_a_nomenclature(made, tmp_path):
             field="kind",
             nomenclature=None,
             colors=None,
-            classifier="maxlik",
             resolution=20,
         )
     )
