@@ -18,8 +18,8 @@ class BuildOverviews(OperationAlgorithm):
     Images with a color table or classes take nearest pixels; choose mode for the most frequent
     class.
 
-    <b>Doing it again.</b> With <i>Resume</i> set to exists, images that have all the levels are left
-    alone.
+    <b>Doing it again.</b> With <i>Resume</i> set to exists, images that have all the levels are
+    left alone.
     """
 
     operation = buildoverviews
