@@ -333,7 +333,9 @@ def _chunk(image: Image, block: tuple[int, int], memory: int, threads: int) -> t
     room = (memory << 20) / (2 * threads + 2) / _pixel_bytes(image)
     width = block[0] * max(1, min(BLOCK, int(room // block[1])) // block[0])
     height = block[1] * max(1, min(BLOCK, int(room // width)) // block[1])
-    across = max(1, min(2, int(room // (width * height))))
+    # an image that is read best in narrow columns needs memory beyond its windows
+    most = 2 if getattr(image, "swath", SWATH) >= SWATH else 1
+    across = max(1, min(most, int(room // (width * height))))
     fair = math.ceil(image.grid.width / width / threads)
     return (width * max(1, min(across, fair)), height)
 

@@ -30,6 +30,10 @@ from .overlap import labels_in
 from .parts import Parts
 from .rules import covers
 
+WIDE, NARROW = 8192, 2048
+"""Widths of the columns in which a mosaic is written, px: narrow where blending reads around, so
+that what it reads again is still in memory."""
+
 
 @dataclass(frozen=True)
 class Mosaic:
@@ -67,6 +71,11 @@ class Mosaic:
     def parts(self) -> Parts:
         """The images and the windows of the grid that they fill."""
         return Parts(self.images, self.places, self.dtype)
+
+    @property
+    def swath(self) -> int:
+        """Width of the columns in which it is written: blending reads beyond its windows."""
+        return NARROW if self.overlap.rule == "multiband" else WIDE
 
     def read(
         self, window: Window, bands: Sequence[int] | None = None, rounded: bool = True
