@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -53,15 +54,27 @@ def table(title: str, rows: list[tuple[str, Cost]], base: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+WAITING = (
+    "import json, os, subprocess, sys;"
+    "process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL);"
+    "_, status, usage = os.wait4(process.pid, 0);"
+    "print(json.dumps([status, usage.ru_utime + usage.ru_stime, usage.ru_maxrss]))"
+)
+"""A small process that starts the command: Linux counts the memory of whoever starts one as its."""
+
+
 def _once(command: list[str]) -> Cost:
     started = monotonic()
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
-    process = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", WAITING, *command],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=True,
     )
-    _, status, usage = os.wait4(process.pid, 0)
+    status, cpu, peak = json.loads(done.stdout.splitlines()[-1])
     if status != 0:
-        text = process.stderr.read().decode() if process.stderr else ""
-        raise RuntimeError(f"{' '.join(command)} failed: {text[-800:]}")
+        raise RuntimeError(f"{' '.join(command)} failed: {done.stderr[-800:]}")
     # ru_maxrss is in KiB on Linux
-    return Cost(usage.ru_utime + usage.ru_stime, monotonic() - started, usage.ru_maxrss / 1024)
+    return Cost(cpu, monotonic() - started, peak / 1024)
