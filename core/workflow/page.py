@@ -12,7 +12,7 @@ from ..report.html import document, escape
 from ..stage import write_text
 from .logs import FOLDER, log_path
 from .running import Outcome
-from .tasks import STATES, Graph
+from .tasks import STATES, Graph, Task
 
 COLORS = {
     "waiting": "#ffffff",
@@ -23,8 +23,8 @@ COLORS = {
     "not reached": "#e08a00",
 }
 
-_WIDE, _HIGH, _GAP, _MARGIN = 232, 24, 10, 14
-_LETTERS = 34
+_WIDE, _HIGH, _GAP, _BETWEEN, _MARGIN = 196, 24, 8, 26, 14
+_LETTERS = 30
 
 _STYLE = """
 main{max-width:none}
@@ -124,22 +124,20 @@ def _failures(
 
 
 def tasks_svg(graph: Graph, outcomes: Mapping[str, Outcome], folder: str, place: str) -> str:
-    """Return the tasks as boxes, a column for each step, with lines from what each needs."""
-    steps = list(dict.fromkeys(task.step for task in graph.tasks))
-    columns: dict[str, list[str]] = {step: [] for step in steps}
-    for task in graph.tasks:
-        columns[task.step].append(task.name)
+    """Return the tasks as boxes with lines from what each needs, which stands to its left."""
+    columns = _columns(graph)
+    across = _WIDE + _BETWEEN
     boxes = {
-        name: (_MARGIN + column * (_WIDE + 40), _MARGIN + 24 + row * (_HIGH + _GAP))
-        for column, step in enumerate(steps)
-        for row, name in enumerate(columns[step])
+        task.name: (_MARGIN + column * across, _MARGIN + 24 + row * (_HIGH + _GAP))
+        for column, tasks in enumerate(columns)
+        for row, task in enumerate(tasks)
     }
-    width = 2 * _MARGIN + len(steps) * (_WIDE + 40)
-    height = 2 * _MARGIN + 24 + max(map(len, columns.values()), default=0) * (_HIGH + _GAP)
+    width = 2 * _MARGIN + len(columns) * across
+    height = 2 * _MARGIN + 24 + max(map(len, columns), default=0) * (_HIGH + _GAP)
     heads = (
-        f'<text x="{_MARGIN + column * (_WIDE + 40)}" y="{_MARGIN + 10}" font-weight="bold">'
-        f"{escape(step)}</text>"
-        for column, step in enumerate(steps)
+        f'<text x="{_MARGIN + column * across}" y="{_MARGIN + 10}" font-weight="bold">'
+        f"{escape(_short(', '.join(dict.fromkeys(task.step for task in tasks))))}</text>"
+        for column, tasks in enumerate(columns)
     )
     lines = (
         _line(boxes[need], boxes[name]) for name, needs in graph.needs.items() for need in needs
@@ -153,6 +151,22 @@ def tasks_svg(graph: Graph, outcomes: Mapping[str, Outcome], folder: str, place:
         f'viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="11">'
         f"{''.join(heads)}{''.join(lines)}{''.join(tasks)}</svg>"
     )
+
+
+def _columns(graph: Graph) -> list[list[Task]]:
+    """Return the tasks by how many others must come before them, one after the other."""
+    depths: dict[str, int] = {}
+    columns: list[list[Task]] = []
+    for task in graph.tasks:
+        depth = 1 + max((depths[need] for need in graph.needs[task.name]), default=-1)
+        depths[task.name] = depth
+        columns += [[] for _ in range(depth + 1 - len(columns))]
+        columns[depth].append(task)
+    return columns
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LETTERS else f"{text[: _LETTERS - 1]}…"
 
 
 def _log(folder: str, task: Any) -> str:
@@ -175,7 +189,7 @@ def _line(start: tuple[int, int], end: tuple[int, int]) -> str:
 def _box(name: str, place: tuple[int, int], outcome: Outcome, link: str) -> str:
     dark = outcome.status in ("done", "failed")
     edge = ("#1f7a3f", 3) if outcome.status == "running" else ("#7b8791", 1)
-    shown = name if len(name) <= _LETTERS else f"{name[: _LETTERS - 1]}…"
+    shown = _short(name)
     hint = f"{name}: {outcome.reason or outcome.status}"
     return (
         f'<a href="{link}"><title>{escape(hint)}</title><rect x="{place[0]}" y="{place[1]}" '
