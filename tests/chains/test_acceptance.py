@@ -228,7 +228,7 @@ BAD = {
     ),
     "lies outside all images": ("--extent", "900,950,900,950"),
     "Folder ": ("--output", "tiny.tif/m.tif"),
-    "too far apart": ("--resolution", "0.00001"),
+    "Resolution: with pixels of 1e-05": ("--resolution", "0.00001"),
 }
 
 
