@@ -14,6 +14,7 @@ from ..image import Array, Details, Image, Mask
 from ..windows import Window
 from .classified import Judged, LabelBand, label_type
 from .confusion import Confusion, scores_of
+from .labeled import read_labels
 
 METHODS = ("majority", "confidence", "dempstershafer", "ignorance", "probability")
 MEASURES = ("precision", "recall", "accuracy", "kappa")
@@ -222,7 +223,7 @@ class Fused(LabelBand):
 
     def given(self, window: Window) -> Given:
         """Return what the maps say of a window."""
-        labels = np.stack([_labels(image, window) for image in self.images])
+        labels = np.stack([read_labels(image, window) for image in self.images])
         confidences = None
         if self.confidences:
             confidences = np.stack([_unit(image, window) for image in self.confidences])
@@ -270,14 +271,9 @@ class Chosen:
     ) -> Judged:
         """Fuse a window and compare."""
         found = self.source.read(window)
-        maps = np.stack([_labels(image, window) for image in self.source.images])
+        maps = np.stack([read_labels(image, window) for image in self.source.images])
         values = choice(maps, found.values[0].astype(np.int64))
         return Judged(values[None], np.ones(window.shape, bool))
-
-
-def _labels(image: Image, window: Window) -> Array:
-    pixels = image.read(window, (1,))
-    return np.where(pixels.valid, pixels.values[0], 0).astype(np.int64)
 
 
 def _unit(image: Image, window: Window) -> Array:

@@ -12,6 +12,7 @@ import numpy as np
 from ..grid import Grid
 from ..image import Array, Pixels, View, read_padded
 from ..windows import Window
+from .labeled import known_labels
 
 WHOLE = 1e-6
 """Pixels by which a coarse edge may lie beside a fine one."""
@@ -45,7 +46,7 @@ class Majority(View):
         rows = self._members(window.row, window.height, 1)
         wide = Window(cols[0], rows[0], cols[1] - cols[0], rows[1] - rows[0])
         found = read_padded(self.source, wide, (1,))
-        labels = np.where(found.valid, found.values[0], 0)
+        labels = known_labels(found)
         col = self._holder(np.arange(*cols), 0) - window.col
         row = self._holder(np.arange(*rows), 1) - window.row
         cell = row[:, None] * window.width + col[None]

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..image import Array, Pixels, View, read_padded
 from ..windows import Window, tiling
+from .labeled import known_labels
 from .merging import Graph, Ids, Merging
 
 TILE, LARGE_TILE = 512, 1024
@@ -62,7 +63,7 @@ class Sieved(View):
             inside = square.clipped(window)
             wide = inside if self.sieve.limit < 2 else square.padded(around)
             found = read_padded(self.source, wide, (1,))
-            labels = np.where(found.valid, found.values[0], 0)
+            labels = known_labels(found)
             if self.sieve.limit >= 2:
                 labels = sieved(labels, self.sieve)
             values[0][inside.within(window)] = labels[inside.within(wide)]

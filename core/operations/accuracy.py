@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from ..displacements.ground import Ground
-from ..errors import IncompatibleImages, InvalidOption
+from ..errors import InvalidOption
 from ..exchange.assessments import Assessed, write_assessed
 from ..exchange.legend import read_legend
 from ..grid import Grid
 from ..image import Array, Image
 from ..landcover.assessment import Assessment, Bootstrap, Tally, assess
+from ..landcover.labeled import refuse_no_classes
 from ..landcover.legend import Legend
 from ..options import Kind, option, result
 from ..placement import onto
@@ -202,7 +203,7 @@ def compare(image: Image, number: int, request: Request, progress: Progress = SI
 
     Raises IncompatibleImages when it is no class map, InvalidOption when nothing can be compared.
     """
-    _refuse_no_labels(image)
+    refuse_no_classes(image)
     truth = read_truth(request.polygons, request.field, image.grid.crs, progress)
     roles = roles_of(truth, request.run_field.replace("$", str(number)), request.part)
     burning = Burning(image.grid, truth)
@@ -242,15 +243,6 @@ def _difference_paths(request: Request, maps: Sequence[Any], folder: str) -> lis
     inputs = [*(image.path for image in maps), *files_of(request.polygons, request.strata)]
     names = [f"diff_seed_{number}.tif" for number in range(len(maps))]
     return [refuse_overwriting(os.path.join(folder, name), inputs) for name in names]
-
-
-def _refuse_no_labels(image: Image) -> None:
-    if image.bands != 1 or image.dtype.kind not in "ui":
-        bands = "1 band" if image.bands == 1 else f"{image.bands} bands"
-        raise IncompatibleImages(
-            f"{image.name} has {bands} of {image.dtype.name}; a class map has one band of whole "
-            "numbers."
-        )
 
 
 def _refuse_outside(burning: Burning, image: Image) -> None:

@@ -14,6 +14,7 @@ from ..exchange.legend import read_legend
 from ..executor import each
 from ..image import Image
 from ..landcover.fusing import MEASURES, METHODS, TIES, Chosen, Fused, Fusing, beliefs_of
+from ..landcover.labeled import refuse_no_classes
 from ..landcover.legend import Legend
 from ..options import Kind, option, result
 from ..progress import SILENT, Progress
@@ -227,8 +228,7 @@ def _chance_labels(image: Image, legend: Legend) -> tuple[int, ...]:
 
 def _labels_of(image: Image, threads: int, progress: Progress) -> set[int]:
     """Return the labels that occur in a map."""
-    if image.bands != 1 or image.dtype.kind not in "ui":
-        raise IncompatibleImages(f"{image.name} is no class map: one band of whole numbers.")
+    refuse_no_classes(image)
 
     def look(window: Window) -> set[int]:
         pixels = image.read(window)

@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..errors import IncompatibleImages, InvalidOption
+from ..errors import InvalidOption
 from ..exchange.numbertable import read_groups
 from ..image import Image, Pixels, View
+from ..landcover.labeled import refuse_no_classes
 from ..landcover.majority import Majority
 from ..landcover.mosaicked import Labeled
 from ..landcover.sieving import Sieve, Sieved
@@ -134,11 +135,7 @@ def apply(image: Image, request: Request, progress: Progress = SILENT) -> Image:
     Raises IncompatibleImages when the image is no class map, InvalidOption when the result would
     have finer pixels.
     """
-    if image.bands != 1 or image.dtype.kind not in "ui":
-        raise IncompatibleImages(
-            f"{image.name} has {image.bands} bands of {image.dtype.name}; a class map has one band "
-            "of whole numbers."
-        )
+    refuse_no_classes(image)
     groups = read_groups(request.nomenclature) if request.nomenclature else ()
     sieve = Sieve(request.umc1, keep=labels_in(request.keep), groups=groups)
     view: Image = Sieved(Labeled(image), sieve)

@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import IncompatibleImages, InvalidOption
+from ..errors import InvalidOption
 from ..image import Array, Image
 from ..landcover.generalizing import Generalizing
+from ..landcover.labeled import refuse_no_classes
 from ..landcover.legend import automatic_color
 from ..landcover.mosaicked import Labeled, Percent
 from ..options import Kind, option, result
@@ -181,11 +182,7 @@ def polygons_of(image: Image, request: Request, progress: Progress = SILENT) -> 
 
     Raises IncompatibleImages when the image is no class map.
     """
-    if image.bands != 1 or image.dtype.kind not in "ui":
-        raise IncompatibleImages(
-            f"{image.name} has {image.bands} bands of {image.dtype.name}; a class map has one band "
-            "of whole numbers."
-        )
+    refuse_no_classes(image)
     grid = image.grid
     if request.tolerance > WIDE * max(grid.pixel_size):
         progress.warn(

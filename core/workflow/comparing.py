@@ -13,6 +13,7 @@ from ..errors import InvalidOption
 from ..executor import each
 from ..image import Array, Details, Image, Pixels, View, constant
 from ..landcover.assessment import Tally
+from ..landcover.labeled import read_labels
 from ..progress import SILENT, Progress
 from ..vector.groundtruth import Burning, GroundTruth
 from ..windows import Window, tiling
@@ -63,9 +64,9 @@ def tally_of(
     windows = list(tiling(image.grid.window, SIDE, SIDE))
 
     def count(window: Window) -> Tally:
-        labels = labels_in(image, window)
+        labels = read_labels(image, window)
         tally = Tally(mapped=_counts(labels))
-        layer = None if strata is None else labels_in(strata, window)
+        layer = None if strata is None else read_labels(strata, window)
         if layer is not None:
             tally.sizes = _counts(np.where(labels > 0, layer, 0))
         if window not in reached:
@@ -83,12 +84,6 @@ def tally_of(
     for part in each(count, windows, threads=threads, progress=progress, total=len(windows)):
         whole.add(part)
     return whole
-
-
-def labels_in(image: Image, window: Window) -> Array:
-    """Return the labels of a window, 0 where there is none."""
-    pixels = image.read(window, (1,))
-    return np.where(pixels.valid, pixels.values[0], 0).astype(np.int64)
 
 
 def _counts(labels: Array) -> dict[int, int]:
@@ -142,7 +137,7 @@ class Judged(View):
         held = self.burning.read(window).features
         if not held.any():
             return Pixels(np.zeros((1, *window.shape), np.uint8), constant(False, window.shape))
-        labels = labels_in(self.source, window)
+        labels = read_labels(self.source, window)
         wanted = np.append(0, self.burning.truth.labels)[held]
         role = np.append(UNUSED, self.roles)[held]
         said = (held > 0) & (labels > 0) & (role != UNUSED)
