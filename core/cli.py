@@ -18,7 +18,7 @@ from typing import Any, NoReturn, TextIO
 
 from . import operations
 from .errors import Cancelled, ImageIOError, InvalidOption, OrthoweaveError
-from .operations.chainoptions import group_of
+from .operations.chain.options import group_of
 from .options import Kind, Option, build, options_of, values_of
 from .progress import Progress
 from .provenance import package_version

@@ -14,7 +14,7 @@ from ..progress import SILENT, Progress
 from ..provenance import recorded
 from ..raster import RasterImage
 from ..requests import Calculated, ManyOutputs
-from .computing import INVALID, ComputedResult, Computing, Expressing, compute
+from .expression.computing import INVALID, ComputedResult, Computing, Expressing, compute
 
 NEEDS = ()
 

@@ -18,7 +18,7 @@ from ..provenance import recorded
 from ..raster import bytes_read, refuse_overwriting
 from ..requests import Writing
 from ..write import write
-from .seriesparts import open_masks, open_series, read_lines, typed, write_dates
+from .series.parts import open_masks, open_series, read_lines, typed, write_dates
 
 
 @dataclass(frozen=True)

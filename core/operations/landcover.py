@@ -29,10 +29,10 @@ from ..workflow.page import Section, write_page
 from ..workflow.running import Here, Outcome, Place, Run, cluster
 from ..workflow.state import State, locked, read_state
 from ..workflow.tasks import Graph, graph_of
-from .chainoptions import Chaining, refuse_absent, resolved
-from .chainplan import Plan, planned
-from .chaintasks import tasks_of
-from .chaintiles import Tile
+from .chain.options import Chaining, refuse_absent, resolved
+from .chain.plan import Plan, planned
+from .chain.tasks import tasks_of
+from .chain.tiles import Tile
 
 NEEDS = (
     ("maxlik, one tile", ()),

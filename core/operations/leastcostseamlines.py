@@ -39,8 +39,8 @@ from ..vector import (
     write_layers,
 )
 from ..vector.rings import area_of, rings_of
-from .seamareas import area_of_interest, used_ground
-from .seamcosts import (
+from .seam.areas import area_of_interest, used_ground
+from .seam.costs import (
     Costing,
     bands_of,
     ground_of,

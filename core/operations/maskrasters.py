@@ -21,7 +21,7 @@ from ..requests import Images, ManyOutputs, Planned, StatisticsMask, Writing
 from ..survey import survey
 from ..vector import Burned, Feature, polygons_for, read_polygons
 from ..write import Written, paths_of, together, write
-from .computing import warn_of_empty
+from .expression.computing import warn_of_empty
 
 NEEDS = ()
 

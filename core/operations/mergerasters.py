@@ -28,9 +28,9 @@ from ..seams.sources import Sources
 from ..seams.visibility import TILE, visibility
 from ..vector import files_of
 from ..write import write
-from .mosaiccells import cells_of as cells_of
-from .mosaiccells import center_cells, require_center_cells
-from .mosaictiles import refuse_tiles, tile_folder, write_tiles, write_whole
+from .mosaic.cells import cells_of as cells_of
+from .mosaic.cells import center_cells, require_center_cells
+from .mosaic.tiles import refuse_tiles, tile_folder, write_tiles, write_whole
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ from ..vector import files_of
 from ..write import write
 from . import globalregression, mergerasters
 from .mergerasters import seam_visibility
-from .mosaicmodels import (
+from .mosaic.models import (
     FOOTPRINTS,
     LOCAL,
     REFERENCE,
@@ -44,10 +44,10 @@ from .mosaicmodels import (
     corrected,
     estimate,
 )
-from .mosaicplaced import COREGISTRATION, in_place
-from .mosaicplan import Plan, plan_of
-from .mosaicreport import Done, seam_numbers, write_reports
-from .seamcosts import Hiding, masks_of
+from .mosaic.placed import COREGISTRATION, in_place
+from .mosaic.plan import Plan, plan_of
+from .mosaic.report import Done, seam_numbers, write_reports
+from .seam.costs import Hiding, masks_of
 from .voronoiseamlines import refuse_few
 
 NEEDS = (

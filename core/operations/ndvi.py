@@ -16,7 +16,7 @@ from ..progress import SILENT, Progress
 from ..provenance import recorded
 from ..raster import RasterImage
 from ..requests import ManyOutputs, Writing
-from .computing import ComputedResult, Computing, compute
+from .expression.computing import ComputedResult, Computing, compute
 
 NEEDS = ()
 

@@ -24,7 +24,7 @@ from ..vector.shaping import buffered
 from ..vector.styles import cells_style
 from ..windows import Window
 from ..write import write
-from .seriesparts import typed
+from .series.parts import typed
 
 
 @dataclass(frozen=True)

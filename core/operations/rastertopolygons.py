@@ -30,7 +30,7 @@ from ..vector.shaping import buffered, dissolved
 from ..vector.tracing import simplified
 from ..write import together
 from . import footprints
-from .computing import Expressing, measured
+from .expression.computing import Expressing, measured
 
 NEEDS = ()
 

@@ -21,7 +21,7 @@ from ..provenance import recorded
 from ..raster import refuse_overwriting
 from ..requests import Writing
 from ..write import write
-from .seriesparts import open_series, typed
+from .series.parts import open_series, typed
 
 
 def _role(label: str, what: str, example: str) -> str | None:

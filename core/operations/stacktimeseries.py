@@ -15,8 +15,8 @@ from ..provenance import recorded
 from ..raster import bytes_read, refuse_overwriting
 from ..requests import OneMosaic, Writing
 from ..write import write
-from .acquisitions import Choice, Listed, Place, Stack, listed, stack
-from .seriesparts import typed, write_dates
+from .series.acquisitions import Choice, Listed, Place, Stack, listed, stack
+from .series.parts import typed, write_dates
 
 SENSORS = ("auto", *sensors())
 SAME_DAY = ("suffix", "first", "clearest")

@@ -36,8 +36,8 @@ from ..vector.rings import rings_of, wkb_of
 from ..vector.styles import cells_style, cuts_style
 from ..vector.tracing import tidied
 from .footprints import Outlining, refuse_reserved, traces
-from .seamareas import Areas, area_of_interest, refuse_lonely_field, used_ground
-from .seamdrafts import draft_layers
+from .seam.areas import Areas, area_of_interest, refuse_lonely_field, used_ground
+from .seam.drafts import draft_layers
 
 REASONS = {
     "empty": "has no valid pixel",

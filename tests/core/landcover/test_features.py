@@ -12,7 +12,8 @@ from orthoweave.core.landcover.features import Features, Recipe
 from orthoweave.core.landcover.gapfilling import GapFilled
 from orthoweave.core.landcover.interpolation import Filling
 from orthoweave.core.landcover.stacking import Joined
-from orthoweave.core.operations import acquisitions, gapfill, spectralfeatures, stacktimeseries
+from orthoweave.core.operations import gapfill, spectralfeatures, stacktimeseries
+from orthoweave.core.operations.series import acquisitions
 from orthoweave.core.raster import bytes_read
 from orthoweave.core.windows import Window
 from osgeo import gdal

@@ -13,7 +13,7 @@ from orthoweave.core.operations.leastcostseamlines import (  # noqa: E402
     collectors,
     estimate,
 )
-from orthoweave.core.operations.seamcosts import Costing  # noqa: E402
+from orthoweave.core.operations.seam.costs import Costing  # noqa: E402
 from orthoweave.core.placement import common_canvas  # noqa: E402
 from orthoweave.core.radiometry.adjustments import Adjustments, ImageAdjustment  # noqa: E402
 from orthoweave.core.raster import open_images  # noqa: E402

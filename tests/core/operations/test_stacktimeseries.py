@@ -11,7 +11,7 @@ import pytest
 from orthoweave.core.errors import Cancelled, IncompatibleImages, InvalidOption
 from orthoweave.core.landcover import spooling
 from orthoweave.core.landcover.sensors import sensors
-from orthoweave.core.operations import acquisitions
+from orthoweave.core.operations.series import acquisitions
 from orthoweave.core.operations.stacktimeseries import Request, run
 from orthoweave.core.windows import Window
 from osgeo import gdal

@@ -7,24 +7,24 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ..image import Cast
-from ..landcover.envelopes import northwest
-from ..landcover.validity import ClearCount, Common
-from ..progress import Progress
-from ..raster import open_image
-from ..stage import write_text
-from ..vector import Burned, Feature, FootprintTrace, Layer, read_polygons, write_layers
-from ..vector.clipping import Shapes
-from ..vector.rings import area_of, rings_of, wkb_of
-from ..vector.shapefiles import write_shapefile
-from ..vector.shaping import buffered
-from ..write import write
-from .chainplan import ONE_REGION, Plan
-from .chaintiles import Tile
-from .gapfill import Interpolating, output_dates
-from .pixelvalidity import ClearArea
-from .tilepriority import Tile as Outline
-from .tilepriority import divided, envelope_layer, footprints
+from ...image import Cast
+from ...landcover.envelopes import northwest
+from ...landcover.validity import ClearCount, Common
+from ...progress import Progress
+from ...raster import open_image
+from ...stage import write_text
+from ...vector import Burned, Feature, FootprintTrace, Layer, read_polygons, write_layers
+from ...vector.clipping import Shapes
+from ...vector.rings import area_of, rings_of, wkb_of
+from ...vector.shapefiles import write_shapefile
+from ...vector.shaping import buffered
+from ...write import write
+from ..gapfill import Interpolating, output_dates
+from ..pixelvalidity import ClearArea
+from ..tilepriority import Tile as Outline
+from ..tilepriority import divided, envelope_layer, footprints
+from .plan import ONE_REGION, Plan
+from .tiles import Tile
 
 
 @dataclass(frozen=True)

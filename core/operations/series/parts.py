@@ -8,11 +8,11 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from ..errors import InvalidOption
-from ..image import Cast, Image, representable
-from ..landcover.series import layout, mask_dates
-from ..raster import RasterImage, open_image
-from ..stage import write_text
+from ...errors import InvalidOption
+from ...image import Cast, Image, representable
+from ...landcover.series import layout, mask_dates
+from ...raster import RasterImage, open_image
+from ...stage import write_text
 
 
 def open_series(path: str) -> RasterImage:

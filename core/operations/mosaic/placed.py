@@ -7,14 +7,14 @@ import os
 from collections.abc import Sequence
 from time import monotonic
 
-from ..exchange.transform import read_transform
-from ..image import Image
-from ..mosaicking.journal import NEW, Journal, facts_of, telling
-from ..progress import SILENT, Progress
-from ..raster import RasterImage
-from ..registration.joint import Ground, Joint
-from . import coregisterset
-from .mosaicplan import Plan
+from ...exchange.transform import read_transform
+from ...image import Image
+from ...mosaicking.journal import NEW, Journal, facts_of, telling
+from ...progress import SILENT, Progress
+from ...raster import RasterImage
+from ...registration.joint import Ground, Joint
+from .. import coregisterset
+from .plan import Plan
 
 COREGISTRATION = "coregisterset"
 TIE_POINTS = "tie_points.json"

@@ -6,16 +6,16 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from ..deps import require
-from ..errors import InvalidOption
-from ..grid import Grid
-from ..image import Image
-from ..progress import SILENT, Progress
-from ..raster import RasterImage
-from ..seams.voronoi import partition
-from ..vector import Burned, polygons_by_name, read_polygons
-from .footprints import traces
-from .voronoiseamlines import Cutting, rule_for
+from ...deps import require
+from ...errors import InvalidOption
+from ...grid import Grid
+from ...image import Image
+from ...progress import SILENT, Progress
+from ...raster import RasterImage
+from ...seams.voronoi import partition
+from ...vector import Burned, polygons_by_name, read_polygons
+from ..footprints import traces
+from ..voronoiseamlines import Cutting, rule_for
 
 
 def cells_of(

@@ -11,20 +11,20 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InvalidOption
-from ..grid import Grid
-from ..image import Array, Image, Pixels, constant
-from ..landcover.indices import NAMES
-from ..landcover.sensors import Product, found_products, sensors, tile_of
-from ..landcover.series import MASK, UNDATED, layout, missing, parsed
-from ..landcover.stacking import ABSENT, Joined, MaskBands, MaskSeries
-from ..placement import agree_on_crs, onto, output_grid
-from ..progress import SILENT, Progress
-from ..raster import expand, open_image, same_crs
-from ..windows import Window
-from . import gapfill, spectralfeatures
-from .acquisitions import Choice, Listed, Place, Stack, listed, stack
-from .seriesparts import open_masks
+from ...errors import InvalidOption
+from ...grid import Grid
+from ...image import Array, Image, Pixels, constant
+from ...landcover.indices import NAMES
+from ...landcover.sensors import Product, found_products, sensors, tile_of
+from ...landcover.series import MASK, UNDATED, layout, missing, parsed
+from ...landcover.stacking import ABSENT, Joined, MaskBands, MaskSeries
+from ...placement import agree_on_crs, onto, output_grid
+from ...progress import SILENT, Progress
+from ...raster import expand, open_image, same_crs
+from ...windows import Window
+from .. import gapfill, spectralfeatures
+from ..series.acquisitions import Choice, Listed, Place, Stack, listed, stack
+from ..series.parts import open_masks
 
 NO_DATE = "19700101"
 """Date in the mask of an image of features, which has none."""

@@ -9,12 +9,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..image import Image
-from ..mosaicking.journal import facts_of
-from ..mosaicking.settings import Settings, request_of, settings_of
-from ..options import Kind, options_of
-from ..raster import RasterImage
-from . import (
+from ...image import Image
+from ...mosaicking.journal import facts_of
+from ...mosaicking.settings import Settings, request_of, settings_of
+from ...options import Kind, options_of
+from ...raster import RasterImage
+from .. import (
     alignrasters,
     coregisterset,
     globalregression,
@@ -23,8 +23,8 @@ from . import (
     mergerasters,
     voronoiseamlines,
 )
-from .seamcosts import Costing
-from .voronoiseamlines import Grounds
+from ..seam.costs import Costing
+from ..voronoiseamlines import Grounds
 
 STEPS: dict[str, type] = {
     "coregisterset": coregisterset.Request,

@@ -6,13 +6,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..errors import InvalidOption
-from ..image import Image
-from ..options import Kind, option, redefault
-from ..progress import SILENT, Progress
-from ..requests import StatisticsMask
-from ..seams.areas import clipped, united
-from ..vector import polygons_for, read_polygons
+from ...errors import InvalidOption
+from ...image import Image
+from ...options import Kind, option, redefault
+from ...progress import SILENT, Progress
+from ...requests import StatisticsMask
+from ...seams.areas import clipped, united
+from ...vector import polygons_for, read_polygons
 
 
 @dataclass(frozen=True)

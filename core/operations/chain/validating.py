@@ -10,28 +10,28 @@ from typing import Any
 
 import numpy as np
 
-from ..deps import available
-from ..errors import InvalidOption
-from ..exchange.assessments import Assessed, write_assessed
-from ..exchange.confusions import results_text, runs_of, write_confusion
-from ..exchange.legend import read_legend
-from ..landcover.assessment import Bootstrap, Tally, assess
-from ..landcover.confusion import Confusion, scores_of
-from ..landcover.legend import Legend
-from ..landcover.mosaicked import Painted
-from ..progress import Progress
-from ..provenance import repetition, write_json
-from ..raster import open_image
-from ..report.confusion import DPI, confusion_figure
-from ..report.html import numbers_of
-from ..report.saving import save_figure
-from ..stage import write_text
-from ..vector.groundtruth import Burning, GroundTruth, read_truth
-from ..workflow.comparing import JUDGED, Judged, roles_of, tally_of
-from ..write import write
-from . import accuracy, mosaicclassification
-from .chainplan import Plan
-from .chaintiles import Tile
+from ...deps import available
+from ...errors import InvalidOption
+from ...exchange.assessments import Assessed, write_assessed
+from ...exchange.confusions import results_text, runs_of, write_confusion
+from ...exchange.legend import read_legend
+from ...landcover.assessment import Bootstrap, Tally, assess
+from ...landcover.confusion import Confusion, scores_of
+from ...landcover.legend import Legend
+from ...landcover.mosaicked import Painted
+from ...progress import Progress
+from ...provenance import repetition, write_json
+from ...raster import open_image
+from ...report.confusion import DPI, confusion_figure
+from ...report.html import numbers_of
+from ...report.saving import save_figure
+from ...stage import write_text
+from ...vector.groundtruth import Burning, GroundTruth, read_truth
+from ...workflow.comparing import JUDGED, Judged, roles_of, tally_of
+from ...write import write
+from .. import accuracy, mosaicclassification
+from .plan import Plan
+from .tiles import Tile
 
 TABLES = ("mapped", "polygons", "strata", "sizes")
 

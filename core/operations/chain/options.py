@@ -6,13 +6,13 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from ..errors import InvalidOption
-from ..landcover.sampling import STRATEGIES
-from ..landcover.settings import Settings
-from ..options import Kind, option, options_of, redefault, verify
-from ..requests import Writing
-from ..workflow.iota2 import Configured, read_configured
-from . import extractsamples, spectralfeatures, splitreference
+from ...errors import InvalidOption
+from ...landcover.sampling import STRATEGIES
+from ...landcover.settings import Settings
+from ...options import Kind, option, options_of, redefault, verify
+from ...requests import Writing
+from ...workflow.iota2 import Configured, read_configured
+from .. import extractsamples, spectralfeatures, splitreference
 
 STEPS = {
     "init": ("sensorsPreprocess", "CommonMasks", "PixelValidity"),

@@ -8,24 +8,24 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..image import Image, Pixels, View, constant
-from ..landcover.classified import Classified, assigned
-from ..landcover.legend import Legend
-from ..landcover.models import load_model, save_model
-from ..landcover.mosaicked import Labeled, Percent, Zeroed
-from ..landcover.training import train
-from ..masks.restricted import Restricted
-from ..progress import Progress
-from ..raster import open_image
-from ..vector.samplelayer import Fields, read_samples
-from ..windows import Window
-from ..workflow.maps import Maps, write_maps
-from ..write import write
-from . import mosaicclassification
-from .chainplan import Model, Plan
-from .chaintiles import Tile, features_of
-from .mosaicclassification import Pieces
-from .trainclassifier import class_weights
+from ...image import Image, Pixels, View, constant
+from ...landcover.classified import Classified, assigned
+from ...landcover.legend import Legend
+from ...landcover.models import load_model, save_model
+from ...landcover.mosaicked import Labeled, Percent, Zeroed
+from ...landcover.training import train
+from ...masks.restricted import Restricted
+from ...progress import Progress
+from ...raster import open_image
+from ...vector.samplelayer import Fields, read_samples
+from ...windows import Window
+from ...workflow.maps import Maps, write_maps
+from ...write import write
+from .. import mosaicclassification
+from ..mosaicclassification import Pieces
+from ..trainclassifier import class_weights
+from .plan import Model, Plan
+from .tiles import Tile, features_of
 
 
 @dataclass(frozen=True)

@@ -8,21 +8,21 @@ from typing import Any
 
 import numpy as np
 
-from ..exchange.confusions import write_confusion
-from ..exchange.legend import read_legend
-from ..landcover.assessment import Tally
-from ..landcover.mosaicked import Painted, color_table
-from ..progress import Progress
-from ..raster import open_image
-from ..stage import write_text
-from ..vector.groundtruth import Burning, read_truth
-from ..workflow.comparing import UNUSED, VALIDATION, tally_of
-from ..workflow.maps import Maps, write_maps
-from ..write import write
-from . import fuseclassifications
-from .chainplan import Plan
-from .chaintiles import Tile
-from .chainvalidation import confusion_in, read_tally, write_tally
+from ...exchange.confusions import write_confusion
+from ...exchange.legend import read_legend
+from ...landcover.assessment import Tally
+from ...landcover.mosaicked import Painted, color_table
+from ...progress import Progress
+from ...raster import open_image
+from ...stage import write_text
+from ...vector.groundtruth import Burning, read_truth
+from ...workflow.comparing import UNUSED, VALIDATION, tally_of
+from ...workflow.maps import Maps, write_maps
+from ...write import write
+from .. import fuseclassifications
+from .plan import Plan
+from .tiles import Tile
+from .validating import confusion_in, read_tally, write_tally
 
 FUSED = "Classifications_fusion"
 UNDECIDED = 255

@@ -9,47 +9,41 @@ from dataclasses import dataclass, field, replace
 from time import monotonic
 from typing import Any
 
-from ..exchange.blockmaps import local_path
-from ..grid import Grid
-from ..image import Image
-from ..masks.restricted import Restricted
-from ..mosaicking.blockfacts import facts_of_blocks, read_blocks, saved_blocks
-from ..mosaicking.hidden import ClearJoint, ClearOwn
-from ..mosaicking.journal import KEPT, NEW, Journal, facts_of, telling
-from ..mosaicking.seamcells import (
-    Prices,
-    SeamCells,
-    cells_from,
-    read_cells,
-    read_footprints,
-)
-from ..normalizing.blocking import (
+from ...exchange.blockmaps import local_path
+from ...grid import Grid
+from ...image import Image
+from ...masks.restricted import Restricted
+from ...mosaicking.blockfacts import facts_of_blocks, read_blocks, saved_blocks
+from ...mosaicking.hidden import ClearJoint, ClearOwn
+from ...mosaicking.journal import KEPT, NEW, Journal, facts_of, telling
+from ...mosaicking.seamcells import Prices, SeamCells, cells_from, read_cells, read_footprints
+from ...normalizing.blocking import (
     BlockCollectors,
     BlockEstimate,
     Blocking,
     block_collectors,
     estimate_blocks,
 )
-from ..normalizing.counting import Collectors, collectors
-from ..normalizing.globaloptions import Estimating
-from ..normalizing.knowing import known_of
-from ..placement import common_canvas
-from ..progress import SILENT, Progress
-from ..raster import RasterImage
-from ..seams.cellstore import CellSums
-from ..seams.voronoi import partition
-from ..stage import write_text
-from ..survey import JointCollector, OwnCollector, survey
-from ..vector import Burned, Footprint, FootprintTrace, write_layers
-from ..vector.rings import rings_of, wkb_of
-from ..vector.tracing import tidied
-from . import globalregression, leastcostseamlines, localblockadjustment
-from .footprints import Outlining, footprint_layer, warn_of_empty
-from .leastcostseamlines import Outlined, clauses, priced_layers
-from .mosaicplan import Plan
-from .seamareas import area_of_interest, used_ground
-from .seamcosts import masks_of
-from .voronoiseamlines import Grounds, reasons, rule_for, seam_layers
+from ...normalizing.counting import Collectors, collectors
+from ...normalizing.globaloptions import Estimating
+from ...normalizing.knowing import known_of
+from ...placement import common_canvas
+from ...progress import SILENT, Progress
+from ...raster import RasterImage
+from ...seams.cellstore import CellSums
+from ...seams.voronoi import partition
+from ...stage import write_text
+from ...survey import JointCollector, OwnCollector, survey
+from ...vector import Burned, Footprint, FootprintTrace, write_layers
+from ...vector.rings import rings_of, wkb_of
+from ...vector.tracing import tidied
+from .. import globalregression, leastcostseamlines, localblockadjustment
+from ..footprints import Outlining, footprint_layer, warn_of_empty
+from ..leastcostseamlines import Outlined, clauses, priced_layers
+from ..seam.areas import area_of_interest, used_ground
+from ..seam.costs import masks_of
+from ..voronoiseamlines import Grounds, reasons, rule_for, seam_layers
+from .plan import Plan
 
 MATCHING, BLOCKS, OUTLINES, SEAMS = (
     "globalregression",

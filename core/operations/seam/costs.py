@@ -8,19 +8,19 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ..errors import InvalidOption
-from ..exchange.dates import date_of
-from ..grid import Grid
-from ..image import Image, View
-from ..masks.ranking import rank_values, read_rank
-from ..normalizing.selecting import EXTENSIONS
-from ..options import Kind, option
-from ..placement import onto
-from ..progress import SILENT, Progress
-from ..raster import open_image
-from ..seams.costs import Weights
-from ..seams.hints import Ground, Hint
-from ..vector import Burned, Feature, files_of, polygons_for, read_polygons
+from ...errors import InvalidOption
+from ...exchange.dates import date_of
+from ...grid import Grid
+from ...image import Image, View
+from ...masks.ranking import rank_values, read_rank
+from ...normalizing.selecting import EXTENSIONS
+from ...options import Kind, option
+from ...placement import onto
+from ...progress import SILENT, Progress
+from ...raster import open_image
+from ...seams.costs import Weights
+from ...seams.hints import Ground, Hint
+from ...vector import Burned, Feature, files_of, polygons_for, read_polygons
 
 LAYERS = (".gpkg", ".shp", ".geojson", ".json", ".fgb", ".gml", ".kml", ".sqlite")
 """What the names of masks made of polygons end with."""

@@ -8,14 +8,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ..clock import Step
-from ..image import Image
-from ..mosaicking.journal import Journal
-from ..normalizing.blocking import Blocking
-from ..provenance import peak_memory_mb, repetition, write_json
-from ..report import localblocks, overlaps
-from ..report.html import Figure, Report, Table, numbers_of, write_report
-from ..report.mosaic import (
+from ...clock import Step
+from ...image import Image
+from ...mosaicking.journal import Journal
+from ...normalizing.blocking import Blocking
+from ...provenance import peak_memory_mb, repetition, write_json
+from ...report import localblocks, overlaps
+from ...report.html import Figure, Report, Table, numbers_of, write_report
+from ...report.mosaic import (
     SEAM_READING,
     Coverage,
     before_and_after,
@@ -26,11 +26,11 @@ from ..report.mosaic import (
     mosaic_verdict,
     steps_table,
 )
-from ..report.thumbnail import Thumbnail
-from ..vector.rings import points_of, rings_of
-from ..write import Written
-from . import globalregression, localblockadjustment
-from .mosaicmodels import Models, Scene
+from ...report.thumbnail import Thumbnail
+from ...vector.rings import points_of, rings_of
+from ...write import Written
+from .. import globalregression, localblockadjustment
+from .models import Models, Scene
 
 
 @dataclass(frozen=True)

@@ -10,22 +10,22 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..errors import InvalidOption
-from ..exchange.numbertable import read_rows
-from ..image import Array
-from ..landcover.samples import Samples
-from ..landcover.sampling import Sampling, required
-from ..progress import Progress
-from ..raster import open_image
-from ..stage import write_text
-from ..vector import Feature
-from ..vector.groundtruth import Burning, GroundTruth, read_truth
-from ..vector.samplelayer import Fields, read_samples, write_samples
-from ..vector.shapefiles import write_shapefile
-from . import extractsamples
-from .chainplan import Model, Plan
-from .chainreference import is_empty, layer_of, rows_of, whole
-from .chaintiles import Tile
+from ...errors import InvalidOption
+from ...exchange.numbertable import read_rows
+from ...image import Array
+from ...landcover.samples import Samples
+from ...landcover.sampling import Sampling, required
+from ...progress import Progress
+from ...raster import open_image
+from ...stage import write_text
+from ...vector import Feature
+from ...vector.groundtruth import Burning, GroundTruth, read_truth
+from ...vector.samplelayer import Fields, read_samples, write_samples
+from ...vector.shapefiles import write_shapefile
+from .. import extractsamples
+from .plan import Model, Plan
+from .reference import is_empty, layer_of, rows_of, whole
+from .tiles import Tile
 
 SIDE = 512
 """Windows in which pixels are counted, px."""

@@ -10,19 +10,19 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InvalidOption
-from ..landcover.splitting import ROLES, UNUSED
-from ..progress import Progress
-from ..stage import write_text
-from ..vector import Feature, Layer, read_polygons, write_layers
-from ..vector.clipping import Shapes, exploded
-from ..vector.groundtruth import read_truth
-from ..vector.rings import rings_of, wkb_of
-from ..vector.shapefiles import write_shapefile
-from ..vector.sources import open_layer
-from . import splitreference
-from .chainplan import Plan
-from .chaintiles import Tile
+from ...errors import InvalidOption
+from ...landcover.splitting import ROLES, UNUSED
+from ...progress import Progress
+from ...stage import write_text
+from ...vector import Feature, Layer, read_polygons, write_layers
+from ...vector.clipping import Shapes, exploded
+from ...vector.groundtruth import read_truth
+from ...vector.rings import rings_of, wkb_of
+from ...vector.shapefiles import write_shapefile
+from ...vector.sources import open_layer
+from .. import splitreference
+from .plan import Plan
+from .tiles import Tile
 
 KINDS = (1, 3, 4, 6)
 """OGR's numbers of points and polygons."""

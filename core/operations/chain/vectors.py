@@ -6,13 +6,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ..progress import Progress
-from ..stage import write_text
-from ..vector.features import read_polygons
-from . import regularizeclasses, vectorizeclasses
-from .chainfusion import FUSED
-from .chainoptions import GROUPS
-from .chainplan import Plan
+from ...progress import Progress
+from ...stage import write_text
+from ...vector.features import read_polygons
+from .. import regularizeclasses, vectorizeclasses
+from .fusion import FUSED
+from .options import GROUPS
+from .plan import Plan
 
 
 def final_map(plan: Plan) -> str:

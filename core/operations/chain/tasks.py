@@ -6,11 +6,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 
-from ..errors import InvalidOption
-from ..workflow.tasks import Task
-from . import chainearly, chainlate
-from .chainoptions import GROUPS
-from .chainplan import Plan
+from ...errors import InvalidOption
+from ...workflow.tasks import Task
+from . import early, late
+from .options import GROUPS
+from .plan import Plan
 
 
 def tasks_of(plan: Plan) -> list[Task]:
@@ -19,20 +19,20 @@ def tasks_of(plan: Plan) -> list[Task]:
     Raises InvalidOption when what earlier groups make is not there.
     """
     makers: dict[str, Callable[[Plan], Iterator[Task]]] = {
-        "init": chainearly.init,
-        "sampling": chainearly.sampling,
-        "learning": chainlate.learning,
-        "classification": chainlate.classification,
-        "mosaic": chainlate.mosaic,
-        "validation": chainlate.validation,
-        "regularization": chainlate.regularization,
-        "vectorization": chainlate.vectorization,
-        "statistics": chainlate.statistics,
+        "init": early.init,
+        "sampling": early.sampling,
+        "learning": late.learning,
+        "classification": late.classification,
+        "mosaic": late.mosaic,
+        "validation": late.validation,
+        "regularization": late.regularization,
+        "vectorization": late.vectorization,
+        "statistics": late.statistics,
     }
     request = plan.request
     first, last = GROUPS.index(request.first_step), GROUPS.index(request.last_step)
     if request.builder == "features":
-        return [*chainearly.init(plan), *chainearly.features_map(plan)]
+        return [*early.init(plan), *early.features_map(plan)]
     found: list[Task] = []
     for group, maker in makers.items():
         if GROUPS.index(group) <= last:

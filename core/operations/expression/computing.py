@@ -8,21 +8,21 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..alike import file_name
-from ..image import Image, Pixels
-from ..masks.edges import Trimmed
-from ..masks.evaluated import Evaluated, Target
-from ..masks.machine import Expression
-from ..normalizing.thresholds import percentiles_of, read_expression
-from ..options import Kind, option, redefault, result
-from ..progress import Progress
-from ..raster import RasterImage, open_listed, output_paths
-from ..raster.palette import Entry, palette_style
-from ..requests import TYPES, Images, ManyOutputs, Planned, Writing
-from ..resuming import reusable
-from ..survey import OwnCollector
-from ..windows import Window
-from ..write import Written, paths_of, together, write
+from ...alike import file_name
+from ...image import Image, Pixels
+from ...masks.edges import Trimmed
+from ...masks.evaluated import Evaluated, Target
+from ...masks.machine import Expression
+from ...normalizing.thresholds import percentiles_of, read_expression
+from ...options import Kind, option, redefault, result
+from ...progress import Progress
+from ...raster import RasterImage, open_listed, output_paths
+from ...raster.palette import Entry, palette_style
+from ...requests import TYPES, Images, ManyOutputs, Planned, Writing
+from ...resuming import reusable
+from ...survey import OwnCollector
+from ...windows import Window
+from ...write import Written, paths_of, together, write
 
 CLAIMS: tuple[Entry, ...] = ((0, "false", "#d9d9d9", 255), (1, "true", "#d95f0e", 255))
 """Value, name, color and opacity of masks."""

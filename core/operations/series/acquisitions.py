@@ -8,18 +8,18 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ..errors import IncompatibleImages, InvalidOption
-from ..grid import Grid
-from ..image import Image, Pixels, View, representable
-from ..landcover.dates import parsed_day, text_of
-from ..landcover.sensors import Product, Rule, date_in, found_products, sensors
-from ..landcover.series import UNDATED, UNSEEN, dates_without
-from ..landcover.stacking import Acquired, Flag, Joined, MaskSeries, Stacked, Take, common_type
-from ..placement import agree_on_crs, onto, output_grid
-from ..progress import SILENT, Progress
-from ..raster import RasterImage, expand, open_image
-from ..windows import Window
-from .seriesparts import read_lines
+from ...errors import IncompatibleImages, InvalidOption
+from ...grid import Grid
+from ...image import Image, Pixels, View, representable
+from ...landcover.dates import parsed_day, text_of
+from ...landcover.sensors import Product, Rule, date_in, found_products, sensors
+from ...landcover.series import UNDATED, UNSEEN, dates_without
+from ...landcover.stacking import Acquired, Flag, Joined, MaskSeries, Stacked, Take, common_type
+from ...placement import agree_on_crs, onto, output_grid
+from ...progress import SILENT, Progress
+from ...raster import RasterImage, expand, open_image
+from ...windows import Window
+from .parts import read_lines
 
 UNKNOWN = "image"
 """What a sensor is called that is not in the table."""

@@ -6,11 +6,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict
 
-from ..deps import available
-from ..workflow.tasks import Task
-from . import chainfusion, chaininit, chainmapping, chainvalidation, chainvectors
-from .chainplan import Model, Plan
-from .chaintiles import Tile
+from ...deps import available
+from ...workflow.tasks import Task
+from . import fusion, mapping, preparing, validating, vectors
+from .plan import Model, Plan
+from .tiles import Tile
 
 
 def learning(plan: Plan) -> Iterator[Task]:
@@ -21,7 +21,7 @@ def learning(plan: Plan) -> Iterator[Task]:
             yield Task(
                 f"learning_model_{model.name}_seed_{run}",
                 "learnModel",
-                chainmapping.Learn(plan, model, run),
+                mapping.Learn(plan, model, run),
                 {"training": asdict(plan.training()), "named": plan.named},
                 (plan.tree.samples(model.name, run), *names),
                 (plan.tree.model(model.name, run),),
@@ -32,11 +32,11 @@ def learning(plan: Plan) -> Iterator[Task]:
 def classification(plan: Plan) -> Iterator[Task]:
     """Yield the tasks that classify tiles."""
     tree = plan.tree
-    for region, tile in chaininit.pairs(plan):
+    for region, tile in preparing.pairs(plan):
         yield Task(
             f"mask_region_{region}_{tile.name}",
             "classification",
-            chainmapping.Area(plan, region, tile),
+            mapping.Area(plan, region, tile),
             {},
             (tree.region(plan.layer, region, tile.name, "tif"), tree.clear(tile.name)),
             (tree.area(region, tile.name),),
@@ -47,7 +47,7 @@ def classification(plan: Plan) -> Iterator[Task]:
         for model in plan.models:
             for tile in plan.of(model):
                 yield _classifying(plan, model, run, tile)
-        for region, tile in chaininit.pairs(plan):
+        for region, tile in preparing.pairs(plan):
             if region in several:
                 yield _fusing(plan, region, run, tile)
 
@@ -58,7 +58,7 @@ def _classifying(plan: Plan, model: Model, run: int, tile: Tile) -> Task:
     return Task(
         f"classification_{tile.name}_model_{model.name}_seed_{run}",
         "classification",
-        chainmapping.Classify(plan, model, run, tile),
+        mapping.Classify(plan, model, run, tile),
         {**plan.series, "creation": plan.request.creation_options},
         (
             tree.model(model.name, run),
@@ -83,7 +83,7 @@ def _fusing(plan: Plan, region: str, run: int, tile: Tile) -> Task:
     return Task(
         f"fusion_{tile.name}_model_{region}_seed_{run}",
         "fusion",
-        chainfusion.FuseModels(plan, region, run, tile),
+        fusion.FuseModels(plan, region, run, tile),
         {"fusing": plan.steps.get("fuseclassifications", {})},
         tuple(path for m in models for path in _maps_of(plan, (tile.name, m.name, run))),
         _maps_of(plan, (tile.name, region, run)),
@@ -96,12 +96,12 @@ def _fusing_runs(plan: Plan) -> Task:
     maps = tuple(tree.final(f"Classif_Seed_{run}.tif") for run in plan.runs)
     counts = tuple(tree.temporary(f"Classif_Seed_{run}_counts.json") for run in plan.runs)
     legends = (path for path in (plan.request.colors, plan.nomenclature) if path)
-    stem = chainfusion.FUSED
+    stem = fusion.FUSED
     outputs = (tree.final(f"{stem}.tif"), tree.final(f"{stem}_ColorIndexed.tif"))
     return Task(
         "merge_final_classifications",
         "mergeFinalClassifications",
-        chainfusion.FuseRuns(plan),
+        fusion.FuseRuns(plan),
         {"method": plan.request.merge_method, "fusing": plan.steps.get("fuseclassifications", {})},
         (*maps, *counts, tree.validation, *legends),
         (*outputs, tree.temporary(f"{stem}_counts.json")),
@@ -120,10 +120,10 @@ def mosaic(plan: Plan) -> Iterator[Task]:
         yield Task(
             f"mosaic_seed_{run}",
             "mosaic",
-            chainmapping.Mosaic(plan, run),
+            mapping.Mosaic(plan, run),
             {"creation": request.creation_options},
             (*pieces, tree.envelopes, *legends),
-            chainmapping.names_of_mosaic(plan, run),
+            mapping.names_of_mosaic(plan, run),
             group="mosaic",
         )
 
@@ -146,7 +146,7 @@ def _tile_map(plan: Plan, run: int, tile: Tile) -> Task:
     return Task(
         f"mosaic_{tile.name}_seed_{run}",
         "mosaic",
-        chainmapping.TileMap(plan, run, tile),
+        mapping.TileMap(plan, run, tile),
         {"creation": plan.request.creation_options},
         (*maps, tree.clear(tile.name)),
         _tile_files(plan, run, tile),
@@ -165,8 +165,8 @@ def validation(plan: Plan) -> Iterator[Task]:
             yield Task(
                 f"confusion_{tile.name}_seed_{run}",
                 "confusionCmd",
-                chainvalidation.Confuse(plan, run, tile),
-                {"label": plan.label, "part": chainvalidation.part_of(plan)},
+                validating.Confuse(plan, run, tile),
+                {"label": plan.label, "part": validating.part_of(plan)},
                 (tree.temporary(f"{stem}.tif"), tree.validation),
                 (counts[-1], judged[-1], tree.temporary(f"{stem}.csv")),
                 group="validation",
@@ -176,7 +176,7 @@ def validation(plan: Plan) -> Iterator[Task]:
     yield Task(
         "merge_confusions",
         "confusionsMerge",
-        chainvalidation.MergeConfusions(plan),
+        validating.MergeConfusions(plan),
         {},
         (*counts, *judged, tree.envelopes),
         (*merged, *differences),
@@ -186,15 +186,15 @@ def validation(plan: Plan) -> Iterator[Task]:
     figures = [tree.final(f"Confusion_Matrix_Classif_Seed_{run}.png") for run in plan.runs]
     if plan.request.merge_runs:
         yield _fusing_runs(plan)
-        merged = (*merged, tree.temporary(f"{chainfusion.FUSED}_counts.json"))
+        merged = (*merged, tree.temporary(f"{fusion.FUSED}_counts.json"))
         figures.append(tree.final("fusionConfusion.png"))
     yield Task(
         "final_report",
         "reportGeneration",
-        chainvalidation.Report(plan),
-        {"label": plan.label, "seed": plan.request.seed, "part": chainvalidation.part_of(plan)},
+        validating.Report(plan),
+        {"label": plan.label, "seed": plan.request.seed, "part": validating.part_of(plan)},
         (*merged, tree.validation, *names),
-        (*chainvalidation.names_of_report(plan), *(figures if available("matplotlib") else ())),
+        (*validating.names_of_report(plan), *(figures if available("matplotlib") else ())),
         group="validation",
     )
 
@@ -204,24 +204,24 @@ def regularization(plan: Plan) -> Iterator[Task]:
     yield Task(
         "regularize",
         "regularize",
-        chainvectors.Regularize(plan),
+        vectors.Regularize(plan),
         {"how": plan.steps.get("regularizeclasses", {})},
-        (plan.tree.final(f"{chainvectors.final_map(plan)}.tif"),),
-        (chainvectors.regularized(plan),),
+        (plan.tree.final(f"{vectors.final_map(plan)}.tif"),),
+        (vectors.regularized(plan),),
         group="regularization",
     )
 
 
 def vectorization(plan: Plan) -> Iterator[Task]:
     """Yield the task that makes polygons."""
-    layers = chainvectors.layers(plan)
+    layers = vectors.layers(plan)
     yield Task(
         "vectorize",
         "vectorize",
-        chainvectors.Vectorize(plan),
+        vectors.Vectorize(plan),
         {"how": plan.steps.get("vectorizeclasses", {}), "layers": layers},
-        (chainvectors.regularized(plan), *(path for path in layers.values() if path)),
-        (chainvectors.polygons(plan),),
+        (vectors.regularized(plan), *(path for path in layers.values() if path)),
+        (vectors.polygons(plan),),
         group="vectorization",
     )
 
@@ -231,9 +231,9 @@ def statistics(plan: Plan) -> Iterator[Task]:
     yield Task(
         "zonal_statistics",
         "zonalStatistics",
-        chainvectors.Summarize(plan),
+        vectors.Summarize(plan),
         {},
-        (chainvectors.polygons(plan),),
-        (chainvectors.statistics(plan),),
+        (vectors.polygons(plan),),
+        (vectors.statistics(plan),),
         group="statistics",
     )

@@ -10,18 +10,18 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InvalidOption
-from ..image import Pixels
-from ..progress import SILENT, Progress
-from ..raster import refuse_overwriting
-from ..raster.virtual import write_virtual
-from ..requests import Writing
-from ..seams.holes import Holes
-from ..seams.mosaic import Mosaic
-from ..stage import make_folder, write_text
-from ..transform.framed import Framed
-from ..windows import Window, tiling
-from ..write import Written, paths_of, style, write
+from ...errors import InvalidOption
+from ...image import Pixels
+from ...progress import SILENT, Progress
+from ...raster import refuse_overwriting
+from ...raster.virtual import write_virtual
+from ...requests import Writing
+from ...seams.holes import Holes
+from ...seams.mosaic import Mosaic
+from ...stage import make_folder, write_text
+from ...transform.framed import Framed
+from ...windows import Window, tiling
+from ...write import Written, paths_of, style, write
 
 VIRTUAL, INDEX = "MergedImage.vrt", "tiles.csv"
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ..image import Image
-from ..progress import SILENT, Progress
-from ..seams.drafting import Drawing
-from ..vector import Feature, Layer, point_features
-from ..vector.styles import cells_style, cuts_style
+from ...image import Image
+from ...progress import SILENT, Progress
+from ...seams.drafting import Drawing
+from ...vector import Feature, Layer, point_features
+from ...vector.styles import cells_style, cuts_style
 
 MOST_DIAGRAMS = 100
 """Diagrams that get a layer of their own."""

@@ -12,27 +12,27 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InvalidOption
-from ..exchange.legend import read_legend
-from ..image import Image
-from ..landcover.dates import day, text_of
-from ..landcover.legend import Legend
-from ..landcover.sensors import sensors
-from ..landcover.settings import Settings
-from ..options import build, options_of
-from ..placement import bounds_in
-from ..progress import SILENT, Progress
-from ..raster import open_image
-from ..requests import Writing
-from ..vector.clipping import Shapes
-from ..vector.features import files_of, read_polygons
-from ..vector.groundtruth import crs_of, read_truth
-from ..vector.rings import wkb_of
-from ..workflow.iota2 import Configured
-from ..workflow.names import Tree
-from . import extractsamples, gapfill, spectralfeatures, splitreference
-from .chainoptions import Chaining, settings_of
-from .chaintiles import Describing, Tile, features_of, tiles_of
+from ...errors import InvalidOption
+from ...exchange.legend import read_legend
+from ...image import Image
+from ...landcover.dates import day, text_of
+from ...landcover.legend import Legend
+from ...landcover.sensors import sensors
+from ...landcover.settings import Settings
+from ...options import build, options_of
+from ...placement import bounds_in
+from ...progress import SILENT, Progress
+from ...raster import open_image
+from ...requests import Writing
+from ...vector.clipping import Shapes
+from ...vector.features import files_of, read_polygons
+from ...vector.groundtruth import crs_of, read_truth
+from ...vector.rings import wkb_of
+from ...workflow.iota2 import Configured
+from ...workflow.names import Tree
+from .. import extractsamples, gapfill, spectralfeatures, splitreference
+from .options import Chaining, settings_of
+from .tiles import Describing, Tile, features_of, tiles_of
 
 ONE_REGION = splitreference.ONE_REGION
 OWN_FIELDS = ("region", "originfid", "tile_o", "hold_out")

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from ..resuming import WITHOUT_EFFECT
-from ..workflow.names import parts_of_shapefile
-from ..workflow.tasks import Task
-from . import chaininit, chainmapping, chainreference, chainsampling
-from .chainplan import Model, Plan
+from ...resuming import WITHOUT_EFFECT
+from ...workflow.names import parts_of_shapefile
+from ...workflow.tasks import Task
+from . import mapping, preparing, reference, samples
+from .plan import Model, Plan
 
 Settings = dict[str, Any]
 
@@ -28,7 +28,7 @@ def init(plan: Plan) -> Iterator[Task]:
         yield Task(
             f"preprocessing_{tile.name}",
             "sensorsPreprocess",
-            chaininit.Prepare(plan, tile),
+            preparing.Prepare(plan, tile),
             {**plan.place(tile), "filling": plan.series["filling"]},
             tile.files,
             (plan.grid_file(tile), *dates),
@@ -39,7 +39,7 @@ def init(plan: Plan) -> Iterator[Task]:
         yield Task(
             f"common_mask_{tile.name}",
             "CommonMasks",
-            chaininit.CommonMask(plan, tile),
+            preparing.CommonMask(plan, tile),
             plan.place(tile),
             (*tile.files, plan.grid_file(tile)),
             (*masks, tree.common(tile.name), *shape),
@@ -49,7 +49,7 @@ def init(plan: Plan) -> Iterator[Task]:
         yield Task(
             f"validity_raster_{tile.name}",
             "PixelValidity",
-            chaininit.Validity(plan, tile),
+            preparing.Validity(plan, tile),
             {"threshold": threshold},
             masks,
             (
@@ -62,7 +62,7 @@ def init(plan: Plan) -> Iterator[Task]:
             yield Task(
                 f"features_{tile.name}",
                 "writeFeatures",
-                chainmapping.WriteFeatures(plan, tile),
+                mapping.WriteFeatures(plan, tile),
                 plan.series,
                 (*tile.files, plan.grid_file(tile), *masks),
                 (plan.features_file(tile),),
@@ -76,7 +76,7 @@ def _envelope(plan: Plan) -> Task:
     return Task(
         "tiles_envelopes",
         "Envelope",
-        chaininit.Envelopes(plan),
+        preparing.Envelopes(plan),
         {"tiles": [tile.name for tile in plan.tiles]},
         tuple(tree.common(tile.name) for tile in plan.tiles),
         (tree.envelopes, *shapes),
@@ -91,7 +91,7 @@ def features_map(plan: Plan) -> Iterator[Task]:
     yield Task(
         "mosaic_features",
         "mosaic",
-        chainmapping.MosaicFeatures(plan),
+        mapping.MosaicFeatures(plan),
         {},
         (*files, plan.tree.envelopes),
         (plan.tree.final("features_map.tif"),),
@@ -114,7 +114,7 @@ def _regions(plan: Plan) -> Task:
     tree, request = plan.tree, plan.request
     outputs = [
         path
-        for region, tile in chaininit.pairs(plan)
+        for region, tile in preparing.pairs(plan)
         for path in (
             tree.region(plan.layer, region, tile.name, "tif"),
             *parts_of_shapefile(tree.region(plan.layer, region, tile.name, "shp")),
@@ -125,7 +125,7 @@ def _regions(plan: Plan) -> Task:
     return Task(
         "region_generation",
         "genRegionVector",
-        chaininit.Regions(plan),
+        preparing.Regions(plan),
         {"field": request.region_field, "grids": [plan.place(tile) for tile in plan.tiles]},
         (tree.envelopes, *((request.regions,) if request.regions else ())),
         tuple(outputs),
@@ -140,7 +140,7 @@ def _formatting(plan: Plan) -> Iterator[Task]:
     yield Task(
         "split_reference",
         "VectorFormatting",
-        chainreference.Split(plan),
+        reference.Split(plan),
         {
             "splitting": asdict(plan.splitting()),
             "crs": plan.crs,
@@ -156,7 +156,7 @@ def _formatting(plan: Plan) -> Iterator[Task]:
         yield Task(
             f"vector_form_{tile.name}",
             "VectorFormatting",
-            chainreference.Format(plan, tile),
+            reference.Format(plan, tile),
             {"runs": plan.runs, "label": plan.label},
             (*parts_of_shapefile(plan.reference), tree.envelope(tile.name), clear),
             (*parts_of_shapefile(tree.formatted(tile.name)), *parts),
@@ -165,7 +165,7 @@ def _formatting(plan: Plan) -> Iterator[Task]:
     yield Task(
         "merge_reference",
         "VectorFormatting",
-        chainreference.Together(plan),
+        reference.Together(plan),
         {"label": plan.label},
         tuple(tree.formatted(tile.name) for tile in plan.tiles),
         (tree.validation,),
@@ -180,7 +180,7 @@ def _selecting(plan: Plan, model: Model, run: int) -> Iterator[Task]:
     yield Task(
         f"merge_model_{name}_seed_{run}",
         "samplesMerge",
-        chainsampling.Merge(plan, model, run),
+        samples.Merge(plan, model, run),
         {"label": plan.label},
         formatted,
         parts_of_shapefile(tree.chosen(name, run, ".shp")),
@@ -190,7 +190,7 @@ def _selecting(plan: Plan, model: Model, run: int) -> Iterator[Task]:
         yield Task(
             f"stats_{name}_S_{run}_T_{tile.name}",
             "statsSamplesModel",
-            chainsampling.Count(plan, model, run, tile),
+            samples.Count(plan, model, run, tile),
             {"label": plan.label},
             (tree.formatted(tile.name), tree.clear(tile.name)),
             (tree.counted(tile.name, name, run),),
@@ -201,7 +201,7 @@ def _selecting(plan: Plan, model: Model, run: int) -> Iterator[Task]:
     yield Task(
         f"s_sel_model_{name}_seed_{run}",
         "samplingLearningPolygons",
-        chainsampling.Choose(plan, model, run),
+        samples.Choose(plan, model, run),
         {"strategy": plan.sampling().strategy, "amount": plan.sampling().amount},
         (*(tree.counted(tile.name, name, run) for tile in tiles), *((rates,) if rates else ())),
         (tree.chosen(name, run, "_outrates.csv"), tree.chosen(name, run, "_selection.csv")),
@@ -222,7 +222,7 @@ def _extracting(plan: Plan) -> Iterator[Task]:
         yield Task(
             f"merge_samples_{tile.name}",
             "samplesByTiles",
-            chainsampling.Deal(plan, tile),
+            samples.Deal(plan, tile),
             {},
             tuple(tree.chosen(*key, "_selection.csv") for key in keys),
             rates,
@@ -231,7 +231,7 @@ def _extracting(plan: Plan) -> Iterator[Task]:
         yield Task(
             f"extraction_{tile.name}",
             "samplesExtraction",
-            chainsampling.Extract(plan, tile),
+            samples.Extract(plan, tile),
             {"sampling": how, **plan.series},
             (*rates, tree.formatted(tile.name), *plan.features_in(tile)),
             tuple(tree.tile_samples(tile.name, *key) for key in keys),
@@ -243,7 +243,7 @@ def _extracting(plan: Plan) -> Iterator[Task]:
             yield Task(
                 f"merge_model_{name}_seed_{run}_usually",
                 "samplesByModels",
-                chainsampling.Collect(plan, model, run),
+                samples.Collect(plan, model, run),
                 {"sampling": how},
                 tuple(tree.tile_samples(tile.name, name, run) for tile in plan.of(model)),
                 (tree.samples(name, run),),
@@ -252,7 +252,7 @@ def _extracting(plan: Plan) -> Iterator[Task]:
         yield Task(
             f"class_statistics_seed_{run}",
             "samplesByModels",
-            chainsampling.Statistics(plan, run),
+            samples.Statistics(plan, run),
             {"named": plan.named},
             tuple(tree.samples(model.name, run) for model in plan.models),
             (tree.statistics(run),),
