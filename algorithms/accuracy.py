@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ..core.operations import accuracy
+from ..core.requests import accuracy
 from .base import OperationAlgorithm
 
 

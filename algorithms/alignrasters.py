@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ..core.operations import alignrasters
+from ..core.requests import alignrasters
 from .base import OperationAlgorithm
 
 

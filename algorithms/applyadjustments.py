@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ..core.operations import applyadjustments
+from ..core.requests import applyadjustments
 from .base import OperationAlgorithm
 
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ..core.operations import applytransform
+from ..core.requests import applytransform
 from .base import OperationAlgorithm
 
 

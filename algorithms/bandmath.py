@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ..core.operations import bandmath
+from ..core.requests import bandmath
 from .base import OperationAlgorithm
 
 

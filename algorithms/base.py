@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,7 +21,7 @@ from qgis.PyQt.QtGui import QIcon
 
 from ..core.errors import Cancelled, OrthoweaveError
 from ..core.options import Kind, Option, build, options_of, unknown_name
-from ..core.raster import expand, open_image
+from ..core.progress import Progress
 from .feedback import FeedbackProgress
 from .loading import announce, open_styled
 from .parameters import output, parameter
@@ -37,6 +38,8 @@ class OperationAlgorithm(QgsProcessingAlgorithm):
     """Shows the request of an operation as parameters, runs it and returns its result."""
 
     operation: ModuleType
+    """Of core.requests: what is asked and given. What is done waits in core.operations."""
+
     title = ""
     group_id = ""
     keywords: tuple[str, ...] = ()
@@ -126,7 +129,7 @@ class OperationAlgorithm(QgsProcessingAlgorithm):
         paths = self._destinations(parameters, context)
         try:
             request = self._request({**self._prepared, **paths})
-            result = self.operation.run(request, FeedbackProgress(feedback))
+            result = self.perform(request, FeedbackProgress(feedback))
         except Cancelled:
             return {}
         except OrthoweaveError as error:
@@ -144,6 +147,11 @@ class OperationAlgorithm(QgsProcessingAlgorithm):
     ) -> dict[str, Any]:
         open_styled(self._written, context)
         return {}
+
+    def perform(self, request: Any, progress: Progress) -> Any:
+        """Run the operation; only now its code is loaded, so that starting QGIS stays quick."""
+        module = importlib.import_module(f"...core.operations.{self.name()}", __name__)
+        return module.run(request, progress)
 
     def _request(self, given: Mapping[str, Any]) -> Any:
         return build(self.operation.Request, given)
@@ -271,6 +279,8 @@ def _in_dialog_order(request: type) -> list[tuple[str, Option]]:
 
 def _output_crs(given: Mapping[str, Any]) -> QgsCoordinateReferenceSystem:
     """Return the CRS asked for, else that of the first image; invalid when there is none."""
+    from ..core.raster import expand, open_image
+
     text = given.get("crs")
     if text is None and given.get("images"):
         try:

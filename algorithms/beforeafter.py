@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ..core.operations import beforeafter
+from ..core.requests import beforeafter
 from .base import OperationAlgorithm
 
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ..core.operations import buildoverviews
+from ..core.requests import buildoverviews
 from .base import OperationAlgorithm
 
 

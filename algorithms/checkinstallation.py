@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ..core.operations import checkinstallation
+from ..core.requests import checkinstallation
 from .base import OperationAlgorithm
 
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ..core.operations import classify
+from ..core.requests import classify
 from .base import OperationAlgorithm
 
 

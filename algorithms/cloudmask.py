@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ..core.operations import cloudmask
+from ..core.requests import cloudmask
 from .base import OperationAlgorithm
 
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ..core.operations import coregister
+from ..core.requests import coregister
 from .base import OperationAlgorithm
 
 

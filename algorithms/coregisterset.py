@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ..core.operations import coregisterset
+from ..core.requests import coregisterset
 from .base import OperationAlgorithm
 
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ..core.operations import differencemap
+from ..core.requests import differencemap
 from .base import OperationAlgorithm
 
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ..core.operations import extractsamples
+from ..core.requests import extractsamples
 from .base import OperationAlgorithm
 
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ..core.operations import footprints
+from ..core.requests import footprints
 from .base import OperationAlgorithm
 
 

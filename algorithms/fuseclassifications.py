@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ..core.operations import fuseclassifications
+from ..core.requests import fuseclassifications
 from .base import OperationAlgorithm
 
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ..core.operations import gapfill
+from ..core.requests import gapfill
 from .base import OperationAlgorithm
 
 

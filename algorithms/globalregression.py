@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ..core.operations import globalregression
+from ..core.requests import globalregression
 from .base import OperationAlgorithm
 
 

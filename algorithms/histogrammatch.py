@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ..core.operations import histogrammatch
+from ..core.requests import histogrammatch
 from .base import OperationAlgorithm
 
 

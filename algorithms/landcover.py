@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ..core.operations import landcover
+from ..core.requests import landcover
 from .base import OperationAlgorithm
 
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ..core.operations import leastcostseamlines
+from ..core.requests import leastcostseamlines
 from .base import OperationAlgorithm
 
 

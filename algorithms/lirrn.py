@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ..core.operations import lirrn
+from ..core.requests import lirrn
 from .base import OperationAlgorithm
 
 

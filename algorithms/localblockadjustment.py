@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ..core.operations import localblockadjustment
+from ..core.requests import localblockadjustment
 from .base import OperationAlgorithm
 
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ..core.operations import maskrasters
+from ..core.requests import maskrasters
 from .base import OperationAlgorithm
 
 

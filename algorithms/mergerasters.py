@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ..core.operations import mergerasters
+from ..core.requests import mergerasters
 from .base import OperationAlgorithm
 
 

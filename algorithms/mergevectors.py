@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ..core.operations import mergevectors
+from ..core.requests import mergevectors
 from .base import OperationAlgorithm
 
 

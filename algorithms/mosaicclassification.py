@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ..core.operations import mosaicclassification
+from ..core.requests import mosaicclassification
 from .base import OperationAlgorithm
 
 

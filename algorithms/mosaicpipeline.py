@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ..core.operations import mosaicpipeline
+from ..core.requests import mosaicpipeline
 from .base import OperationAlgorithm
 
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ..core.operations import ndvi
+from ..core.requests import ndvi
 from .base import OperationAlgorithm
 
 

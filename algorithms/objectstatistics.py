@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ..core.operations import objectstatistics
+from ..core.requests import objectstatistics
 from .base import OperationAlgorithm
 
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ..core.operations import pixelvalidity
+from ..core.requests import pixelvalidity
 from .base import OperationAlgorithm
 
 

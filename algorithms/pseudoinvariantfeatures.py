@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ..core.operations import pseudoinvariantfeatures
+from ..core.requests import pseudoinvariantfeatures
 from .base import OperationAlgorithm
 
 

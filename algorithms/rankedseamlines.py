@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ..core.operations import rankedseamlines
+from ..core.requests import rankedseamlines
 from .base import OperationAlgorithm
 
 

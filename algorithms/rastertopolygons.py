@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ..core.operations import rastertopolygons
+from ..core.requests import rastertopolygons
 from .base import OperationAlgorithm
 
 

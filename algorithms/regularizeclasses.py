@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ..core.operations import regularizeclasses
+from ..core.requests import regularizeclasses
 from .base import OperationAlgorithm
 
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ..core.operations import sampledata
+from ..core.requests import sampledata
 from .base import OperationAlgorithm
 
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ..core.operations import shiftanalysis
+from ..core.requests import shiftanalysis
 from .base import OperationAlgorithm
 
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ..core.operations import shiftfield
+from ..core.requests import shiftfield
 from .base import OperationAlgorithm
 
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ..core.operations import shiftseries
+from ..core.requests import shiftseries
 from .base import OperationAlgorithm
 
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ..core.operations import spectralfeatures
+from ..core.requests import spectralfeatures
 from .base import OperationAlgorithm
 
 

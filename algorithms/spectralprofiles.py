@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ..core.operations import spectralprofiles
+from ..core.requests import spectralprofiles
 from .base import OperationAlgorithm
 
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ..core.operations import splitreference
+from ..core.requests import splitreference
 from .base import OperationAlgorithm
 
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ..core.operations import stacktimeseries
+from ..core.requests import stacktimeseries
 from .base import OperationAlgorithm
 
 

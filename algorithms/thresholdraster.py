@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ..core.operations import thresholdraster
+from ..core.requests import thresholdraster
 from .base import OperationAlgorithm
 
 

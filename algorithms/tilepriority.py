@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ..core.operations import tilepriority
+from ..core.requests import tilepriority
 from .base import OperationAlgorithm
 
 

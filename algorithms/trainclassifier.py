@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ..core.operations import trainclassifier
+from ..core.requests import trainclassifier
 from .base import OperationAlgorithm
 
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ..core.operations import trimedges
+from ..core.requests import trimedges
 from .base import OperationAlgorithm
 
 

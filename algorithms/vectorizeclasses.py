@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ..core.operations import vectorizeclasses
+from ..core.requests import vectorizeclasses
 from .base import OperationAlgorithm
 
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ..core.operations import voronoiseamlines
+from ..core.requests import voronoiseamlines
 from .base import OperationAlgorithm
 
 

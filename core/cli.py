@@ -21,7 +21,7 @@ from .errors import Cancelled, ImageIOError, InvalidOption, OrthoweaveError
 from .operations.chain.options import group_of
 from .options import Kind, Option, build, options_of, values_of
 from .progress import Progress
-from .provenance import package_version
+from .version import package_version
 
 FAILED, STOPPED = 1, 130
 NEGATIVE = re.compile(r"-[\d.]")

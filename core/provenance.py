@@ -14,9 +14,9 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from .cluster import spread
 from .deps import OPTIONAL, available
 from .errors import OrthoweaveError
 from .options import Kind, Option, options_of, values_of
@@ -24,6 +24,7 @@ from .progress import SILENT, Progress, Recorder
 from .raster import expand, open_image
 from .report.html import Repeat
 from .stage import write_text
+from .version import package_version
 
 SUFFIX = ".orthoweave.json"
 
@@ -57,9 +58,11 @@ def recorded(run: Run[RequestT, ResultT]) -> Run[RequestT, ResultT]:
     @functools.wraps(run)
     def recording(request: RequestT, progress: Progress = SILENT) -> ResultT:
         started, clock = datetime.now(timezone.utc), time.monotonic()
-        recorder = Recorder(progress)
         inputs = tuple(_inputs(request))  # before the run: its outputs may lie in the same folder
-        result = run(request, recorder)
+        rasters = [entry for kind, entry in inputs if kind in (Kind.RASTER, Kind.RASTERS)]
+        with spread(getattr(request, "scheduler", None), rasters, progress) as heard:
+            recorder = Recorder(heard)
+            result = run(request, recorder)
         path = side_car_path(algorithm, request, result)
         if path:
             facts = _facts(algorithm, request, result)
@@ -87,17 +90,6 @@ def side_car_path(algorithm: str, request: Any, result: Any) -> str | None:
         return os.path.abspath(output) + SUFFIX
     folder = getattr(result, "output_folder", None) or getattr(request, "output_folder", None)
     return os.path.join(os.path.abspath(folder), algorithm + SUFFIX) if folder else None
-
-
-def package_version() -> str:
-    """Return the version that metadata.txt declares."""
-    path = Path(__file__).resolve().parent.parent / "metadata.txt"
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError:
-        return "unknown"
-    found = (line.partition("=")[2].strip() for line in text.splitlines() if _is_version(line))
-    return next(found, "unknown")
 
 
 def versions() -> dict[str, str | None]:
@@ -273,10 +265,6 @@ def _absolute(entry: str) -> str:
 def _short(value: Any) -> str:
     whole = isinstance(value, float) and value.is_integer() and abs(value) < 1e15
     return str(int(value)) if whole else str(value)
-
-
-def _is_version(line: str) -> bool:
-    return line.partition("=")[0].strip() == "version"
 
 
 def _loaded(module: str) -> str | None:

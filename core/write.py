@@ -233,25 +233,26 @@ def _copy(
     collectors: Sequence[OwnCollector],
 ) -> None:
     """Compute window after window over the executor and write whole blocks."""
-    threads = processors(request.threads)
+    threads, files = processors(request.threads), getattr(request, "max_open_files", OPEN_FILES)
     width, height = _chunk(image, target.block, request.memory, threads)
+    size = request.window_size
     area = image.grid.window
     total = math.ceil(area.width / width) * math.ceil(area.height / height)
     marker = representable(image.nodata, image.dtype)
 
     def compute(window: Window) -> tuple[Window, Pixels, int, list[Any]]:
-        pixels, moved = _marked(_assembled(image, window, request.window_size), marker)
-        return window, pixels, moved, [one.feed(0, window, pixels) for one in collectors]
+        with handles.limited(files, threads):
+            pixels, moved = _marked(_assembled(image, window, size), marker)
+            return window, pixels, moved, [one.feed(0, window, pixels) for one in collectors]
 
     windows = _windows(area, width, height, getattr(image, "swath", SWATH))
-    with handles.limited(getattr(request, "max_open_files", OPEN_FILES), threads):
-        for window, pixels, moved, partials in each(
-            compute, windows, threads=threads, progress=progress, total=total
-        ):
-            for collector, partial in zip(collectors, partials):
-                collector.merge(partial)
-            target.put(window, pixels)
-            target.moved += moved
+    for window, pixels, moved, partials in each(
+        compute, windows, threads=threads, progress=progress, total=total
+    ):
+        for collector, partial in zip(collectors, partials):
+            collector.merge(partial)
+        target.put(window, pixels)
+        target.moved += moved
 
 
 def _windows(area: Window, width: int, height: int, swath: int = SWATH) -> Iterator[Window]:

@@ -25,7 +25,7 @@ EXAMPLES = {"images": ("a.tif", "b.tif"), "output_folder": ("out",)}
 
 @dataclass(frozen=True)
 class Page:
-    """An algorithm as its file shows it, and the module of its operation."""
+    """An algorithm as its file shows it, and what its operation asks and gives."""
 
     name: str
     title: str
@@ -69,7 +69,7 @@ def pages() -> list[Page]:
         for node in parsed(path).body:
             known = constants(node.body) if isinstance(node, ast.ClassDef) else {}
             if known.get("group_id") and known.get("title"):
-                operation = importlib.import_module(f"orthoweave.core.operations.{path.stem}")
+                operation = importlib.import_module(f"orthoweave.core.requests.{path.stem}")
                 group = groups[known["group_id"]]
                 text = ast.get_docstring(node) or ""
                 found.append(Page(path.stem, known["title"], group, text, operation))

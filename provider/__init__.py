@@ -9,7 +9,7 @@ from qgis.core import QgsApplication, QgsProcessingProvider
 from qgis.PyQt.QtGui import QIcon
 
 from ..algorithms import ALGORITHMS
-from ..core.provenance import package_version
+from ..core.version import package_version
 from .shipped import shipped_models
 
 ICON = Path(__file__).resolve().parents[1] / "icons" / "orthoweave.svg"

@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
-LEAVES = ("errors", "options", "requests", "progress", "deps", "stage", "installing")
+LEAVES = ("errors", "options", "progress", "deps", "stage", "installing", "version")
 ARRAYS = ("radiometry", "seams", "report", "masks", "landcover", "sample")
 TIERS = (
     LEAVES,
@@ -21,6 +21,7 @@ TIERS = (
     ("transform",),
     ("matching",),
     ARRAYS,
+    ("requests",),
     ("raster", "vector"),
     ("executor", "placement", "clock"),
     ("survey", "tally", "write", "provenance", "resuming"),
@@ -257,16 +258,23 @@ def test_figures_never_come_from_pyplot():
     assert not found.strip(), found
 
 
-def test_each_operation_has_an_algorithm_file_of_its_name_and_the_other_way_round():
+def test_each_operation_has_a_request_and_an_algorithm_of_its_name_and_the_other_way_round():
     operations = {
-        module.parts[-1] for module in CORE if module.place == "operations" and has_request(module)
+        module.parts[2] for module in CORE if module.place == "operations" and has_run(module)
+    }
+    requests = {
+        module.parts[2] for module in CORE if module.place == "requests" and has_request(module)
     }
     algorithms = {
         module.parts[-1]
         for module in modules("algorithms")
-        if any(target[:2] == ("core", "operations") for target in module.inside())
+        if any(target[:2] == ("core", "requests") for target in module.inside())
     }
-    assert operations == algorithms
+    assert operations == requests == algorithms
+
+
+def has_run(module: Module) -> bool:
+    return any(isinstance(n, ast.FunctionDef) and n.name == "run" for n in module.tree.body)
 
 
 def has_request(module: Module) -> bool:

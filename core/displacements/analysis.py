@@ -14,13 +14,13 @@ from ..matching.keypoints import LOW_SCORE, USED, KeyPoints
 from ..matching.verdict import Finding, Judging, Verdict, judge
 from ..matching.zones import zones
 from ..progress import SILENT, Progress
+from ..requests.shared.comparing import Analyzing
 from ..transform.field import Field
 from ..windows import Window
 from .fields import field_of_points
 from .ground import Ground, with_altitude, with_map
 from .inputs import Inputs
 from .measure import Measured
-from .options import Analyzing
 from .returned import give_back
 from .similarity import with_similarity
 

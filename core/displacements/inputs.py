@@ -14,9 +14,9 @@ from ..masks.restricted import OneBand, Restricted, WithoutValues
 from ..placement import NOWHERE
 from ..progress import SILENT, Progress
 from ..raster import CrsMapping, RasterImage, crs_title, open_image, same_crs
+from ..requests.shared.comparing import Compared
 from ..transform.warped import Moved, Warped, lattice_step
 from ..vector import Burned, files_of, read_polygons
-from .options import Compared
 from .pair import Pair, crossing, pair_of
 
 

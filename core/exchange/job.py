@@ -10,7 +10,7 @@ from typing import Any
 
 from ..displacements.inputs import Inputs
 from ..displacements.measure import Matching
-from ..displacements.options import Analyzing
+from ..requests.shared.comparing import Analyzing
 from .configuration import Configuration
 from .resume import fingerprint
 

@@ -13,8 +13,9 @@ from ..displacements.returned import give_back
 from ..matching.accuracy import in_json
 from ..options import values_of
 from ..progress import Progress, Recorder
-from ..provenance import package_version, write_json
+from ..provenance import write_json
 from ..report.shift_figures import write_figures
+from ..version import package_version
 from .chips import chip_points, write_chips
 from .configuration import NAME as CONFIGURATION
 from .configuration import write_configuration

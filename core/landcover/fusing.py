@@ -16,10 +16,6 @@ from .classified import Judged, LabelBand, label_type
 from .confusion import Confusion, scores_of
 from .labeled import read_labels
 
-METHODS = ("majority", "confidence", "dempstershafer", "ignorance", "probability")
-MEASURES = ("precision", "recall", "accuracy", "kappa")
-TIES = ("undecided", "confidence", "priority")
-
 EQUAL = 1e-9
 """Scores that differ by less, relatively, are a tie."""
 

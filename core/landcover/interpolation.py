@@ -15,7 +15,6 @@ from .dates import day
 from .harmonics import curve, fitted, waves
 from .series import SensorBands, missing
 
-METHODS = ("linear", "nearest", "harmonic")
 NO_GAP = 65535
 """Written where no date could be used."""
 

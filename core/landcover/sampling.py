@@ -14,8 +14,6 @@ from ..image import Array
 
 Rows = NDArray[np.int64]
 
-STRATEGIES = ("all", "smallest", "constant", "percent", "total", "byclass")
-
 
 @dataclass(frozen=True)
 class Candidates:

@@ -49,7 +49,8 @@ class Sensor:
     """An entry of the table.
 
     A product is a folder with a file for each band (`bands`: name and pattern) or with one file of
-    all bands (`stack` and `names`); sensors without `products` are plain rasters.
+    all bands (`stack` and `names`); sensors without `products` are plain rasters, whose names in
+    lower case match `files`.
     """
 
     name: str
@@ -65,6 +66,8 @@ class Sensor:
     patterns: tuple[str, ...]
     masks: tuple[MaskFiles, ...]
     roles: tuple[tuple[str, str], ...]
+    files: tuple[str, ...] = ()
+    radar: bool = False
 
     @property
     def band_names(self) -> tuple[str, ...]:
@@ -75,6 +78,11 @@ class Sensor:
         """Return True for the name of one of its product folders."""
         name = os.path.basename(folder.rstrip(os.sep))
         return any(fnmatch.fnmatchcase(name, pattern) for pattern in self.products)
+
+    def takes(self, path: str) -> bool:
+        """Return True for the name of one of its files that lie beside each other."""
+        name = os.path.basename(path).lower()
+        return any(fnmatch.fnmatchcase(name, pattern) for pattern in self.files)
 
 
 @dataclass(frozen=True)
@@ -213,4 +221,6 @@ def _sensor(name: str, entry: Mapping[str, Any]) -> Sensor:
         patterns=tuple(entry.get("patterns", ())),
         masks=tuple(masks),
         roles=tuple(entry["roles"].items()),
+        files=tuple(entry.get("files", ())),
+        radar=bool(entry.get("radar", False)),
     )

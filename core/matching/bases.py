@@ -13,9 +13,6 @@ from ..transform.bspline import BSplineField, fitted_nodes, weights
 Floats = NDArray[np.float64]
 Whole = NDArray[np.int64]
 
-SURFACES = ("smooth", "bilinear", "piecewise_affine")
-"""Cubic B-splines, bilinear cells, and cells cut into two planes along a diagonal."""
-
 FINER, MOST = 4, 256
 """Nodes of a spline for one of a surface with edges, and most of them along an axis."""
 

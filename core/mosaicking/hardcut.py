@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
@@ -21,13 +20,16 @@ BLENDING = ("feather", "multiband")
 class HardCut:
     """Compares both sides of the seams in windows of a mosaic before images are mixed there.
 
+    It looks while the mosaic is read, and is fed what is written (an OwnCollector) to hand over
+    what it has seen, since both may happen in another process.
+
     Seams so near to the edge of a window that their surroundings lie beyond it are left out, so the
     result is that of most of the seams.
     """
 
     labels: Image
     found: dict[tuple[int, int], Steps] = field(default_factory=dict)
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    passed: dict[tuple[int, int], Steps] = field(default_factory=dict)
 
     def look(self, window: Window, pixels: Pixels) -> None:
         """Take note of a window; called from several threads."""
@@ -45,8 +47,20 @@ class HardCut:
             return ()
 
         visibility(image, Framed(self.labels, grid), walk)
-        with self.lock:
-            self.found[window.col, window.row] = total
+        self.passed[window.col, window.row] = total
+
+    def feed(self, index: int, window: Window, pixels: Pixels) -> dict[tuple[int, int], Steps]:
+        """Return what was seen in a window."""
+        inside = [
+            (col, row)
+            for col, row in list(self.passed)
+            if window.contains(Window(col, row, 1, 1))
+        ]
+        return {place: self.passed.pop(place) for place in inside}
+
+    def merge(self, partial: dict[tuple[int, int], Steps]) -> None:
+        """Add it."""
+        self.found.update(partial)
 
     @property
     def visibility(self) -> float | None:

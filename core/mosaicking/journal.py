@@ -13,9 +13,10 @@ from typing import Any
 from ..errors import OrthoweaveError
 from ..options import options_of
 from ..progress import SILENT, Progress
-from ..provenance import located, package_version, plain, write_json
+from ..provenance import located, plain, write_json
 from ..resuming import WITHOUT_EFFECT
 from ..vector import read_polygons
+from ..version import package_version
 
 NAME = "pipeline.json"
 VERSION = 1

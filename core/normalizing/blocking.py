@@ -40,10 +40,10 @@ from ..radiometry.remarks import listed
 from ..radiometry.shading import Shading, solve_shading
 from ..radiometry.statistics import OwnSums, canvas_box
 from ..requests import UsedPixels
+from ..requests.shared.blocks import Blocking as Blocking
+from ..requests.shared.regression import Estimating
 from ..survey import survey
-from .blockoptions import Blocking as Blocking
 from .counting import Collectors, collectors
-from .globaloptions import Estimating
 from .selecting import canvas_selection, own_selection
 
 CHANGED, MUCH = 0.2, 0.3

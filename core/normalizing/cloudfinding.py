@@ -13,11 +13,11 @@ from ..errors import InvalidOption
 from ..image import Array, Image, Mask
 from ..masks.clouds import TOP, CloudRules, Scene, classified
 from ..masks.coarse import CellMeans
+from ..masks.omnicloud import predicted
 from ..masks.shadows import ShadowSearch
 from ..progress import SILENT, Progress
+from ..requests.shared.clouds import CloudFinding
 from ..survey import survey
-from .cloudoptions import CloudFinding
-from .omnicloud import predicted
 
 MOST = 4_000_000
 """Pixels in which clouds are looked for, unless the request says otherwise."""

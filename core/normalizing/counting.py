@@ -10,7 +10,7 @@ from ..grid import Grid
 from ..image import Image
 from ..progress import SILENT, Progress
 from ..radiometry.statistics import JointSums, OwnSums, fixed_center, summed_exactly
-from .globaloptions import Estimating
+from ..requests.shared.regression import Estimating
 from .selecting import canvas_selection, own_selection
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,14 +15,13 @@ from ..alike import refuse_other_bands
 from ..errors import InvalidOption, MissingPackage
 from ..executor import each
 from ..image import Array, Image, Mask
-from ..options import Kind, option, redefault, result
 from ..progress import SILENT, Progress
 from ..provenance import repetition
 from ..raster import RasterImage, expand, open_image, refuse_overwriting
 from ..report.drawing import inline_svg
 from ..report.html import Figure, Report, write_report
 from ..report.saving import save_figure
-from ..requests import Images, Memory
+from ..requests.shared.drawing import Drawing
 from ..vector.features import STEPS
 from ..windows import Window, tiling
 
@@ -30,72 +29,6 @@ MOST_PIXELS = 4_000_000
 """Pixels of an image that statistics look at; more are thinned regularly."""
 
 TILE = 512
-
-
-@dataclass(frozen=True)
-class Drawing(Memory):
-    """Options of every figure."""
-
-    nodata: float | None = redefault(Images, "nodata", None)
-    width: float = option(
-        Kind.NUMBER,
-        "Width",
-        10.0,
-        unit="in",
-        minimum=3,
-        maximum=60,
-        advanced=True,
-        help="Width of the figure.",
-    )
-    height: float = option(
-        Kind.NUMBER,
-        "Height",
-        6.0,
-        unit="in",
-        minimum=2,
-        maximum=60,
-        advanced=True,
-        help="Height of the figure.",
-    )
-    dpi: int = option(
-        Kind.INTEGER,
-        "Resolution",
-        300,
-        unit="dots per inch",
-        minimum=50,
-        maximum=1200,
-        advanced=True,
-        help="Resolution of a PNG file, and of photographs in PDF and SVG.",
-    )
-    output: str = option(
-        Kind.FIGURE_OUT, "Figure", help="A PNG, PDF or SVG file, by the ending of its name."
-    )
-    report: str | None = option(
-        Kind.HTML_OUT, "Report", None, created=True, help="The figure with its numbers."
-    )
-
-
-@dataclass(frozen=True)
-class DrawingSets(Drawing):
-    """Options of figures that show images before and after."""
-
-    before: tuple[str, ...] = option(
-        Kind.RASTERS, "Images before", help="Files, folders or patterns."
-    )
-    after: tuple[str, ...] = option(
-        Kind.RASTERS,
-        "Images after",
-        help="The same images after correction; they belong together by their names without the "
-        "suffixes of steps, else by their order.",
-    )
-
-
-@dataclass(frozen=True)
-class DrawnResult:
-    """What every figure gives."""
-
-    output: str | None = result(Kind.FIGURE_OUT, "Figure")
-    report: str | None = result(Kind.HTML_OUT, "Report")
 
 
 def opened(entries: Sequence[str], nodata: float | None) -> tuple[RasterImage, ...]:

@@ -25,9 +25,9 @@ from ..radiometry.invariant import (
     Way,
 )
 from ..radiometry.pairfits import LEAST_CORRELATION, lowest_correlation
+from ..requests.shared.invariant import Finding
 from .matches import found_places, given_places, near_points
 from .paired import Paired, Side, common_window, decided, gathered, sampled, side_of
-from .pifoptions import Finding
 from .selecting import canvas_selection
 from .thresholds import Claim, Holding, claim_of
 

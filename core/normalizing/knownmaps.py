@@ -15,8 +15,8 @@ from ..placement import refuse_other_crs
 from ..progress import SILENT, Progress
 from ..radiometry.blockmaps import BlockMaps, LocalMap
 from ..raster import RasterImage
+from ..requests.shared.blocks import Blocking
 from .blocking import block_corrected
-from .blockoptions import Blocking
 from .loadedblocks import estimate_loaded
 
 

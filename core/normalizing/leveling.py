@@ -19,8 +19,9 @@ from ..radiometry.moments import whole_statistics
 from ..radiometry.remarks import listed
 from ..report.html import Figure
 from ..report.levels import Distribution, LevelRow, distribution_figure
+from ..requests.shared.correcting import Modeling
 from ..write import Written
-from .correcting import Modeling, common_numbers, corrected, model_numbers
+from .correcting import common_numbers, corrected, model_numbers
 from .distributions import Look
 
 

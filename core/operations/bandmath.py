@@ -4,34 +4,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from ..image import calculation_type
 from ..masks.evaluated import Target
 from ..masks.machine import Expression
-from ..options import Kind, redefault, result
 from ..progress import SILENT, Progress
 from ..provenance import recorded
 from ..raster import RasterImage
-from ..requests import Calculated, ManyOutputs
-from .expression.computing import INVALID, ComputedResult, Computing, Expressing, compute
+from ..requests.bandmath import Request as Request
+from ..requests.bandmath import Result as Result
+from .expression.computing import INVALID, compute
 
 NEEDS = ()
-
-
-@dataclass(frozen=True)
-class Request(Calculated, Expressing, Computing):
-    """Options of the run."""
-
-    name_pattern: str = redefault(ManyOutputs, "name_pattern", "$_Math")
-
-
-@dataclass(frozen=True)
-class Result(ComputedResult):
-    """What the run gives."""
-
-    clipped_values: int | None = result(Kind.INTEGER, "Values limited to the type")
-    moved_from_nodata: int | None = result(Kind.INTEGER, "Values moved away from nodata")
 
 
 @recorded

@@ -19,12 +19,13 @@ from ..errors import OrthoweaveError
 from ..executor import processors
 from ..image import Array
 from ..installing import WANTED, install_line, this_home
-from ..options import Kind, option, result, verify
 from ..progress import SILENT, Progress
 from ..provenance import recorded, repetition, versions
 from ..raster import open_image
 from ..raster.formats import compressions, formats, gdal_version
 from ..report.html import Number, Report, Table, Verdict, write_report
+from ..requests.checkinstallation import Request as Request
+from ..requests.checkinstallation import Result as Result
 from ..sample.scenes import mosaic
 from . import globalregression, installed, mergerasters, sampledata
 
@@ -47,31 +48,6 @@ TROUBLE = (
 ABSENT = "absent"
 
 Found = TypeVar("Found")
-
-
-@dataclass(frozen=True)
-class Request:
-    """Options of the run."""
-
-    quick: bool = option(Kind.FLAG, "Quick", False, advanced=True, help="Leave out the self-test.")
-    report: str | None = option(
-        Kind.HTML_OUT, "Report", None, created=True, help="What was found, as a page."
-    )
-
-    def __post_init__(self) -> None:
-        """Check the options."""
-        verify(self)
-
-
-@dataclass(frozen=True)
-class Result:
-    """What the run gives."""
-
-    report: str | None = result(Kind.HTML_OUT, "Report")
-    missing: int = result(Kind.INTEGER, "Optional packages that are absent")
-    ready: int = result(Kind.INTEGER, "Tools all of whose methods can be used")
-    passed: int | None = result(Kind.INTEGER, "1 when the self-test passed, 0 when it did not")
-    install_command: str | None = result(Kind.TEXT, "Line that installs the optional packages")
 
 
 @dataclass(frozen=True)

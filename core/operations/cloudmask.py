@@ -4,21 +4,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 
 from ..alike import file_name
 from ..masks.cloudview import COLORS, NAMES, ClassCounts, CloudView
 from ..normalizing.cloudfinding import bands_of, clouds_of, factor_of
-from ..normalizing.cloudoptions import CloudFinding, refuse_bands
-from ..normalizing.omnicloud import refuse_missing
-from ..options import Kind, redefault, result
 from ..progress import SILENT, Progress
 from ..provenance import recorded
 from ..raster import RasterImage, open_listed, output_paths
 from ..raster.palette import palette_style
-from ..requests import Images, ManyOutputs, Planned, Writing
+from ..requests.cloudmask import Request as Request
+from ..requests.cloudmask import Result as Result
 from ..resuming import reusable
 from ..write import Written, paths_of, together, write
 
@@ -28,32 +25,6 @@ ENTRIES = tuple(
     (value, name, "#{:02x}{:02x}{:02x}".format(*COLORS[value][:3]), 255 if value else 60)
     for value, name in NAMES.items()
 )
-
-
-@dataclass(frozen=True)
-class Request(CloudFinding, Planned, Writing, ManyOutputs, Images):
-    """Options of the run."""
-
-    output_type: str = field(default="same")
-    name_pattern: str = redefault(ManyOutputs, "name_pattern", "$_CloudMask")
-
-    def __post_init__(self) -> None:
-        """Check the options."""
-        super().__post_init__()
-        refuse_bands(self)
-        if self.method == "omnicloudmask":
-            refuse_missing()
-
-
-@dataclass(frozen=True)
-class Result:
-    """What the run gives."""
-
-    output_layers: tuple[str, ...] = result(Kind.RASTERS, "Cloud masks")
-    images_used: int | None = result(Kind.INTEGER, "Images used")
-    images_skipped: int | None = result(Kind.INTEGER, "Images skipped")
-    cloud_fraction: tuple[float, ...] = result(Kind.NUMBERS, "Share of clouds of each image")
-    shadow_fraction: tuple[float, ...] = result(Kind.NUMBERS, "Share of shadows of each image")
 
 
 @recorded

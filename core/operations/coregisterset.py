@@ -5,12 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from ..alike import file_name
-from ..errors import IncompatibleImages, InvalidOption, NoSolution
+from ..errors import IncompatibleImages, NoSolution
 from ..exchange.network import (
     image_rows,
     load_ties,
@@ -25,17 +24,11 @@ from ..grid import Grid
 from ..image import Image
 from ..matching.fields import Smoothing
 from ..matching.network import Adjusting
-from ..options import Kind, option, redefault, result, values_of
+from ..options import values_of
 from ..progress import SILENT, Progress, Recorder
 from ..provenance import recorded, repetition
 from ..raster import RasterImage, open_listed, output_paths, refuse_overwriting
-from ..registration.corrected import (
-    MovedWriting,
-    corrected,
-    declared,
-    moved_outline,
-    own_place,
-)
+from ..registration.corrected import corrected, declared, moved_outline, own_place
 from ..registration.estimate import map_unit
 from ..registration.gridding import Lattices, seen_on
 from ..registration.inputs import outputs_of
@@ -43,78 +36,17 @@ from ..registration.joint import Approach, Ground, Joint, joint
 from ..registration.members import Found, Members, members_of, tied_pairs
 from ..registration.overlaps import covers, overlapping
 from ..registration.placed import write_placed
-from ..registration.setoptions import SetAdjusting, SetMatching, SetWriting
 from ..report.html import numbers_of, write_report
 from ..report.network import NetworkFacts, finite, network_report
+from ..requests.alignrasters import parsed
+from ..requests.coregisterset import Request as Request
+from ..requests.coregisterset import Result as Result
+from ..requests.shared.moving import MovedWriting
 from ..transform.correction import Correction, identity
 from ..transform.warped import Moved
 from ..write import write
-from . import alignrasters
 
 NEEDS = (("global models", ()), ("local model", ("scipy",)), ("report figures", ("matplotlib",)))
-
-
-@dataclass(frozen=True)
-class Request(SetAdjusting, SetMatching, SetWriting):
-    """Options of the run."""
-
-    resolution: Any = redefault(
-        alignrasters.Request,
-        "resolution",
-        "native",
-        advanced=True,
-        help="native without TAP: each image keeps its pixels, bit for bit, and only its place on "
-        "the map changes. Otherwise new pixels are computed: highest, average, lowest: the "
-        "smallest, mean, largest of all images; or one or two numbers in map units",
-    )
-    transforms: str | None = option(
-        Kind.FOLDER_OUT,
-        "Transforms",
-        None,
-        advanced=True,
-        help="Folder for the correction of each image, to apply it to other bands and masks.",
-    )
-    key_points: str | None = option(
-        Kind.VECTOR_OUT,
-        "Key points",
-        None,
-        advanced=True,
-        help="The tie points of all pairs, with what is left between them.",
-    )
-    report: str | None = option(
-        Kind.HTML_OUT, "Report", None, created=True, help="What was done and how good it is."
-    )
-
-    def __post_init__(self) -> None:
-        """Check the options."""
-        if not isinstance(self.resolution, str):
-            sizes = np.atleast_1d(self.resolution).tolist()
-            object.__setattr__(self, "resolution", " ".join(map(str, sizes)))
-        super().__post_init__()
-        alignrasters.parsed(self.resolution)
-        if self.global_model == "none" and self.local_model == "none":
-            raise InvalidOption(
-                "GLOBAL_MODEL and LOCAL_MODEL are both none, so nothing would be corrected. Choose "
-                "one of them."
-            )
-
-
-@dataclass(frozen=True)
-class Result:
-    """What the run gives."""
-
-    output_layers: tuple[str, ...] = result(Kind.RASTERS, "Corrected images")
-    transforms: str | None = result(Kind.FOLDER_OUT, "Transforms")
-    key_points: str | None = result(Kind.VECTOR_OUT, "Key points")
-    save_tie_points: str | None = result(Kind.JSON_OUT, "Tie points")
-    report: str | None = result(Kind.HTML_OUT, "Report")
-    rmse_before: float | None = result(Kind.NUMBER, "Residual before, px")
-    rmse_after: float | None = result(Kind.NUMBER, "Residual after, px")
-    pairs: int | None = result(Kind.INTEGER, "Pairs with tie points")
-    group_count: int | None = result(Kind.INTEGER, "Groups of connected images")
-    images_used: int | None = result(Kind.INTEGER, "Images used")
-    images_skipped: int | None = result(Kind.INTEGER, "Images skipped")
-    accepted: int | None = result(Kind.INTEGER, "Accepted")
 
 
 @dataclass(frozen=True)
@@ -224,14 +156,20 @@ def apply(images: Sequence[RasterImage], found: Joint, request: Request) -> list
     """Return every image at its place, as a view; on new pixels where these are needed."""
     lattices: list[Grid | None] = [None] * len(images)
     if request.resolution != "native" or request.tap:
-        size = alignrasters.parsed(request.resolution)
+        size = parsed(request.resolution)
         lattices = [*Lattices(found.ground.crs, size, tap=request.tap).of(images)]
-    views = []
-    for image, lattice, group, correction in zip(images, lattices, found.groups, found.corrections):
-        if request.refused == "unchanged" and group in found.refusals:
-            correction = identity(correction.crs, correction.frame)
-        views.append(_view(image, correction, lattice, request))
-    return views
+    ways = applied(found, request)
+    return [_view(*one, request) for one in zip(images, ways, lattices)]
+
+
+def applied(found: Joint, request: Request) -> tuple[Correction, ...]:
+    """Return the correction that each image gets: refused ones may be left out."""
+    return tuple(
+        identity(correction.crs, correction.frame)
+        if request.refused == "unchanged" and group in found.refusals
+        else correction
+        for group, correction in zip(found.groups, found.corrections)
+    )
 
 
 def _view(

@@ -15,8 +15,6 @@ from ..errors import IncompatibleImages, InvalidOption
 from ..image import Array, Image, Pixels, read_padded
 from ..normalizing.computed import Computed
 from ..normalizing.figuring import (
-    Drawing,
-    DrawnResult,
     each_tile,
     refuse_inputs,
     small_picture,
@@ -25,14 +23,15 @@ from ..normalizing.figuring import (
     write_drawing,
     write_drawn_report,
 )
-from ..options import Kind, option, redefault, result
 from ..placement import onto, refuse_other_crs
 from ..progress import SILENT, Progress, Recorder
 from ..provenance import recorded
 from ..raster import open_image
 from ..report.html import Report, Verdict, numbers_of
 from ..report.maps import MapTexts, difference_figure
-from ..requests import OneMosaic, Writing
+from ..requests import Writing
+from ..requests.differencemap import Request as Request
+from ..requests.differencemap import Result as Result
 from ..windows import Window
 from ..write import write
 
@@ -43,70 +42,6 @@ LONGEST = 2000
 
 SHOWN = 0.98
 """Part of the differences that the colors reach, without sign."""
-
-
-@dataclass(frozen=True)
-class Request(Drawing):
-    """Options of the run."""
-
-    before: str = option(Kind.RASTER, "Image before", help="The image whose pixels are compared.")
-    after: str = option(
-        Kind.RASTER, "Image after", help="The same image after a change; it is brought onto the "
-        "pixels of the first one.",
-    )  # fmt: skip
-    title: str = option(Kind.TEXT, "Title", "Difference map", help="Above the map.")
-    subtitle: str = option(Kind.TEXT, "Subtitle", "", help="Below the title.")
-    label: str = option(
-        Kind.TEXT, "Title of the colors", "Mean difference", help="Below the scale of colors."
-    )
-    scale_min: float | None = option(
-        Kind.NUMBER,
-        "Lowest color",
-        None,
-        advanced=True,
-        help="The colors reach as far as the larger of this and the highest one without sign, to "
-        "both sides of 0; empty: 98 % of the differences.",
-    )
-    scale_max: float | None = option(
-        Kind.NUMBER, "Highest color", None, advanced=True, help="See the lowest one."
-    )
-    resampling: str = redefault(OneMosaic, "resampling", "bilinear")
-    bands: tuple[float, ...] = option(
-        Kind.NUMBERS,
-        "Bands",
-        (),
-        advanced=True,
-        help="Numbers of the bands that are compared; empty: all.",
-    )
-    relative: bool = option(
-        Kind.FLAG,
-        "In percent",
-        False,
-        advanced=True,
-        help="Differences in percent of the mean of the bands before.",
-    )
-    output_raster: str | None = option(
-        Kind.RASTER_OUT, "Difference raster", None, help="The differences as decimal numbers."
-    )
-
-    def __post_init__(self) -> None:
-        """Check the options."""
-        super().__post_init__()
-        if any(band < 1 or band != int(band) for band in self.bands):
-            raise InvalidOption("Bands: give whole numbers from 1 on, such as 3,2,1.")
-        if self.scale_min is not None and self.scale_min == self.scale_max == 0:
-            raise InvalidOption("Lowest and highest color: both are 0.")
-
-
-@dataclass(frozen=True)
-class Result(DrawnResult):
-    """What the run gives."""
-
-    output_raster: str | None = result(Kind.RASTER_OUT, "Difference raster")
-    mean_difference: float | None = result(Kind.NUMBER, "Mean difference")
-    mean_absolute_difference: float | None = result(Kind.NUMBER, "Mean difference without sign")
-    rms_difference: float | None = result(Kind.NUMBER, "RMS difference")
-    scale_limit: float | None = result(Kind.NUMBER, "Difference that the colors reach")
 
 
 @dataclass(frozen=True)
@@ -232,7 +167,9 @@ def _numbers(values: Array, request: Request) -> dict[str, float]:
 def _raster(view: Image, request: Request, progress: Progress) -> str | None:
     if not request.output_raster:
         return None
-    how = Writing(request.threads, request.memory, request.window_size)
+    how = Writing(
+        threads=request.threads, memory=request.memory, window_size=request.window_size
+    )
     return os.path.abspath(write(view, request.output_raster, how, progress).path)
 
 

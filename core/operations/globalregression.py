@@ -8,11 +8,8 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from ..errors import InvalidOption
 from ..image import Array, Image
 from ..normalizing.correcting import (
-    ModeledResult,
-    Modeling,
     common_numbers,
     corrected,
     destinations,
@@ -21,11 +18,9 @@ from ..normalizing.correcting import (
     written_images,
 )
 from ..normalizing.counting import Collectors, collectors
-from ..normalizing.globaloptions import Estimating as Estimating
 from ..normalizing.globaloptions import models_among, rules_of
 from ..normalizing.knowing import Known, known_of, missing_of
 from ..normalizing.selecting import mask_files, refuse_empty_masks
-from ..options import Kind, option, redefault, result
 from ..placement import common_canvas, refuse_other_crs
 from ..progress import SILENT, Progress, Recorder
 from ..provenance import recorded
@@ -40,49 +35,12 @@ from ..raster import open_listed
 from ..report.figures import adjustment_chart, overlap_chart
 from ..report.html import Figure, Report, Table, numbers_of
 from ..report.overlaps import READING, adjustment_table, overlap_verdict, pair_table
+from ..requests.globalregression import Request as Request
+from ..requests.globalregression import Result as Result
+from ..requests.shared.regression import Estimating as Estimating
 from ..survey import survey, survey_missing
 
 NEEDS = (("all methods", ()), ("report figures", ("matplotlib",)))
-
-
-@dataclass(frozen=True)
-class Request(Estimating, Modeling):
-    """Options of the run."""
-
-    name_pattern: str = redefault(Modeling, "name_pattern", "$_Global")
-    load_adjustments: str | None = option(
-        Kind.FILE,
-        "Known adjustments",
-        None,
-        advanced=True,
-        help="A model saved before (JSON): the statistics of images and pairs in it are used "
-        "again, and only the pixels of other ones are read.",
-    )
-    keep_adjustments: bool = option(
-        Kind.FLAG,
-        "Keep known adjustments",
-        False,
-        advanced=True,
-        help="Images in the known adjustments keep their gains and offsets; only others are "
-        "solved.",
-    )
-
-    def __post_init__(self) -> None:
-        """Check the options."""
-        super().__post_init__()
-        if self.keep_adjustments and not self.load_adjustments:
-            raise InvalidOption("KEEP_ADJUSTMENTS needs LOAD_ADJUSTMENTS, which is not given.")
-
-
-@dataclass(frozen=True)
-class Result(ModeledResult):
-    """What the run gives."""
-
-    pairs: int | None = result(Kind.INTEGER, "Pairs used")
-    pairs_skipped: int | None = result(Kind.INTEGER, "Pairs with too few common pixels")
-    group_count: int | None = result(Kind.INTEGER, "Groups of connected images")
-    mean_difference_before: float | None = result(Kind.NUMBER, "Overlap difference before, %")
-    mean_difference_after: float | None = result(Kind.NUMBER, "Overlap difference after, %")
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,14 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from ..errors import NoSolution
 from ..executor import processors
-from ..options import Kind, result, values_of
+from ..options import values_of
 from ..progress import SILENT, Progress
 from ..provenance import recorded, versions
+from ..requests.landcover import Request as Request
+from ..requests.landcover import Result as Result
 from ..stage import make_folder, write_text
 from ..workflow.estimate import (
     Amount,
@@ -29,7 +30,7 @@ from ..workflow.page import Section, write_page
 from ..workflow.running import Here, Outcome, Place, Run, cluster
 from ..workflow.state import State, locked, read_state
 from ..workflow.tasks import Graph, graph_of
-from .chain.options import Chaining, refuse_absent, resolved
+from .chain.options import refuse_absent, resolved
 from .chain.plan import Plan, planned
 from .chain.tasks import tasks_of
 from .chain.tiles import Tile
@@ -43,25 +44,6 @@ NEEDS = (
 )
 
 MAPS = ("Classif_Seed_{}.tif", "Classif_Seed_{}_ColorIndexed.tif", "Confidence_Seed_{}.tif")
-
-
-@dataclass(frozen=True)
-class Request(Chaining):
-    """Options of the run."""
-
-
-@dataclass(frozen=True)
-class Result:
-    """What the run gives."""
-
-    output_folder: str | None = result(Kind.FOLDER_OUT, "Output folder")
-    output_layers: tuple[str, ...] = result(Kind.RASTERS, "Products")
-    report: str | None = result(Kind.HTML_OUT, "Report")
-    status_page: str | None = result(Kind.HTML_OUT, "Status page")
-    accuracy: float | None = result(Kind.NUMBER, "Overall accuracy")
-    kappa: float | None = result(Kind.NUMBER, "Kappa")
-    tasks_done: int | None = result(Kind.INTEGER, "Tasks done")
-    tasks_skipped: int | None = result(Kind.INTEGER, "Tasks skipped, because they still hold")
 
 
 @recorded
@@ -141,7 +123,7 @@ def _done(plan: Plan, graph: Graph, progress: Progress) -> Result:
     tell = _Page(plan, graph)
     made = Run(graph, state, tell)
     tell(made.outcomes)
-    with _pool(plan) as pool:
+    with _pool(plan, progress) as pool:
         made.go(pool, resume=request.resume, progress=progress.part(0.0, 0.99))
     tell(made.outcomes)
     write_text(os.path.join(folder, FOLDER, "run.log"), _log(made.outcomes))
@@ -155,12 +137,12 @@ def _done(plan: Plan, graph: Graph, progress: Progress) -> Result:
 
 
 @contextmanager
-def _pool(plan: Plan) -> Iterator[Place]:
-    request, folder = plan.request, plan.tree.folder
-    if not request.scheduler:
-        yield Here(folder, request.retries)
+def _pool(plan: Plan, progress: Progress) -> Iterator[Place]:
+    folder, retries, cluster = plan.tree.folder, plan.request.retries, progress.pool
+    if not isinstance(cluster, Cluster):
+        yield Here(folder, retries)
         return
-    with cluster(request.scheduler, folder, request.retries) as pool:
+    with there(cluster, folder, retries) as pool:
         yield pool
 
 

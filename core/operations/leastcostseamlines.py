@@ -10,24 +10,26 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..alike import refuse_equal_names, refuse_other_bands
-from ..deps import require
 from ..grid import Grid
 from ..image import Image
 from ..masks.restricted import Restricted
-from ..options import Kind, option, redefault, result
 from ..placement import agree_on_crs, common_canvas, onto, output_grid
 from ..progress import SILENT, Progress
 from ..provenance import recorded
 from ..raster import RasterImage, crs_title, open_listed, refuse_overwriting, same_crs
 from ..raster.mapfiles import MapFile, write_map
+from ..requests.leastcostseamlines import Request as Request
+from ..requests.leastcostseamlines import Result as Result
+from ..requests.shared.costs import Costing
+from ..requests.voronoiseamlines import Cutting, Grounds
 from ..seams.celllooks import CellsOf
 from ..seams.cells import Partition
 from ..seams.cellstore import CellSums
 from ..seams.crossing import crossed
-from ..seams.hints import PURPOSE
 from ..seams.leastcost import Found, Layout, Picture, Taste, cut_cheaply
 from ..seams.voronoi import partition
 from ..survey import survey
+from ..transform.correction import Correction
 from ..vector import (
     Burned,
     FootprintTrace,
@@ -40,70 +42,14 @@ from ..vector import (
 )
 from ..vector.rings import area_of, rings_of
 from .seam.areas import area_of_interest, used_ground
-from .seam.costs import (
-    Costing,
-    bands_of,
-    ground_of,
-    inputs_of,
-    obstacles_of,
-    ranks_of,
-    refuse_costing,
-    weights_of,
-)
-from .voronoiseamlines import (
-    REASONS,
-    Cutting,
-    Grounds,
-    outlines,
-    reasons,
-    refuse_few,
-    rule_for,
-    seam_layers,
-)
+from .seam.costs import bands_of, ground_of, inputs_of, obstacles_of, ranks_of, weights_of
+from .seam.masks import mask_files
+from .voronoiseamlines import REASONS, outlines, reasons, refuse_few, rule_for, seam_layers
 
 NEEDS = (("polygons, graph cuts", ("scipy", "shapely")),)
 
 LARGEST = 128
 """Pixels of the canvas in a cell that the survey can count."""
-
-
-@dataclass(frozen=True)
-class Request(Costing, Grounds):
-    """Options of the run."""
-
-    footprints: str | None = redefault(Grounds, "footprints", None, advanced=True, help=(
-        "Polygons with the image's name to use instead of the valid pixels; their fields can "
-        "stand in PRIORITY. Empty: the valid pixels are outlined."
-    ))  # fmt: skip
-    aoi: str | None = redefault(Grounds, "aoi", None, advanced=True)
-    contained: str = redefault(Cutting, "contained", "top")
-    output: str = option(
-        Kind.VECTOR_OUT, "Seam cells", help="A GeoPackage, layers seamlines and cuts."
-    )
-
-    def __post_init__(self) -> None:
-        """Check the options."""
-        super().__post_init__()
-        require("scipy", PURPOSE)
-        require("shapely", PURPOSE)
-        refuse_costing(self)
-
-
-@dataclass(frozen=True)
-class Result:
-    """What the run gives; areas and lengths in units of the CRS."""
-
-    output: str = result(Kind.VECTOR_OUT, "Seam cells")
-    save_cost: str | None = result(Kind.RASTER_OUT, "Cost raster")
-    images_skipped: int | None = result(Kind.INTEGER, "Images skipped")
-    cell_count: int | None = result(Kind.INTEGER, "Seam cells")
-    seam_length: float | None = result(Kind.NUMBER, "Length of all seams")
-    mean_seam_cost: float | None = result(Kind.NUMBER, "Mean cost along the seams")
-    mean_center_cost: float | None = result(Kind.NUMBER, "Mean cost along center seams")
-    obstacles_crossed: int | None = result(Kind.INTEGER, "Obstacles that seams cross")
-    gap_area: float | None = result(Kind.NUMBER, "Area of gaps")
-    overlap_area: float | None = result(Kind.NUMBER, "Area of overlaps")
-    skipped: str | None = result(Kind.TEXT, "Images without cell")
 
 
 @dataclass(frozen=True)
@@ -125,7 +71,8 @@ class Outlined:
 
     `guides` are the footprints without small holes, for the center seams; `within` is the area
     that is divided. `limited` says that valid pixels lie outside the footprints too. `fields` are
-    further names for PRIORITY; `name` is the field with the image's name in vector layers.
+    further names for PRIORITY; `name` is the field with the image's name in vector layers. `moves`
+    are the corrections that put the images, and so their masks, in place.
     """
 
     footprints: Sequence[bytes]
@@ -135,6 +82,7 @@ class Outlined:
     contained: str = "top"
     fields: Sequence[Mapping[str, object]] = ()
     name: str = "image"
+    moves: Sequence[Correction] = ()
 
 
 @recorded
@@ -210,7 +158,7 @@ def estimate(
     layout = Layout(outlined.footprints, centers, rule, outlined.within)
     ranks = ranks_of(images, _fields(images, outlined), how, progress)
     taste = Taste(weights_of(how), ranks, pictured=bool(how.save_cost))
-    ground = ground_of(images, canvas, how, outlined.name, progress)
+    ground = ground_of(images, canvas, how, outlined.name, progress, outlined.moves)
     views = _views(sums, outlined, corrected)
     step = progress.part(0.3, 1.0)
     found = cut_cheaply(CellsOf(sums, views, how.border), layout, taste, ground, Burned, step)
@@ -242,6 +190,7 @@ def _refuse(images: Sequence[RasterImage], request: Request) -> None:
     for image in images[1:]:
         refuse_other_bands(images[0], image)
     bands_of(images, request)
+    mask_files(images, request)
 
 
 def _files(request: Request, images: Sequence[RasterImage]) -> tuple[str, str | None]:

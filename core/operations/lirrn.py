@@ -11,13 +11,7 @@ import numpy as np
 from ..alike import file_name
 from ..errors import InvalidOption
 from ..image import Array
-from ..normalizing.correcting import (
-    ModeledResult,
-    Modeling,
-    destinations,
-    write_reported,
-    written_images,
-)
+from ..normalizing.correcting import destinations, write_reported, written_images
 from ..normalizing.distributions import Look, look_at
 from ..normalizing.leveling import (
     Leveled,
@@ -30,7 +24,6 @@ from ..normalizing.leveling import (
     with_statistics,
 )
 from ..normalizing.selecting import mask_files
-from ..options import Kind, option, redefault, result
 from ..progress import SILENT, Progress, Recorder
 from ..provenance import recorded
 from ..radiometry import comparable
@@ -42,7 +35,8 @@ from ..radiometry.remarks import listed
 from ..raster import RasterImage, open_image, open_listed
 from ..report.html import Figure, Report, numbers_of
 from ..report.levels import READING, level_table, level_verdict, sample_figure
-from ..requests import UsedPixels
+from ..requests.lirrn import Request as Request
+from ..requests.lirrn import Result as Result
 
 NEEDS = (("all methods", ()), ("report figures", ("matplotlib",)))
 
@@ -57,68 +51,6 @@ LITTLE, NO_GAIN = 2.0, 0.9
 
 SAME = 1e-9
 """A gain and offset nearer to 1 and 0 than this are rounding."""
-
-
-@dataclass(frozen=True)
-class Request(UsedPixels, Modeling):
-    """Options of the run."""
-
-    name_pattern: str = redefault(Modeling, "name_pattern", "$_LIRRN")
-    reference: str = option(
-        Kind.RASTER,
-        "Reference image",
-        help="The image whose values the others get: of any size, resolution, place and CRS, with "
-        "the same bands.",
-    )
-    samples: int = option(
-        Kind.INTEGER,
-        "Samples",
-        1000,
-        minimum=100,
-        maximum=100_000,
-        help="Pixels nearest to each level of each brightness class.",
-    )
-    classes: int = option(
-        Kind.INTEGER,
-        "Classes",
-        3,
-        minimum=2,
-        maximum=5,
-        advanced=True,
-        help="Brightness classes of each band.",
-    )
-    fraction: float = option(
-        Kind.NUMBER,
-        "Fraction drawn",
-        0.1,
-        minimum=0.01,
-        maximum=1,
-        advanced=True,
-        help="Part of the samples that is drawn by chance.",
-    )
-    seed: int = option(
-        Kind.INTEGER,
-        "Seed",
-        0,
-        minimum=0,
-        advanced=True,
-        help="The same number draws the same samples again.",
-    )
-    robust: bool = option(
-        Kind.FLAG,
-        "Robust line",
-        True,
-        advanced=True,
-        help="Samples far off the line hardly count; no: ordinary least squares.",
-    )
-
-
-@dataclass(frozen=True)
-class Result(ModeledResult):
-    """What the run gives."""
-
-    difference_before: float | None = result(Kind.NUMBER, "Difference of levels before, %")
-    difference_after: float | None = result(Kind.NUMBER, "Difference of levels after, %")
 
 
 Drawing = Mapping[tuple[int, int], tuple[Array, Array]]

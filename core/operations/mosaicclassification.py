@@ -18,88 +18,23 @@ from ..landcover.legend import Legend
 from ..landcover.mosaicked import Labeled, Painted, Percent, Zeroed, color_table
 from ..landcover.sensors import tile_of
 from ..masks.restricted import Restricted
-from ..options import Kind, option, result
 from ..placement import onto
 from ..progress import SILENT, Progress
 from ..provenance import recorded
 from ..raster import RasterImage, expand, open_image, refuse_overwriting
 from ..raster.attributes import attribute_table
 from ..raster.palette import palette_style
-from ..requests import Writing
+from ..requests.mergerasters import Merging
+from ..requests.mosaicclassification import Request as Request
+from ..requests.mosaicclassification import Result as Result
 from ..seams.mosaic import mosaic
 from ..seams.overlap import Overlap, Seams
 from ..vector import Burned, files_of, read_polygons
 from ..windows import Window
 from ..write import write
-from .mergerasters import Merging, common_grid
+from .mergerasters import common_grid
 
 NEEDS = (("mosaics", ()),)
-
-
-@dataclass(frozen=True)
-class Request(Writing):
-    """Options of the run."""
-
-    images: tuple[str, ...] = option(
-        Kind.RASTERS, "Class maps", help="Of tiles, and of regions of tiles; 0 = no class."
-    )
-    confidences: tuple[str, ...] = option(
-        Kind.RASTERS, "Confidences", (),
-        help="Of the maps, found by the tile in their names, else by their order.",
-    )  # fmt: skip
-    validities: tuple[str, ...] = option(
-        Kind.RASTERS, "Counts of clear dates", (),
-        help="Of the tiles, found by the tile in their names, else by their order.",
-    )  # fmt: skip
-    envelopes: str | None = option(
-        Kind.VECTOR, "Envelopes", None,
-        help='Of "Tile priority": the part that is taken from each tile. Without them the first '
-        "map with a class is taken.",
-    )  # fmt: skip
-    colors: str | None = option(
-        Kind.FILE, "Colors", None,
-        help="A text file with lines label R G B; empty: automatic colors.",
-    )  # fmt: skip
-    output_folder: str = option(
-        Kind.FOLDER_OUT, "Output folder", help="Created when absent; nothing in it is deleted."
-    )
-    nomenclature: str | None = option(
-        Kind.FILE, "Class names", None, advanced=True, help="A text file with lines name:label."
-    )
-    probabilities: tuple[str, ...] = option(
-        Kind.RASTERS, "Probabilities", (), advanced=True,
-        help="Of the maps, found as confidences are.",
-    )  # fmt: skip
-    run: int = option(
-        Kind.INTEGER, "Run", 0, minimum=0, advanced=True, help="Number in the names of the files."
-    )
-    reference: str | None = option(
-        Kind.RASTER, "Grid", None, advanced=True,
-        help="An image whose grid the mosaic gets; empty: all maps, with their finest pixels.",
-    )  # fmt: skip
-    product_pattern: str = option(
-        Kind.TEXT, "Names of the products", "$_Seed_<RUN>", advanced=True,
-        help="$ is the product (Classif, Confidence …), <RUN> the run.",
-    )  # fmt: skip
-    load_outputs: bool = option(
-        Kind.FLAG, "Load outputs", True, advanced=True, help="Load the results into the project."
-    )
-
-    def __post_init__(self) -> None:
-        """Check the options."""
-        super().__post_init__()
-        if "$" not in self.product_pattern:
-            raise InvalidOption("Names of the products: they need a $ for the product.")
-
-
-@dataclass(frozen=True)
-class Result:
-    """What the run gives."""
-
-    output_folder: str = result(Kind.FOLDER_OUT, "Output folder")
-    output_layers: tuple[str, ...] = result(Kind.RASTERS, "Products")
-    classes: int | None = result(Kind.INTEGER, "Classes")
-    classified_pixels: int | None = result(Kind.INTEGER, "Classified pixels")
 
 
 @dataclass(frozen=True)

@@ -4,19 +4,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from ..alike import file_name
 from ..errors import InvalidOption
 from ..image import Image
 from ..masks.evaluated import Target
 from ..masks.machine import Expression
-from ..options import Kind, option, redefault, result
 from ..progress import SILENT, Progress
 from ..provenance import recorded
 from ..raster import RasterImage
-from ..requests import ManyOutputs, Writing
-from .expression.computing import ComputedResult, Computing, compute
+from ..requests.ndvi import Request as Request
+from ..requests.ndvi import Result as Result
+from .expression.computing import compute
 
 NEEDS = ()
 
@@ -25,42 +24,6 @@ TIMES = 10_000
 
 LOWEST = {"int16": -32768, "int32": -(2**31)}
 """Nodata value of whole-number types."""
-
-
-@dataclass(frozen=True)
-class Request(Computing):
-    """Options of the run."""
-
-    nir_band: int = option(
-        Kind.BAND, "Near-infrared band", 4, minimum=1, parent="images", help="Its number, from 1."
-    )
-    red_band: int = option(
-        Kind.BAND, "Red band", 3, minimum=1, parent="images", help="Its number, from 1."
-    )
-    name_pattern: str = redefault(ManyOutputs, "name_pattern", "$_Vegetation")
-    output_type: str = redefault(
-        Writing,
-        "output_type",
-        "float32",
-        choices=("float32", "float64", "int16", "int32"),
-        help="Decimal numbers hold NDVI itself; whole ones hold it times 10000 and declare the "
-        "scale 0.0001.",
-    )
-
-    def __post_init__(self) -> None:
-        """Check the options."""
-        super().__post_init__()
-        if self.nir_band == self.red_band:
-            raise InvalidOption(
-                f"NIR_BAND and RED_BAND are both {self.red_band}; NDVI compares two bands."
-            )
-
-
-@dataclass(frozen=True)
-class Result(ComputedResult):
-    """What the run gives."""
-
-    output_layers: tuple[str, ...] = result(Kind.RASTERS, "NDVI")
 
 
 @recorded

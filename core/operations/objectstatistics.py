@@ -13,12 +13,11 @@ import numpy as np
 
 from ..errors import IncompatibleImages, InvalidOption
 from ..image import Image, Pixels
-from ..landcover.objects import STATISTICS
-from ..options import Kind, option, result
 from ..progress import SILENT, Progress
 from ..provenance import recorded
 from ..raster import RasterImage, open_image, refuse_overwriting
-from ..requests import Writing
+from ..requests.objectstatistics import Request as Request
+from ..requests.objectstatistics import Result as Result
 from ..survey import survey
 from ..vector import (
     NO_LABEL,
@@ -37,81 +36,12 @@ from ..workflow.segmenting import Segmenting, Segments, superpixels
 from ..workflow.tallying import Tally, covering, tallied
 from ..write import write
 from .extractsamples import feature_names
-from .vectorizeclasses import refuse_unknown
 
 NEEDS = (("objects", ()),)
 
 VECTORS = (".gpkg", ".shp", ".geojson", ".json", ".fgb", ".sqlite", ".gml", ".kml")
 OBJECT = "object"
 """Field with the number of an object."""
-
-
-@dataclass(frozen=True)
-class Request(Writing):
-    """Options of the run."""
-
-    image: str = option(
-        Kind.RASTER, "Features", help="An image whose bands are the features of each pixel."
-    )
-    segments: str | None = option(
-        Kind.LAYER, "Objects", None,
-        help="A raster with a number for each object (0 = none), or a layer of polygons such as "
-        "parcels. Empty: superpixels are made.",
-    )  # fmt: skip
-    step: int = option(
-        Kind.INTEGER, "Size of superpixels", 20, unit="px", minimum=4, maximum=500,
-        help="Distance of the points from which they grow.",
-    )  # fmt: skip
-    statistics: tuple[str, ...] = option(
-        Kind.NAMES, "Statistics", ("mean",),
-        help=f"With commas: {', '.join(STATISTICS)}. Each makes a field <feature>_<statistic>; "
-        "count is one field, the pixels whose features are all known.",
-    )  # fmt: skip
-    polygons: str | None = option(
-        Kind.VECTOR, "Reference polygons", None,
-        help="Labelled polygons; each object gets the label that covers most of it.",
-    )  # fmt: skip
-    output: str = option(
-        Kind.VECTOR_OUT, "Objects with statistics", help="A GeoPackage; it trains classifiers too."
-    )
-    output_segments: str | None = option(
-        Kind.RASTER_OUT, "Objects as a raster", None, advanced=True,
-        help="The number of the object of each pixel, 0 for none.",
-    )  # fmt: skip
-    field: str | None = option(
-        Kind.FIELD, "Label", None, parent="polygons", advanced=True,
-        help="Field of the reference polygons: whole numbers above 0, or text.",
-    )  # fmt: skip
-    min_cover: float = option(
-        Kind.NUMBER, "Least cover", 0.5, minimum=0, maximum=1, advanced=True,
-        help="Share of an object that a label must cover; below, the object has no label.",
-    )  # fmt: skip
-    compactness: float = option(
-        Kind.NUMBER, "Compactness", 1.0, minimum=0.01, maximum=100, advanced=True,
-        help="Weight of position against features: larger ones make rounder superpixels.",
-    )  # fmt: skip
-    buffer: int = option(
-        Kind.INTEGER, "Window", 2000, unit="px", minimum=16, maximum=65536, advanced=True,
-        help="Largest side of the windows in which superpixels are made; the result does not "
-        "depend on it.",
-    )  # fmt: skip
-
-    def __post_init__(self) -> None:
-        """Check the options."""
-        super().__post_init__()
-        refuse_unknown(self.statistics, STATISTICS)
-        if self.polygons and not self.field:
-            raise InvalidOption("Reference polygons: give the field of their labels (FIELD).")
-
-
-@dataclass(frozen=True)
-class Result:
-    """What the run gives."""
-
-    output: str = result(Kind.VECTOR_OUT, "Objects with statistics")
-    output_segments: str | None = result(Kind.RASTER_OUT, "Objects as a raster")
-    object_count: int | None = result(Kind.INTEGER, "Objects counted")
-    labeled_count: int | None = result(Kind.INTEGER, "Objects with a label")
 
 
 @dataclass(frozen=True)
@@ -245,8 +175,9 @@ class _Table:
         grid, segments = self.image.grid, self.objects.image
         several: dict[int, list[Polygon]] = {}
         with LabelTrace(grid, _labels) as trace:
-            survey([segments], own=[trace], canvas=grid, threads=self.request.threads)
-            trace.trace(progress=progress.part(0.5, 0.7))
+            threads, first = self.request.threads, progress.part(0.5, 0.6)
+            survey([segments], own=[trace], canvas=grid, threads=threads, progress=first)
+            trace.trace(progress=progress.part(0.6, 0.7))
             numbers = np.array([number for number, _ in trace.polygons()], np.int64)
             found, counts = np.unique(numbers, return_counts=True)
             parted = set(found[counts > 1].tolist())

@@ -14,8 +14,6 @@ from ..alike import file_name
 from ..errors import InvalidOption
 from ..image import Array, Image
 from ..normalizing.correcting import (
-    ModeledResult,
-    Modeling,
     common_numbers,
     corrected,
     destinations,
@@ -25,12 +23,10 @@ from ..normalizing.correcting import (
     written_images,
 )
 from ..normalizing.invariants import Found, Set, claims_of, find, pairs_of
-from ..normalizing.pifoptions import Finding, refuse_incomplete
 from ..normalizing.pifsolving import Solved, solve
 from ..normalizing.pifviews import mask_of, score_of
 from ..normalizing.selecting import own_selection, refuse_empty_masks
 from ..normalizing.thresholds import read_claim
-from ..options import Kind, option, redefault, result
 from ..placement import common_canvas, refuse_other_crs
 from ..progress import SILENT, Progress, Recorder
 from ..provenance import recorded
@@ -43,6 +39,8 @@ from ..raster import RasterImage, open_image, open_listed, output_paths
 from ..raster.palette import palette_style
 from ..report.html import Report, numbers_of
 from ..report.invariant import READING, invariant_figure, invariant_tables, invariant_verdict
+from ..requests.pseudoinvariantfeatures import Request as Request
+from ..requests.pseudoinvariantfeatures import Result as Result
 from ..survey import survey
 from ..write import Written, paths_of, together, write_all
 
@@ -56,53 +54,6 @@ DRAWN = 150
 """Pixels of a band in the figure."""
 
 MASK_ENTRIES = ((0, "not invariant", "#1d2329", 0), (1, "pseudo-invariant", "#e8420f", 255))
-
-
-@dataclass(frozen=True)
-class Request(Finding, Modeling):
-    """Options of the run."""
-
-    name_pattern: str = redefault(Modeling, "name_pattern", "$_Normalized")
-    reference: str | None = option(
-        Kind.RASTER,
-        "Reference image",
-        None,
-        help="The image whose values the others get; empty: all overlapping images are matched to "
-        "each other.",
-    )
-    mask_pattern: str = option(
-        Kind.TEXT,
-        "Names of the masks",
-        "$_PIF",
-        advanced=True,
-        clearable=True,
-        help="Masks of the invariant pixels in the output folder: 1 invariant, 0 not, 255 not "
-        "valid. $ is the image's name; empty: no masks.",
-    )
-    score_pattern: str = option(
-        Kind.TEXT,
-        "Names of the scores",
-        "",
-        advanced=True,
-        help="Rasters of what pixels are judged by (probability of no change, angle in degrees, "
-        "residual); $ is the image's name; empty: none.",
-    )
-
-    def __post_init__(self) -> None:
-        """Check the options."""
-        super().__post_init__()
-        refuse_incomplete(self, self.reference)
-
-
-@dataclass(frozen=True)
-class Result(ModeledResult):
-    """What the run gives."""
-
-    output_masks: tuple[str, ...] = result(Kind.RASTERS, "Masks of invariant pixels")
-    output_scores: tuple[str, ...] = result(Kind.RASTERS, "Scores")
-    pif_count: int | None = result(Kind.INTEGER, "Fewest invariant pixels of a pair")
-    correlation: float | None = result(Kind.NUMBER, "Smallest correlation")
-    rmse: float | None = result(Kind.NUMBER, "Largest RMSE of pixels kept for testing")
 
 
 @dataclass(frozen=True)

@@ -9,95 +9,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..image import ArrayImage
-from ..options import Kind, option, redefault, result, verify
+from ..options import redefault
 from ..progress import SILENT, Progress
 from ..provenance import recorded
 from ..raster import open_image, parse_crs
-from ..requests import ManyOutputs, Writing
+from ..requests import Writing
+from ..requests.sampledata import Request as Request
+from ..requests.sampledata import Result as Result
 from ..sample.landscape import Real
 from ..sample.scenes import CRS, Scene, canvas_of, exposed, mosaic, painted, pair, truth
 from ..stage import write_text
 from ..write import style, write
-
-SCENES = ("pair", "mosaic", "all")
-
-
-@dataclass(frozen=True)
-class Request:
-    """Options of the run."""
-
-    scene: str = option(
-        Kind.CHOICE,
-        "Scene",
-        "all",
-        choices=SCENES,
-        help="pair: a reference and a moving image. mosaic: four overlapping images of different "
-        "brightness, one rotated, one with a cloud. all: both",
-    )
-    size: int = option(
-        Kind.INTEGER,
-        "Size",
-        512,
-        unit="px",
-        minimum=128,
-        maximum=4096,
-        help="Pixels on a side of each image.",
-    )
-    shift_x: float = option(
-        Kind.NUMBER,
-        "Shift of the pair, x",
-        2.3,
-        unit="px",
-        minimum=-20,
-        maximum=20,
-        advanced=True,
-        help="How far the moving image is displaced to the right.",
-    )
-    shift_y: float = option(
-        Kind.NUMBER,
-        "Shift of the pair, y",
-        -1.7,
-        unit="px",
-        minimum=-20,
-        maximum=20,
-        advanced=True,
-        help="How far the moving image is displaced downwards.",
-    )
-    seed: int = option(
-        Kind.INTEGER,
-        "Seed",
-        1,
-        minimum=0,
-        maximum=2**31 - 1,
-        advanced=True,
-        help="Another number gives another landscape; the same number gives the same bytes.",
-    )
-    load_outputs: bool = redefault(ManyOutputs, "load_outputs", True)
-    output_folder: str = option(
-        Kind.FOLDER_OUT,
-        "Output folder",
-        help="Created when absent; files of the sample data that are there are replaced.",
-    )
-
-    def __post_init__(self) -> None:
-        """Check the options."""
-        verify(self)
-
-    @property
-    def scenes(self) -> tuple[Scene, ...]:
-        """What to make."""
-        shift = (self.shift_x, self.shift_y)
-        made = (pair(self.size, self.seed, shift), mosaic(self.size, self.seed))
-        return tuple(scene for scene in made if self.scene in (scene.name, "all"))
-
-
-@dataclass(frozen=True)
-class Result:
-    """What the run gives."""
-
-    output_folder: str = result(Kind.FOLDER_OUT, "Output folder")
-    output_layers: tuple[str, ...] = result(Kind.RASTERS, "Images")
-    truth: str = result(Kind.JSON_OUT, "What is known about the images")
 
 
 @dataclass(frozen=True)
@@ -111,7 +33,7 @@ class _Files(Writing):
 def run(request: Request, progress: Progress = SILENT) -> Result:
     """Make the images of the request and write down what is known about them."""
     folder = os.path.abspath(request.output_folder)
-    scenes = request.scenes
+    scenes = _asked(request)
     progress.phase("Painting the landscape")
     canvas = _canvas(scenes[0], progress.part(0.0, 0.4))
     progress.phase("Writing the images")
@@ -123,6 +45,12 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
     where = write_text(os.path.join(folder, "truth.json"), known)
     progress.info(f"{len(paths)} images are in {folder}; {where} holds what is known about them.")
     return Result(folder, tuple(paths), where)
+
+
+def _asked(request: Request) -> tuple[Scene, ...]:
+    shift = (request.shift_x, request.shift_y)
+    made = (pair(request.size, request.seed, shift), mosaic(request.size, request.seed))
+    return tuple(scene for scene in made if request.scene in (scene.name, "all"))
 
 
 def _canvas(scene: Scene, progress: Progress) -> Real:

@@ -4,14 +4,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from time import monotonic
 
 from ..displacements.analysis import Limits, analyzed
 from ..displacements.inputs import open_inputs
 from ..displacements.kept import kept
-from ..displacements.numbers import Numbers, numbers_of
-from ..displacements.options import Analyzing
+from ..displacements.numbers import numbers_of
 from ..errors import InvalidOption
 from ..exchange.configuration import Configuration, read_configuration
 from ..exchange.folder import refuse_inputs
@@ -19,9 +18,11 @@ from ..exchange.job import Job
 from ..exchange.measuring import measured_or_resumed
 from ..exchange.results import write_results
 from ..matching.verdict import Verdict
-from ..options import Kind, option, options_of, result
+from ..options import options_of
 from ..progress import SILENT, Progress, Recorder
 from ..provenance import recorded
+from ..requests.shiftanalysis import Request as Request
+from ..requests.shiftanalysis import Result as Result
 from ..stage import make_folder
 
 NEEDS = (
@@ -29,47 +30,6 @@ NEEDS = (
     ("key points", ("cv2",)),
     ("figures", ("matplotlib",)),
 )
-
-
-@dataclass(frozen=True)
-class Request(Analyzing):
-    """Options of the run."""
-
-    moving: str = option(
-        Kind.RASTER, "Moving image", help="The image under test; KARIOS calls it monitored."
-    )
-    reference: str = option(Kind.RASTER, "Reference", help="The image that is taken as truth.")
-    output_folder: str = option(
-        Kind.FOLDER_OUT,
-        "Output folder",
-        aliases=("out",),
-        help="Results go to a folder in it, named <moving>_<reference>; files of the same names "
-        "are replaced.",
-    )
-    key_points: str | None = option(
-        Kind.VECTOR_OUT,
-        "Key points",
-        None,
-        created=True,
-        help="Layer of arrows; without a name it is key_points.gpkg in the result folder.",
-    )
-    report: str | None = option(
-        Kind.HTML_OUT,
-        "Report",
-        None,
-        created=True,
-        help="Verdict, numbers and figures; the result folder has a copy.",
-    )
-
-
-@dataclass(frozen=True)
-class Result(Numbers):
-    """What the run gives."""
-
-    output_folder: str = result(Kind.FOLDER_OUT, "Result folder")
-    key_points: str | None = result(Kind.VECTOR_OUT, "Key points")
-    report: str | None = result(Kind.HTML_OUT, "Report")
-    statistics: str | None = result(Kind.FILE, "Statistics")
 
 
 @recorded

@@ -9,11 +9,9 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
-from ..displacements.numbers import Numbers
-from ..displacements.options import Analyzing
 from ..errors import InvalidOption, NoSolution, OrthoweaveError
 from ..exchange.dates import date_of
-from ..options import Kind, option, options_of, redefault, result
+from ..options import options_of
 from ..progress import SILENT, Progress, Recorder
 from ..provenance import recorded, repetition
 from ..raster import expand
@@ -27,7 +25,10 @@ from ..report.shift_series import (
     series_tables,
     series_verdict,
 )
-from ..requests import ManyOutputs
+from ..requests.shared.comparing import Analyzing
+from ..requests.shared.numbers import Numbers
+from ..requests.shiftseries import Request as Request
+from ..requests.shiftseries import Result as Result
 from ..stage import write_text
 from . import shiftanalysis
 
@@ -42,44 +43,6 @@ READING = (
     "An image whose median lies apart from the others is displaced as a whole; one with a larger "
     "CE90 at the same median is distorted, clouded or changed.",
 )
-
-
-@dataclass(frozen=True)
-class Request(Analyzing):
-    """Options of the run."""
-
-    images: tuple[str, ...] = option(
-        Kind.RASTERS, "Images", help="Moving images: files, folders or patterns."
-    )
-    reference: str | None = option(
-        Kind.RASTER, "Reference", None, help="The image that is taken as truth; empty: the first."
-    )
-    moving_band: int = redefault(Analyzing, "moving_band", 1, kind=Kind.INTEGER, parent="")
-    resume: bool = redefault(Analyzing, "resume", True)
-    output_folder: str = option(
-        Kind.FOLDER_OUT,
-        "Output folder",
-        aliases=("out",),
-        help="Takes a result folder for each image, and the table.",
-    )
-    name_pattern: str = redefault(
-        ManyOutputs, "name_pattern", "$", label="Names of the result folders",
-        help="$ is the image's name.",
-    )  # fmt: skip
-    report: str | None = option(
-        Kind.HTML_OUT, "Report", None, created=True, help="All images side by side, with a plot."
-    )
-
-
-@dataclass(frozen=True)
-class Result:
-    """What the run gives."""
-
-    output_layers: tuple[str, ...] = result(Kind.RASTERS, "Key points of each image")
-    table: str | None = result(Kind.FILE, "Table")
-    report: str | None = result(Kind.HTML_OUT, "Report")
-    images_used: int | None = result(Kind.INTEGER, "Images used")
-    images_skipped: int | None = result(Kind.INTEGER, "Images skipped")
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,6 @@ from ..alike import refuse_other_bands
 from ..errors import InvalidOption
 from ..image import Array, Image, Mask
 from ..normalizing.figuring import (
-    DrawingSets,
-    DrawnResult,
     each_tile,
     matching_order,
     opened,
@@ -24,72 +22,18 @@ from ..normalizing.figuring import (
     write_drawing,
     write_drawn_report,
 )
-from ..options import Kind, option, result
 from ..progress import SILENT, Progress, Recorder
 from ..provenance import recorded
 from ..report.html import Report, Verdict, numbers_of
 from ..report.spectra import Profile, ProfileLook, mean_spread, profile_figure, profile_table
+from ..requests.spectralprofiles import Request as Request
+from ..requests.spectralprofiles import Result as Result
 
 NEEDS = (("statistics", ()), ("figures", ("matplotlib",)))
 QUARTILES = (0.25, 0.75)
 
 BETTER = 0.9
 """Images whose means differ by less than so many times the former difference agree better."""
-
-
-@dataclass(frozen=True)
-class Request(DrawingSets):
-    """Options of the run."""
-
-    title: str = option(Kind.TEXT, "Title", "Spectral profiles", help="Above the figure.")
-    bands_axis: str = option(Kind.TEXT, "Title of the bands", "Band", help="Below the figure.")
-    values_axis: str = option(
-        Kind.TEXT, "Title of the values", "Mean value", help="Left of the figure."
-    )
-    labels: tuple[str, ...] = option(
-        Kind.NAMES,
-        "Names in the legend",
-        (),
-        advanced=True,
-        help="One for each image, in the order of the images before; empty: their names.",
-    )
-    line_width: float = option(
-        Kind.NUMBER,
-        "Line width",
-        1.0,
-        unit="points",
-        minimum=0.1,
-        maximum=10,
-        advanced=True,
-        help="Width of the lines.",
-    )
-    spread: str = option(
-        Kind.CHOICE,
-        "Spread",
-        "none",
-        choices=("none", "std", "quartiles"),
-        advanced=True,
-        help="What is shaded around the lines after correction: one standard deviation to either "
-        "side, or the middle half of the values",
-    )
-    wavelengths: tuple[float, ...] = option(
-        Kind.NUMBERS,
-        "Wavelengths",
-        (),
-        advanced=True,
-        help="One for each band, in any unit; empty: bands at equal steps, with their names.",
-    )
-    legend: bool = option(
-        Kind.FLAG, "Legend", True, advanced=True, help="Show which color is which image."
-    )
-
-
-@dataclass(frozen=True)
-class Result(DrawnResult):
-    """What the run gives."""
-
-    mean_spread_before: float | None = result(Kind.NUMBER, "Spread of the means before, %")
-    mean_spread_after: float | None = result(Kind.NUMBER, "Spread of the means after, %")
 
 
 @recorded

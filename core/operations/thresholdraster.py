@@ -3,41 +3,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ..errors import InvalidOption
 from ..masks.evaluated import Target
 from ..masks.lexing import quoted
 from ..masks.machine import Expression
-from ..options import Kind, redefault, result
 from ..progress import SILENT, Progress
 from ..provenance import recorded
 from ..raster import RasterImage
-from ..requests import TYPES, ManyOutputs, Writing
-from .expression.computing import INVALID, ComputedResult, Computing, Expressing, compute
+from ..requests.thresholdraster import Request as Request
+from ..requests.thresholdraster import Result as Result
+from .expression.computing import INVALID, compute
 
 NEEDS = ()
-
-
-@dataclass(frozen=True)
-class Request(Expressing, Computing):
-    """Options of the run."""
-
-    name_pattern: str = redefault(ManyOutputs, "name_pattern", "$_Threshold")
-    output_type: str = redefault(
-        Writing,
-        "output_type",
-        "uint8",
-        choices=TYPES[1:],
-        help="Pixel type of the mask: 1 true, 0 false, 255 invalid in each of them.",
-    )
-
-
-@dataclass(frozen=True)
-class Result(ComputedResult):
-    """What the run gives."""
-
-    true_fraction: float | None = result(Kind.NUMBER, "Share of true among the valid pixels")
 
 
 @recorded

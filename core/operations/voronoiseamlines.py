@@ -5,16 +5,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from ..alike import refuse_equal_names
-from ..deps import require
 from ..errors import InvalidOption
 from ..grid import Grid
 from ..image import Image
-from ..options import Kind, option, result
 from ..placement import agree_on_crs
 from ..progress import SILENT, Progress
 from ..provenance import recorded
@@ -27,7 +25,9 @@ from ..raster import (
     same_crs,
 )
 from ..raster.crs import is_geographic
-from ..requests import ImageField, Images
+from ..requests.voronoiseamlines import Cutting, Grounds
+from ..requests.voronoiseamlines import Request as Request
+from ..requests.voronoiseamlines import Result as Result
 from ..seams.cells import Partition
 from ..seams.ground import Rule
 from ..seams.voronoi import partition
@@ -35,8 +35,8 @@ from ..vector import Feature, Layer, files_of, polygons_for, read_polygons, writ
 from ..vector.rings import rings_of, wkb_of
 from ..vector.styles import cells_style, cuts_style
 from ..vector.tracing import tidied
-from .footprints import Outlining, refuse_reserved, traces
-from .seam.areas import Areas, area_of_interest, refuse_lonely_field, used_ground
+from .footprints import traces
+from .seam.areas import area_of_interest, used_ground
 from .seam.drafts import draft_layers
 
 REASONS = {
@@ -48,96 +48,6 @@ REASONS = {
 }
 
 NEEDS = (("polygons", ("scipy", "shapely")),)
-
-
-@dataclass(frozen=True)
-class Cutting:
-    """Where seams run; shared with the pipeline."""
-
-    min_point_spacing: float = option(
-        Kind.NUMBER,
-        "Spacing of boundary points",
-        0.0,
-        unit="map units",
-        minimum=0,
-        help="Step in which boundaries are looked at; 0 takes 5 px, or a 500th of the longest "
-        "side of an overlap where that is more",
-    )
-    min_cut_length: float = option(
-        Kind.NUMBER,
-        "Shortest seam",
-        0.0,
-        unit="map units",
-        minimum=0,
-        help="Shorter pieces of seams are drawn together to a point, and detached parts of cells "
-        "that touch others along less than this are given to them; 0 keeps all",
-    )
-    contained: str = option(
-        Kind.CHOICE,
-        "Images inside others",
-        "top",
-        choices=("top", "skip"),
-        advanced=True,
-        help="top: an image that lies inside another one gets its whole footprint. skip: it gets "
-        "no cell",
-    )
-
-
-@dataclass(frozen=True)
-class Grounds(Areas, ImageField, Outlining, Images):
-    """Where each image is used; shared by the ways to lay seams."""
-
-    footprints: str | None = option(
-        Kind.VECTOR,
-        "Footprints",
-        None,
-        help="Polygons with the image's name to use instead of the valid pixels; no pixel is "
-        "read then. Empty: the valid pixels are outlined.",
-    )
-
-    def __post_init__(self) -> None:
-        """Check the options."""
-        super().__post_init__()
-        refuse_reserved(self.image_field_name)
-        refuse_lonely_field(self)
-
-
-@dataclass(frozen=True)
-class Request(Cutting, Grounds):
-    """Options of the run."""
-
-    output: str = option(
-        Kind.VECTOR_OUT, "Seam cells", help="A GeoPackage, layers seamlines and cuts."
-    )
-    debug_vectors: str | None = option(
-        Kind.VECTOR_OUT,
-        "Steps of the construction",
-        None,
-        advanced=True,
-        help="A GeoPackage that shows how center lines were drawn: layers emp_outline (overlaps), "
-        "intersections, voronoi_seeds, cutlines, and voronoi_1, voronoi_2 … for each overlap; "
-        "empty: none",
-    )
-
-    def __post_init__(self) -> None:
-        """Check the options."""
-        super().__post_init__()
-        require("scipy", "Voronoi seamlines")
-        require("shapely", "Voronoi seamlines")
-
-
-@dataclass(frozen=True)
-class Result:
-    """What the run gives; areas and lengths in units of the CRS."""
-
-    output: str = result(Kind.VECTOR_OUT, "Seam cells")
-    images_skipped: int | None = result(Kind.INTEGER, "Images skipped")
-    cell_count: int | None = result(Kind.INTEGER, "Seam cells")
-    seam_length: float | None = result(Kind.NUMBER, "Length of all seams")
-    gap_area: float | None = result(Kind.NUMBER, "Area of gaps")
-    overlap_area: float | None = result(Kind.NUMBER, "Area of overlaps")
-    skipped: str | None = result(Kind.TEXT, "Images without cell")
-    debug_vectors: str | None = result(Kind.VECTOR_OUT, "Steps of the construction")
 
 
 @recorded

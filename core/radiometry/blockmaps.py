@@ -13,7 +13,6 @@ from ..grid import Grid
 from ..image import Array
 from ..windows import Window
 
-METHODS = ("linear", "offset", "gamma")
 WIDENED = 0.05
 """Part of the range of values by which gamma's limits reach beyond it."""
 

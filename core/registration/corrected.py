@@ -16,19 +16,16 @@ from ..displacements.pair import pixel_ratio
 from ..errors import IncompatibleImages, InvalidOption
 from ..grid import Grid
 from ..image import Cast, Details, Image, Pixels, View, representable
-from ..options import Kind, option
 from ..placement import revisited
 from ..progress import SILENT, Progress
 from ..raster import CrsMapping, same_crs
-from ..requests import Writing
+from ..requests.shared.moving import MovedWriting
 from ..transform.correction import Chain, Correction, Inverse, Mapping, moved_transform
 from ..transform.labels import labels_in
 from ..transform.warped import Moved, Warped, lattice_step
 from ..windows import Window
 
 Floats = NDArray[np.float64]
-
-RESAMPLINGS = ("auto", "nearest", "bilinear", "cubic", "lanczos", "bspline")
 
 TOLERANCE = 0.0005
 """Error of positions between the nodes of a lattice that is allowed, px: half for the field."""
@@ -46,48 +43,6 @@ ANY_CRS = 0.01
 
 Placing = Union[Correction, Inverse]
 """A correction, or its inverse: both map positions on the map of its CRS."""
-
-
-@dataclass(frozen=True)
-class MovedWriting(Writing):
-    """How a corrected image is sampled and written."""
-
-    resampling: str = option(
-        Kind.CHOICE,
-        "Resampling",
-        "auto",
-        choices=RESAMPLINGS,
-        help="auto: nearest for palettes, masks and classes, else cubic. Labels are never mixed "
-        "with nearest",
-    )
-    correction: str = option(
-        Kind.CHOICE,
-        "Correction",
-        "resample",
-        choices=("resample", "geotransform"),
-        advanced=True,
-        help="resample: new pixels. geotransform: the pixels stay as they are, only their place on "
-        "the map changes (not for local fields)",
-    )
-    valid_weight: float = option(
-        Kind.NUMBER,
-        "Least valid weight",
-        0.5,
-        minimum=0.001,
-        maximum=1,
-        advanced=True,
-        help="Share of the weights around a position that valid pixels must have; 1 leaves out "
-        "every pixel that an invalid one touches.",
-    )
-    output_nodata: float | None = option(
-        Kind.NUMBER,
-        "Output nodata value",
-        None,
-        advanced=True,
-        help="Empty: the image's own, else NaN for decimal numbers; whole numbers get an internal "
-        "mask, and no value is declared.",
-    )
-    build_overviews: bool = False
 
 
 @dataclass(frozen=True)

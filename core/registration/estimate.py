@@ -17,10 +17,10 @@ from ..image import Image
 from ..matching.consensus import linear_kind
 from ..matching.local import LocalField
 from ..raster.crs import is_geographic
+from ..requests.shared.matching import PairMatching
 from ..transform.bspline import BSplineField, fitted_nodes
 from ..transform.correction import Correction, Frame, correction_of, identity
 from .lattice import Lattice, frame_of, lattice_of
-from .options import PairMatching
 from .solve import Given, Run, Solved, solve
 from .verify import Checked, checked
 

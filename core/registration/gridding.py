@@ -15,13 +15,10 @@ from ..grid import Grid, hull
 from ..image import Image
 from ..placement import SCATTERED, SCATTERED_PIXELS, bounds_in, onto
 from ..raster import CrsMapping, crs_title, same_crs
+from ..requests.alignrasters import Pixel
 from ..transform.framed import Framed
 from ..transform.warped import Warped, lattice_step
 from ..windows import Window
-
-RESOLUTIONS = ("highest", "average", "lowest", "native")
-
-EXTENTS = ("own", "union", "intersection")
 
 VALID_WEIGHT = 0.5
 """Share of valid weight from which a resampled pixel is valid."""
@@ -34,8 +31,6 @@ SAME = 1e-6
 
 FORGIVEN = 0.01
 """Part of a pixel that may stay outside."""
-
-Pixel = tuple[float, float]
 
 
 @dataclass(frozen=True)

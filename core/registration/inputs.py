@@ -13,9 +13,9 @@ from ..image import Image
 from ..masks.restricted import OneBand, Restricted, WithoutValues
 from ..progress import SILENT, Progress
 from ..raster import CrsMapping, RasterImage, crs_title, open_image, same_crs
+from ..requests.shared.matching import PairMasking
 from ..transform.warped import Warped, lattice_step
 from ..vector import Burned, files_of, read_polygons
-from .options import PairMasking
 
 
 @dataclass(frozen=True)

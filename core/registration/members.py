@@ -15,8 +15,8 @@ from ..masks.restricted import OneBand
 from ..placement import NOWHERE
 from ..progress import SILENT, Progress
 from ..raster import RasterImage, open_images
-from .options import PairMatching
-from .setoptions import SetAdjusting, SetMatching
+from ..requests.shared.matching import PairMatching
+from ..requests.shared.sets import SetAdjusting, SetMatching
 from .solve import Run
 from .ties import Brightness, Tied, tied
 

@@ -13,9 +13,9 @@ from ..errors import NoSolution
 from ..image import Image
 from ..masks.restricted import Restricted
 from ..matching.alignment import Aligning
+from ..requests.shared.matching import PairMatching
 from ..transform.models import Linear
 from .lattice import Held, Lattice
-from .options import PairMatching
 
 WHOLE = 4_000_000
 """Pixels of an overlap that is matched as a whole; larger ones are read in windows."""

@@ -32,11 +32,11 @@ from ..matching.patches import Patch, finer
 from ..matching.refinement import CORRELATION
 from ..matching.windowed import Windows, windows_over
 from ..progress import SILENT, Progress
+from ..requests.shared.matching import PairMatching
 from ..transform.elastic import Displacements
 from ..transform.models import Linear
 from ..windows import Window
 from .lattice import Held, Lattice
-from .options import PairMatching
 from .preparing import aligning, coarser_model, refuse_empty, whole_factor
 
 Column = NDArray[np.float64]

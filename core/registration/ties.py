@@ -27,10 +27,10 @@ from ..matching.finishing import refined_on
 from ..matching.information import INFORMATION
 from ..matching.patches import Patch, finer
 from ..matching.windowed import Windows, windows_over
+from ..requests.shared.matching import PairMatching
 from ..transform.models import Linear
 from ..windows import Window
 from .lattice import Lattice, lattice_of
-from .options import PairMatching
 from .preparing import aligning, refuse_empty, whole_factor
 from .solve import Run, patches_of
 

@@ -107,6 +107,10 @@ class _Beside:
         self.layer, self.target = layer, target
         self.samples: list[Array] = []
 
+    def __getstate__(self) -> dict[str, object]:
+        """Leave the file behind."""
+        return {"layer": self.layer}
+
     def feed(self, index: int, window: Window, pixels: Judged) -> tuple[Window, Pixels]:
         """Return the pixels of the layer."""
         return window, self.layer.of(pixels)

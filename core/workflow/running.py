@@ -8,10 +8,10 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
-from ..deps import require
-from ..errors import InvalidOption
+from ..cluster import Cluster
 from ..progress import SILENT, Progress
 from ..stage import write_text
 from .logs import FAILURES, Performed, perform, sentence
@@ -66,11 +66,11 @@ class Here:
         return task, lambda: perform(task, self._folder, self._retries, progress)
 
 
-class Cluster:
+class There:
     """Does the tasks on a Dask cluster, all that are ready at once; logs are written there."""
 
-    def __init__(self, client: Any, folder: str, retries: int = 0) -> None:
-        self._client, self._folder, self._retries = client, folder, retries
+    def __init__(self, cluster: Cluster, folder: str, retries: int = 0) -> None:
+        self._cluster, self._folder, self._retries = cluster, folder, retries
         self._here = Here(folder, retries)
         self._running: dict[Any, Task] = {}
 
@@ -84,70 +84,36 @@ class Cluster:
         if not task.anywhere:
             self._here.start(task)
             return
-        future = self._client.submit(perform, task, self._folder, self._retries, pure=False)
+        client = self._cluster.client
+        future = client.submit(perform, task, self._folder, self._retries, pure=False)
         self._running[future] = task
 
     def next(self, progress: Progress) -> tuple[Task, Done]:
         """Wait for the first task that ends."""
         if not self._here.room:
             return self._here.next(progress)
-        distributed = require("dask", "SCHEDULER")
-        while True:
-            progress.check()
-            try:
-                with self._client.as_current():
-                    ended = distributed.wait(list(self._running), 0.5, "FIRST_COMPLETED").done
-            except distributed.TimeoutError:
-                continue
-            future = next(iter(ended))
-            return self._running.pop(future), future.result
+        future = self._cluster.first(list(self._running), progress.check)
+        return self._running.pop(future), partial(self._cluster.result, future)
 
     def stop(self) -> None:
         """Take back what has not ended."""
-        self._client.cancel(list(self._running))
+        self._cluster.client.cancel(list(self._running))
 
 
 @contextmanager
-def cluster(address: str, folder: str, retries: int = 0) -> Iterator[Cluster]:
-    """Connect to a Dask scheduler: an address, or the file that it wrote.
-
-    Raises InvalidOption when nobody answers there.
-    """
-    distributed = require("dask", "SCHEDULER")
-    told = "address" if ":" in address and not os.path.exists(address) else "scheduler_file"
-    try:
-        client = distributed.Client(**{told: address}, timeout=10, set_as_default=False)
-    except (OSError, ValueError) as error:
-        raise InvalidOption(
-            f"SCHEDULER: no Dask scheduler answers at {address} ({error})."
-        ) from error
-    with client:
-        _refuse_unseen(client, folder)
-        pool = Cluster(client, folder, retries)
-        try:
-            yield pool
-        finally:
-            pool.stop()
-
-
-def _refuse_unseen(client: Any, folder: str) -> None:
-    """Raise InvalidOption unless there are workers and all of them see the folder."""
-    try:
-        client.wait_for_workers(1, timeout=10)
-    except OSError as error:
-        raise InvalidOption("SCHEDULER: this cluster has no workers. Start some.") from error
+def there(cluster: Cluster, folder: str, retries: int = 0) -> Iterator[There]:
+    """Give a place on a cluster; raises InvalidOption when a worker does not see the folder."""
     probe = os.path.join(folder, f".probe.{os.getpid()}")
     write_text(probe, "")
     try:
-        seen = client.run(os.path.exists, probe)
+        cluster.refuse_unseen([probe])
     finally:
         os.remove(probe)
-    blind = sorted(worker for worker, found in seen.items() if not found)
-    if blind:
-        raise InvalidOption(
-            f"SCHEDULER: {len(blind)} of {len(seen)} workers ({blind[0]}) cannot see {folder}. "
-            "Choose a folder that all machines share."
-        )
+    pool = There(cluster, folder, retries)
+    try:
+        yield pool
+    finally:
+        pool.stop()
 
 
 class Run:

@@ -12,7 +12,8 @@ from typing import Any, Protocol
 
 from ..errors import InvalidOption
 from ..progress import Progress
-from ..provenance import package_version, plain
+from ..provenance import plain
+from ..version import package_version
 
 STATES = ("waiting", "running", "done", "skipped", "failed", "not reached")
 """What can be said of a task; "skipped": its files of an earlier run still hold."""

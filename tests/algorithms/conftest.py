@@ -73,7 +73,7 @@ def trial(toolbox: Any) -> Trial:
     """Return an invented operation that notes its request; `behavior` may do more."""
     from orthoweave.algorithms.base import OperationAlgorithm
 
-    module = ModuleType("orthoweave.core.operations.trial", "Makes nothing of several images.")
+    module = ModuleType("orthoweave.core.requests.trial", "Makes nothing of several images.")
     module.Request, module.Result = Request, Result
 
     def run(request: Request, progress: Progress = SILENT) -> Result:
@@ -90,8 +90,6 @@ def trial(toolbox: Any) -> Trial:
             folder=None,
         )
 
-    module.run = run
-
     class TrialAlgorithm(OperationAlgorithm):
         """Does nothing with images.
 
@@ -103,6 +101,9 @@ def trial(toolbox: Any) -> Trial:
         title = "Trial"
         group_id = "setup"
         keywords = ("trial",)
+
+        def perform(self, request: Request, progress: Progress) -> Result:
+            return run(request, progress)
 
     made = Trial(TrialAlgorithm)
     return made

@@ -17,7 +17,7 @@ import pytest
 from orthoweave.core import cli, operations
 from orthoweave.core.operations import installed
 from orthoweave.core.options import options_of
-from orthoweave.core.provenance import package_version
+from orthoweave.core.version import package_version
 from osgeo import gdal_array
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -12,15 +12,9 @@ import pytest
 from orthoweave.core.errors import InvalidOption
 from orthoweave.core.options import Kind, build, option, options_of, result
 from orthoweave.core.progress import SILENT
-from orthoweave.core.provenance import (
-    commands,
-    package_version,
-    recorded,
-    repetition,
-    side_car_path,
-    versions,
-)
+from orthoweave.core.provenance import commands, recorded, repetition, side_car_path, versions
 from orthoweave.core.requests import Images
+from orthoweave.core.version import package_version
 
 KEYS = {
     *("algorithm", "version", "request", "inputs", "outputs", "result", "warnings", "versions"),

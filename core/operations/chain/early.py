@@ -5,15 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import Any
 
-from ...resuming import WITHOUT_EFFECT
 from ...workflow.names import parts_of_shapefile
 from ...workflow.tasks import Task
 from . import mapping, preparing, reference, samples
 from .plan import Model, Plan
-
-Settings = dict[str, Any]
 
 
 def init(plan: Plan) -> Iterator[Task]:
@@ -209,12 +205,8 @@ def _selecting(plan: Plan, model: Model, run: int) -> Iterator[Task]:
     )
 
 
-def _sampled(plan: Plan) -> Settings:
-    return {n: v for n, v in asdict(plan.sampling()).items() if n not in WITHOUT_EFFECT}
-
-
 def _extracting(plan: Plan) -> Iterator[Task]:
-    tree, how = plan.tree, _sampled(plan)
+    tree, how = plan.tree, samples.sampled(plan)
     for tile in plan.tiles:
         models = plan.models_in(tile)
         keys = [(model.name, run) for model in models for run in plan.runs]

@@ -4,29 +4,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
 
 from ...deps import available
 from ...workflow.tasks import Task
-from . import fusion, mapping, preparing, validating, vectors
+from . import fusion, mapping, preparing, rounds, validating, vectors
 from .plan import Model, Plan
 from .tiles import Tile
 
 
 def learning(plan: Plan) -> Iterator[Task]:
     """Yield the tasks that train."""
-    names = (plan.request.nomenclature,) if plan.request.nomenclature else ()
+    first = plan.at(0)
     for model in plan.models:
         for run in plan.runs:
-            yield Task(
-                f"learning_model_{model.name}_seed_{run}",
-                "learnModel",
-                mapping.Learn(plan, model, run),
-                {"training": asdict(plan.training()), "named": plan.named},
-                (plan.tree.samples(model.name, run), *names),
-                (plan.tree.model(model.name, run),),
-                group="learning",
-            )
+            yield rounds.learning(first, model, run, "learning")
 
 
 def classification(plan: Plan) -> Iterator[Task]:
@@ -42,6 +33,11 @@ def classification(plan: Plan) -> Iterator[Task]:
             (tree.area(region, tile.name),),
             group="classification",
         )
+    yield from rounds.mapping_again(plan, _mapping)
+
+
+def _mapping(plan: Plan) -> Iterator[Task]:
+    """Yield the tasks that make the maps of all tiles, regions and runs."""
     several = {model.region for model in plan.models if model.count > 1}
     for run in plan.runs:
         for model in plan.models:
@@ -56,7 +52,7 @@ def _classifying(plan: Plan, model: Model, run: int, tile: Tile) -> Task:
     tree, key = plan.tree, (tile.name, model.name, run)
     names = (plan.request.nomenclature,) if plan.request.nomenclature else ()
     return Task(
-        f"classification_{tile.name}_model_{model.name}_seed_{run}",
+        f"classification_{tile.name}_model_{model.name}_seed_{run}{rounds.mark(plan)}",
         "classification",
         mapping.Classify(plan, model, run, tile),
         {**plan.series, "creation": plan.request.creation_options},
@@ -64,6 +60,7 @@ def _classifying(plan: Plan, model: Model, run: int, tile: Tile) -> Task:
             tree.model(model.name, run),
             tree.area(model.region, tile.name),
             *plan.features_in(tile),
+            *plan.context_in(tile, run),
             *names,
         ),
         _maps_of(plan, key),
@@ -81,7 +78,7 @@ def _maps_of(plan: Plan, key: tuple[str, str, int]) -> tuple[str, ...]:
 def _fusing(plan: Plan, region: str, run: int, tile: Tile) -> Task:
     models = [model for model in plan.models if model.region == region]
     return Task(
-        f"fusion_{tile.name}_model_{region}_seed_{run}",
+        f"fusion_{tile.name}_model_{region}_seed_{run}{rounds.mark(plan)}",
         "fusion",
         fusion.FuseModels(plan, region, run, tile),
         {"fusing": plan.steps.get("fuseclassifications", {})},
@@ -139,8 +136,7 @@ def _tile_files(plan: Plan, run: int, tile: Tile) -> tuple[str, ...]:
 
 def _tile_map(plan: Plan, run: int, tile: Tile) -> Task:
     tree = plan.tree
-    keys = [(tile.name, region, run) for region in plan.regions if tile.name in plan.reach[region]]
-    maps = [path for key in keys for path in _maps_of(plan, key)]
+    maps = [path for key in mapping.keys_of(plan, run, tile) for path in _maps_of(plan, key)]
     if plan.request.probability:
         maps += [tree.model(model.name, run) for model in plan.models]
     return Task(

@@ -82,7 +82,8 @@ class Learn:
         """Read the samples, train, write the model."""
         plan, tree, name = self.plan, self.plan.tree, self.model.name
         how = plan.training()
-        samples = read_samples([tree.samples(name, self.run)], Fields(plan.label))
+        path = tree.samples(name, self.run, plan.round)
+        samples = read_samples([path], Fields(plan.label))
         names = {label: plan.legend.name(label) for label in samples.classes.tolist()}
         found = train(samples, how, progress, names=names, weights=class_weights(how, samples))
         save_model(found.model, tree.model(name, self.run))
@@ -138,7 +139,7 @@ class Classify:
         key = (self.tile.name, self.model.name, self.run)
         area = open_image(tree.area(self.model.region, self.tile.name))
         model = load_model(tree.model(self.model.name, self.run))
-        image = Within(plan.features(self.tile), area)
+        image = plan.in_context(Within(plan.features(self.tile), area), self.tile, self.run)
         largest = max(plan.legend.names, default=0)
         found = (assigned(model, image, progress),)
         view = Classified(image, found, area, unit="fraction", largest=largest)
@@ -161,11 +162,9 @@ class TileMap:
         """Write labels and confidence, and for the first run the count of clear dates."""
         plan, tree, name = self.plan, self.plan.tree, self.tile.name
         how = plan.writing(share)
-        keys = [(name, region, self.run) for region in plan.regions if name in plan.reach[region]]
-        maps = tuple(Labeled(open_image(tree.labels(*key))) for key in keys)
-        pieces = Pieces(maps, (name,) * len(maps), self.tile.grid)
-        kind = np.result_type(*(image.dtype for image in maps))
-        labels = pieces.together(maps, kind)
+        keys = keys_of(plan, self.run, self.tile)
+        pieces = pieces_of(plan, self.run, self.tile)
+        labels = labels_of(pieces)
         write(labels, tree.temporary(f"{name}_seed_{self.run}.tif"), how, progress.part(0, 0.5))
         sure = [Percent(open_image(tree.confidence(*key))) for key in keys]
         path = tree.temporary(f"{name}_GlobalConfidence_seed_{self.run}.tif")
@@ -187,6 +186,25 @@ class TileMap:
         known = {label: name for m in models for label, name in zip(m.labels, m.names)}
         names = tuple(known[label] for label in sorted(known))
         return pieces.together([Widened(image, names) for image in images], np.dtype(np.uint16))
+
+
+def keys_of(plan: Plan, run: int, tile: Tile) -> list[tuple[str, str, int]]:
+    """Return tile, region and run of the maps of a tile."""
+    regions = (region for region in plan.regions if tile.name in plan.reach[region])
+    return [(tile.name, region, run) for region in regions]
+
+
+def pieces_of(plan: Plan, run: int, tile: Tile) -> Pieces:
+    """Return the maps of all regions of a tile."""
+    paths = (plan.tree.labels(*key) for key in keys_of(plan, run, tile))
+    maps = tuple(Labeled(open_image(path)) for path in paths)
+    return Pieces(maps, (tile.name,) * len(maps), tile.grid)
+
+
+def labels_of(pieces: Pieces) -> Image:
+    """Return the maps of a tile as one."""
+    kind = np.result_type(*(image.dtype for image in pieces.maps))
+    return pieces.together(pieces.maps, kind)
 
 
 @dataclass(frozen=True)

@@ -3,209 +3,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import Any
 
 from ...errors import InvalidOption
-from ...landcover.sampling import STRATEGIES
-from ...landcover.settings import Settings
-from ...options import Kind, option, options_of, redefault, verify
-from ...requests import Writing
+from ...options import options_of, verify
+from ...requests.shared.chaining import STEPS, Chaining
 from ...workflow.iota2 import Configured, read_configured
-from .. import extractsamples, spectralfeatures, splitreference
-
-STEPS = {
-    "init": ("sensorsPreprocess", "CommonMasks", "PixelValidity"),
-    "sampling": (
-        "Envelope",
-        "genRegionVector",
-        "VectorFormatting",
-        "samplesMerge",
-        "statsSamplesModel",
-        "samplingLearningPolygons",
-        "samplesByTiles",
-        "samplesExtraction",
-        "samplesByModels",
-    ),
-    "learning": ("learnModel",),
-    "classification": ("classification",),
-    "mosaic": ("mosaic",),
-    "validation": ("confusionCmd", "confusionsMerge", "reportGeneration"),
-    "regularization": ("regularize",),
-    "vectorization": ("vectorize",),
-    "statistics": ("zonalStatistics",),
-}
-"""Groups of steps, in their order, with the steps that every run has."""
-
-GROUPS = tuple(STEPS)
-
-
-@dataclass(frozen=True)
-class Chaining(Writing):
-    """Everything that the workflow is told."""
-
-    images: tuple[str, ...] = option(
-        Kind.RASTERS, "Images", (),
-        help="A folder with products of a known sensor (<folder>/<tile>/<product>), or one series "
-        "or image of features for each tile. Needed unless CONFIG says it.",
-    )  # fmt: skip
-    polygons: str | None = option(
-        Kind.VECTOR, "Reference polygons", None,
-        help="Labelled polygons or points, in any CRS. Needed unless CONFIG says it.",
-    )  # fmt: skip
-    field: str | None = option(
-        Kind.FIELD, "Label", None, parent="polygons",
-        help="Whole numbers above 0, or text. Needed unless CONFIG says it.",
-    )  # fmt: skip
-    nomenclature: str | None = option(
-        Kind.FILE, "Class names", None, help="A text file with lines name:label."
-    )
-    classifier: str = redefault(Settings, "classifier", "best")
-    output_folder: str | None = option(
-        Kind.FOLDER_OUT, "Output folder", None, created=True,
-        help="Gets the tree of files of iota2. Needed unless CONFIG says it; what others put into "
-        "it is never deleted.",
-    )  # fmt: skip
-    config: str | None = option(
-        Kind.FILE, "iota2 configuration", None, advanced=True,
-        help="Fills every option that is not given here.",
-    )  # fmt: skip
-    masks: tuple[str, ...] = option(
-        Kind.RASTERS, "Mask series", (), advanced=True,
-        help="One for each series, found by the tile in its name, else by order. Known products "
-        "bring their own.",
-    )  # fmt: skip
-    colors: str | None = option(
-        Kind.FILE, "Colors", None, advanced=True,
-        help="A text file with lines label R G B; empty: automatic colors.",
-    )  # fmt: skip
-    regions: str | None = option(
-        Kind.VECTOR, "Regions", None, advanced=True, help="Areas with a model of their own."
-    )
-    region_field: str = option(
-        Kind.TEXT, "Name of the region", "region", advanced=True,
-        help="Field of the regions with their names.",
-    )  # fmt: skip
-    threshold: int = option(
-        Kind.INTEGER, "Least clear dates", 1, minimum=0, advanced=True,
-        help="Reference pixels with fewer neither learn nor validate.",
-    )  # fmt: skip
-    tiles: str | None = option(
-        Kind.TEXT, "Tiles", None, advanced=True,
-        help="Names of the tiles to use, with blanks between; empty: all.",
-    )  # fmt: skip
-    ratio: float = redefault(splitreference.Request, "ratio", 0.5, advanced=True)
-    runs: int = redefault(splitreference.Request, "runs", 1, advanced=True)
-    unit: str = redefault(
-        splitreference.Request, "unit", "polygon", advanced=True, choices=("polygon", "block")
-    )
-    seed: int = redefault(splitreference.Request, "seed", 0, advanced=True)
-    step: int = option(
-        Kind.INTEGER, "Step", 10, unit="days", minimum=-1, maximum=3660, advanced=True,
-        help="Days between the dates of the filled series (10 means 16 for Landsat); 0: the dates "
-        "of the images; -1: gaps are not filled.",
-    )  # fmt: skip
-    indices: tuple[str, ...] = redefault(
-        spectralfeatures.Describing, "indices", ("ndvi", "ndwi", "brightness"), advanced=True
-    )
-    strategy: str = redefault(
-        extractsamples.Request, "strategy", "all", advanced=True, choices=STRATEGIES,
-        help="all; smallest: as many of each class as the smallest has; constant: AMOUNT of each; "
-        "percent: AMOUNT % of each; total: AMOUNT in all, shared as the classes are; byclass: "
-        "those of the table that a configuration names.",
-    )  # fmt: skip
-    amount: float = redefault(extractsamples.Request, "amount", 0.0, advanced=True)
-    resolution: float | None = option(
-        Kind.NUMBER, "Resolution", None, unit="map units", minimum=0, advanced=True,
-        help="Pixel size of the map; empty: that of the images.",
-    )  # fmt: skip
-    crs: str | None = option(
-        Kind.CRS, "CRS", None, advanced=True, help="CRS of the map; empty: of the first tile."
-    )
-    first_step: str = option(
-        Kind.CHOICE, "First group of steps", "init", choices=GROUPS, advanced=True,
-        help="Earlier groups must have been run in this folder.",
-    )  # fmt: skip
-    last_step: str = option(
-        Kind.CHOICE, "Last group of steps", "validation", choices=GROUPS, advanced=True,
-        help="Later groups are not run.",
-    )  # fmt: skip
-    fusion: str = option(
-        Kind.CHOICE, "Models of a region", "separate", choices=("separate", "fusion"),
-        advanced=True,
-        help="separate: one. fusion: several in large regions, whose maps are fused by majority.",
-    )  # fmt: skip
-    fusion_area: float = option(
-        Kind.NUMBER, "Area of a model", 1000.0, unit="km²", minimum=1e-6, advanced=True,
-        help="With fusion, larger regions get one model for each such area.",
-    )  # fmt: skip
-    merge_runs: bool = option(
-        Kind.FLAG, "Fuse the runs", False, advanced=True,
-        help="Also write Classifications_fusion.tif, tested on polygons that no run learned from.",
-    )  # fmt: skip
-    merge_method: str = option(
-        Kind.CHOICE, "Method of the fusion", "majority", choices=("majority", "dempstershafer"),
-        advanced=True, help="How the maps of the runs are fused.",
-    )  # fmt: skip
-    probability: bool = option(
-        Kind.FLAG, "Write probabilities", False, advanced=True,
-        help="ProbabilityMap_seed_<run>.tif: one band for each class, per mille.",
-    )  # fmt: skip
-    write_features: bool = option(
-        Kind.FLAG, "Write features", False, advanced=True,
-        help="Keep the features of every tile as a file; needs much disk space.",
-    )  # fmt: skip
-    keep_intermediate: bool = option(
-        Kind.FLAG, "Keep intermediate files", True, advanced=True,
-        help="Without them a later run begins anew.",
-    )  # fmt: skip
-    resume: bool = option(
-        Kind.FLAG, "Resume", True, advanced=True,
-        help="Skip what an earlier run has done, unless what it read or was told has changed.",
-    )  # fmt: skip
-    clean: bool = option(
-        Kind.FLAG, "Clean first", False, advanced=True,
-        help="Remove what earlier runs wrote into the folder; other files stay.",
-    )  # fmt: skip
-    builder: str = option(
-        Kind.CHOICE, "Builder", "classification",
-        choices=("classification", "features", "objects"), advanced=True,
-        help="classification: a map. features: only the features, as final/features_map.tif. "
-        "objects: classify objects.",
-    )  # fmt: skip
-    auto_context: int = option(
-        Kind.INTEGER, "Auto-context", 0, minimum=0, maximum=10, advanced=True,
-        help="How often the shares of classes around each pixel are learned from too.",
-    )  # fmt: skip
-    sensor_fusion: bool = option(
-        Kind.FLAG, "Fuse radar and optical", False, advanced=True,
-        help="One model for radar and one for optical features.",
-    )  # fmt: skip
-    retries: int = option(
-        Kind.INTEGER, "Retries", 0, minimum=0, maximum=10, advanced=True,
-        help="How often a task for which the memory does not suffice is tried again with half.",
-    )  # fmt: skip
-    max_memory: float = option(
-        Kind.NUMBER, "Memory of all tasks", 60.0, unit="GB", minimum=0.1, advanced=True,
-        help="MEMORY is lowered to this when it is above.",
-    )  # fmt: skip
-    scheduler: str | None = option(
-        Kind.TEXT, "Dask scheduler", None, advanced=True,
-        help="Address of a Dask scheduler, or the file that it wrote: tasks go to its workers.",
-    )  # fmt: skip
-    dry_run: bool = option(
-        Kind.FLAG, "Plan only", False, advanced=True,
-        help="List the steps and estimate space and memory; nothing is computed.",
-    )  # fmt: skip
-
-    def __post_init__(self) -> None:
-        """Check the options."""
-        super().__post_init__()
-        if GROUPS.index(self.first_step) > GROUPS.index(self.last_step):
-            raise InvalidOption(
-                f"First group of steps: {self.first_step} comes after {self.last_step}."
-            )
-
 
 NEEDED = ("images", "polygons", "field", "output_folder")
 
@@ -242,8 +46,12 @@ def refuse_absent(request: Chaining) -> None:
     """Raise InvalidOption for what cannot be done."""
     if request.merge_runs and request.runs < 2:
         raise InvalidOption("Fuse the runs: there is only one; give RUNS 2 or more.")
+    if request.auto_context and request.builder != "classification":
+        raise InvalidOption(
+            f"Auto-context ({request.auto_context}) makes maps of pixels again and again; it needs "
+            f"BUILDER classification, not {request.builder}."
+        )
     absent = {
-        "AUTO_CONTEXT": bool(request.auto_context),
         "SENSOR_FUSION": request.sensor_fusion,
         "BUILDER = objects": request.builder == "objects",
     }
@@ -263,7 +71,9 @@ def settings_of(kind: type, request: Any, given: dict[str, Any], **fixed: Any) -
         raise InvalidOption(f"The configuration's {strange[0]} does not belong to this step.")
     shared = {n: getattr(request, n) for n in names & set(known)}
     typed = {n: v for n, v in shared.items() if v != known[n].default}
-    found = kind(**{**shared, **given, **typed, **fixed})
+    # tasks that are on a worker do not ask for workers
+    here = {n: None for n in names & {"scheduler"}}
+    found = kind(**{**shared, **given, **typed, **here, **fixed})
     verify(found)
     return found
 

@@ -7,14 +7,15 @@ import math
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from ...errors import InvalidOption
 from ...exchange.legend import read_legend
-from ...image import Image
+from ...image import Array, Image
+from ...landcover.context import InContext
 from ...landcover.dates import day, text_of
 from ...landcover.legend import Legend
 from ...landcover.sensors import sensors
@@ -24,14 +25,17 @@ from ...placement import bounds_in
 from ...progress import SILENT, Progress
 from ...raster import open_image
 from ...requests import Writing
+from ...requests import spectralfeatures as described
+from ...requests.gapfill import Interpolating
+from ...requests.shared.chaining import Chaining
 from ...vector.clipping import Shapes
 from ...vector.features import files_of, read_polygons
 from ...vector.groundtruth import crs_of, read_truth
 from ...vector.rings import wkb_of
 from ...workflow.iota2 import Configured
 from ...workflow.names import Tree
-from .. import extractsamples, gapfill, spectralfeatures, splitreference
-from .options import Chaining, settings_of
+from .. import extractsamples, splitreference
+from .options import settings_of
 from .tiles import Describing, Tile, features_of, tiles_of
 
 ONE_REGION = splitreference.ONE_REGION
@@ -65,6 +69,7 @@ class Plan:
     named: tuple[tuple[int, str], ...] = ()
     points: bool = False
     runs: tuple[int, ...] = field(default=(0,))
+    round: int = 0
 
     @property
     def layer(self) -> str:
@@ -127,6 +132,32 @@ class Plan:
         if self.request.write_features or self.request.builder == "features":
             return open_image(self.features_file(tile))
         return features_of(tile, self.grid_file(tile), self.masks(tile), self.how)
+
+    def at(self, number: int) -> Plan:
+        """Return the plan of a round of auto-context: its maps, unless they are the last ones."""
+        last = number == self.request.auto_context
+        version = "" if last else f"_context_{number}"
+        return replace(self, round=number, tree=replace(self.tree, version=version))
+
+    def shares(self, tile: Tile, run: int) -> Array:
+        """Return what the map of the round before says about the superpixels of a tile."""
+        path = self.at(self.round - 1).tree.shares(tile.name, run)
+        found: Array = np.load(path, allow_pickle=False)
+        return found
+
+    def in_context(self, image: Image, tile: Tile, run: int) -> Image:
+        """Return features with what this round has learned about what lies around them."""
+        if not self.round:
+            return image
+        segments = open_image(self.tree.superpixels(tile.name))
+        return InContext(image, segments, self.shares(tile, run))
+
+    def context_in(self, tile: Tile, run: int) -> tuple[str, ...]:
+        """Return the files of what this round has learned about what lies around."""
+        if not self.round:
+            return ()
+        before = self.at(self.round - 1).tree
+        return (before.superpixels(tile.name), before.shares(tile.name, run))
 
     def place(self, tile: Tile) -> dict[str, Any]:
         """Return what decides where and how the pixels of a tile are written."""
@@ -253,9 +284,9 @@ def _describing(request: Chaining, configured: Configured, tiles: Sequence[Tile]
             continue
         days = [day(date) for date in dates]
         span = {"start": text_of(min(days)), "end": text_of(max(days)), **given}
-        filling.append((sensor, settings_of(gapfill.Interpolating, request, span, step=step)))
-    features = settings_of(spectralfeatures.Describing, request, steps.get("spectralfeatures", {}))
-    spectralfeatures.check(features)
+        filling.append((sensor, settings_of(Interpolating, request, span, step=step)))
+    features = settings_of(described.Describing, request, steps.get("spectralfeatures", {}))
+    described.check(features)
     bands = steps.get("stacktimeseries", {}).get("band_names", "")
     return Describing(tuple(filling), features, tuple(bands.split(",")) if bands else ())
 

@@ -12,6 +12,7 @@ from ...landcover.envelopes import northwest
 from ...landcover.validity import ClearCount, Common
 from ...progress import Progress
 from ...raster import open_image
+from ...requests.gapfill import Interpolating
 from ...stage import write_text
 from ...vector import Burned, Feature, FootprintTrace, Layer, read_polygons, write_layers
 from ...vector.clipping import Shapes
@@ -19,7 +20,7 @@ from ...vector.rings import area_of, rings_of, wkb_of
 from ...vector.shapefiles import write_shapefile
 from ...vector.shaping import buffered
 from ...write import write
-from ..gapfill import Interpolating, output_dates
+from ..gapfill import output_dates
 from ..pixelvalidity import ClearArea
 from ..tilepriority import Tile as Outline
 from ..tilepriority import divided, envelope_layer, footprints

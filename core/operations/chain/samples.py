@@ -6,7 +6,8 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from ...landcover.samples import Samples
 from ...landcover.sampling import Sampling, required
 from ...progress import Progress
 from ...raster import open_image
+from ...resuming import WITHOUT_EFFECT
 from ...stage import write_text
 from ...vector import Feature
 from ...vector.groundtruth import Burning, GroundTruth, read_truth
@@ -29,6 +31,11 @@ from .tiles import Tile
 
 SIDE = 512
 """Windows in which pixels are counted, px."""
+
+
+def sampled(plan: Plan) -> dict[str, Any]:
+    """Return what decides the samples."""
+    return {n: v for n, v in asdict(plan.sampling()).items() if n not in WITHOUT_EFFECT}
 
 
 @dataclass(frozen=True)
@@ -235,12 +242,18 @@ class Collect:
         paths = [tree.tile_samples(tile.name, name, self.run) for tile in plan.of(self.model)]
         fields = Fields(plan.label)
         samples = read_samples([path for path in paths if not is_empty(path)], fields)
-        how = plan.sampling()
-        if how.augment != "none":
-            found = extractsamples.Extracted(samples, (name,), (), 0, 0, 0)
-            samples = extractsamples.grown(found, how)
+        samples = enlarged(plan, name, samples)
         write_samples(tree.samples(name, self.run), samples, fields, plan.crs)
         progress.info(f"{len(samples)} samples of {len(samples.classes)} classes.")
+
+
+def enlarged(plan: Plan, name: str, samples: Samples) -> Samples:
+    """Return the samples of a model with more made of them, if asked for."""
+    how = plan.sampling()
+    if how.augment == "none":
+        return samples
+    found = extractsamples.Extracted(samples, (name,), (), 0, 0, 0)
+    return extractsamples.grown(found, how)
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ import os
 from collections.abc import Callable, Iterator
 
 from ...errors import InvalidOption
+from ...requests.shared.chaining import GROUPS
 from ...workflow.tasks import Task
 from . import early, late
-from .options import GROUPS
 from .plan import Plan
 
 

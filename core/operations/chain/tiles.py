@@ -21,6 +21,8 @@ from ...landcover.stacking import ABSENT, Joined, MaskBands, MaskSeries
 from ...placement import agree_on_crs, onto, output_grid
 from ...progress import SILENT, Progress
 from ...raster import expand, open_image, same_crs
+from ...requests import spectralfeatures as described
+from ...requests.gapfill import Interpolating
 from ...windows import Window
 from .. import gapfill, spectralfeatures
 from ..series.acquisitions import Choice, Listed, Place, Stack, listed, stack
@@ -278,8 +280,8 @@ def first_image(sources: Sequence[Source]) -> Image:
 class Describing:
     """How the features of all tiles are made: gap filling for each sensor, then indices."""
 
-    filling: tuple[tuple[str, gapfill.Interpolating], ...]
-    features: spectralfeatures.Describing
+    filling: tuple[tuple[str, Interpolating], ...]
+    features: described.Describing
     bands: tuple[str, ...] = ()
 
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...progress import Progress
+from ...requests.shared.chaining import GROUPS
 from ...stage import write_text
 from ...vector.features import read_polygons
 from .. import regularizeclasses, vectorizeclasses
 from .fusion import FUSED
-from .options import GROUPS
 from .plan import Plan
 
 

@@ -6,16 +6,16 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from ...deps import require
 from ...errors import InvalidOption
 from ...grid import Grid
 from ...image import Image
 from ...progress import SILENT, Progress
 from ...raster import RasterImage
+from ...requests.voronoiseamlines import Cutting
 from ...seams.voronoi import partition
 from ...vector import Burned, polygons_by_name, read_polygons
 from ..footprints import traces
-from ..voronoiseamlines import Cutting, rule_for
+from ..voronoiseamlines import rule_for
 
 
 def cells_of(
@@ -44,12 +44,6 @@ def cells_of(
     if without:
         progress.warn(f"Without a seam cell, used only to fill gaps: {', '.join(without)}.")
     return Burned(grid, tuple(shapes))
-
-
-def require_center_cells() -> None:
-    """Raise MissingPackage unless seams can be computed."""
-    for package in ("scipy", "shapely"):
-        require(package, "The rule multiband without seam cells")
 
 
 def center_cells(

@@ -25,24 +25,28 @@ from ...normalizing.blocking import (
     estimate_blocks,
 )
 from ...normalizing.counting import Collectors, collectors
-from ...normalizing.globaloptions import Estimating
 from ...normalizing.knowing import known_of
 from ...placement import common_canvas
 from ...progress import SILENT, Progress
 from ...raster import RasterImage
+from ...requests.footprints import Outlining
+from ...requests.shared.regression import Estimating
+from ...requests.voronoiseamlines import Grounds
 from ...seams.cellstore import CellSums
+from ...seams.hints import Hint
 from ...seams.voronoi import partition
 from ...stage import write_text
 from ...survey import JointCollector, OwnCollector, survey
+from ...transform.correction import Correction
 from ...vector import Burned, Footprint, FootprintTrace, write_layers
 from ...vector.rings import rings_of, wkb_of
 from ...vector.tracing import tidied
 from .. import globalregression, leastcostseamlines, localblockadjustment
-from ..footprints import Outlining, footprint_layer, warn_of_empty
+from ..footprints import footprint_layer, warn_of_empty
 from ..leastcostseamlines import Outlined, clauses, priced_layers
 from ..seam.areas import area_of_interest, used_ground
-from ..seam.costs import masks_of
-from ..voronoiseamlines import Grounds, reasons, rule_for, seam_layers
+from ..seam.masks import masks_of
+from ..voronoiseamlines import reasons, rule_for, seam_layers
 from .plan import Plan
 
 MATCHING, BLOCKS, OUTLINES, SEAMS = (
@@ -86,13 +90,23 @@ class Models:
 
 @dataclass(frozen=True)
 class Scene:
-    """The images as files, and in place in one CRS; the grid of their mosaic; where models lie."""
+    """The images as files, and in place in one CRS; the grid of their mosaic; where models lie.
+
+    `moves` are the corrections that put the images in place, if any.
+    """
 
     files: Sequence[RasterImage]
     images: Sequence[Image]
     grid: Grid
     folder: str
     upstream: tuple[str, ...] = ()
+    moves: Sequence[Correction] = ()
+
+    def masks(
+        self, grids: Sequence[Grid], plan: Plan, progress: Progress = SILENT
+    ) -> tuple[Hint | None, ...]:
+        """Return what is masked in the images, on a grid for each; nothing without masks."""
+        return masks_of(self.images, grids, plan.masks, plan.field, progress, self.moves)
 
     def path(self, name: str) -> str:
         """Return the path of a file of the work folder."""
@@ -182,7 +196,7 @@ class _Estimation:
         if not (own or self.trace or self.cells):
             return
         masks = [
-            masks_of(images, grids, self.plan.masks, self.plan.field, self.progress)
+            scene.masks(grids, self.plan, self.progress)
             for grids in ([image.grid for image in images], [canvas] * len(images))
         ]
         if masks[0]:
@@ -300,6 +314,7 @@ class _Estimation:
                     limited=bool(how.vector_mask),
                     contained=how.contained,
                     name=field_name,
+                    moves=scene.moves,
                 )
                 laid = self._priced(self.cells, outlined, how)
                 layers = priced_layers(laid, scene.files, crs, field_name)

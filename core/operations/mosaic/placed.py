@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from time import monotonic
 
 from ...exchange.transform import read_transform
@@ -13,6 +14,7 @@ from ...mosaicking.journal import NEW, Journal, facts_of, telling
 from ...progress import SILENT, Progress
 from ...raster import RasterImage
 from ...registration.joint import Ground, Joint
+from ...transform.correction import Correction
 from .. import coregisterset
 from .plan import Plan
 
@@ -20,9 +22,17 @@ COREGISTRATION = "coregisterset"
 TIE_POINTS = "tie_points.json"
 
 
+@dataclass(frozen=True)
+class Placed:
+    """Images at their places, as views, and the corrections that put them there, if any."""
+
+    images: list[Image]
+    moves: tuple[Correction, ...] = ()
+
+
 def in_place(
     images: Sequence[RasterImage], plan: Plan, journal: Journal, progress: Progress = SILENT
-) -> list[Image]:
+) -> Placed:
     """Return every image at its place, as a view.
 
     Raises NoSolution when the images cannot be put in place; tie points and corrections are
@@ -30,7 +40,7 @@ def in_place(
     """
     how = plan.coregistration
     if how is None:
-        return list(images)
+        return Placed(list(images))
     given = telling(how)
     given.pop("images")
     made_of = [facts_of(image.path for image in images), [image.nodata for image in images]]
@@ -42,22 +52,23 @@ def in_place(
     before, after = done.found.rmse
     numbers = {"rmse_before": before, "rmse_after": after, "groups": max(done.found.groups)}
     journal.finish(COREGISTRATION, [*files, TIE_POINTS], monotonic() - started, numbers)
-    return views
+    return Placed(views, coregisterset.applied(done.found, how))
 
 
 def _again(
     images: Sequence[RasterImage], files: Sequence[str], how: coregisterset.Request
-) -> list[Image]:
+) -> Placed:
     """Return the images by corrections in files."""
     saved = [read_transform(path) for path in files]
     grids = [image.grid for image in images]
+    groups = tuple(int(one.quality.get("group", 0)) for one in saved)
     known = Joint(
         Ground.of(grids, grids[0].crs),
         tuple(one.correction for one in saved),
-        tuple(int(one.quality.get("group", 0)) for one in saved),
+        groups,
         (),
         (0.0, 0.0),
         (),
-        {},
+        {group: one.reason for group, one in zip(groups, saved) if not one.accepted},
     )
-    return coregisterset.apply(images, known, how)
+    return Placed(coregisterset.apply(images, known, how), coregisterset.applied(known, how))

@@ -14,6 +14,8 @@ from ...mosaicking.journal import facts_of
 from ...mosaicking.settings import Settings, request_of, settings_of
 from ...options import Kind, options_of
 from ...raster import RasterImage
+from ...requests.shared.costs import Costing
+from ...requests.voronoiseamlines import Grounds
 from .. import (
     alignrasters,
     coregisterset,
@@ -23,8 +25,6 @@ from .. import (
     mergerasters,
     voronoiseamlines,
 )
-from ..seam.costs import Costing
-from ..voronoiseamlines import Grounds
 
 STEPS: dict[str, type] = {
     "coregisterset": coregisterset.Request,

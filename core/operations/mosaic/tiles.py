@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import InvalidOption
 from ...image import Pixels
 from ...progress import SILENT, Progress
 from ...raster import refuse_overwriting
@@ -24,9 +23,6 @@ from ...windows import Window, tiling
 from ...write import Written, paths_of, style, write
 
 VIRTUAL, INDEX = "MergedImage.vrt", "tiles.csv"
-
-SMALLEST = 16
-"""Side of the smallest tile, px."""
 
 
 @dataclass(frozen=True)
@@ -78,16 +74,6 @@ def tile_folder(output: str, inputs: Iterable[str]) -> str:
     refuse_overwriting(os.path.join(folder, VIRTUAL), inputs)
     make_folder(folder)
     return os.path.abspath(folder)
-
-
-def refuse_tiles(side: int, overlap: int) -> None:
-    """Raise InvalidOption for tiles that are too small or lie over each other completely."""
-    if 0 < side < SMALLEST:
-        raise InvalidOption(f"Side of tiles: {side} px is below {SMALLEST}; 0 writes one file.")
-    if overlap and not side:
-        raise InvalidOption("TILE_OVERLAP needs TILES above 0.")
-    if overlap >= side > 0:
-        raise InvalidOption(f"Overlap of tiles: {overlap} px is not less than their side, {side}.")
 
 
 @dataclass(frozen=True)

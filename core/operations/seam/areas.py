@@ -4,42 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from ...errors import InvalidOption
 from ...image import Image
-from ...options import Kind, option, redefault
 from ...progress import SILENT, Progress
-from ...requests import StatisticsMask
+from ...requests.shared.areas import Areas
 from ...seams.areas import clipped, united
 from ...vector import polygons_for, read_polygons
-
-
-@dataclass(frozen=True)
-class Areas(StatisticsMask):
-    """Polygons inside or outside which images are used, and the area that is divided."""
-
-    aoi: str | None = option(
-        Kind.VECTOR,
-        "Area of interest",
-        None,
-        help="Polygons that the cells are clipped to; empty: all ground that images cover.",
-    )
-    vector_mask: str | None = redefault(
-        StatisticsMask,
-        "vector_mask",
-        None,
-        label="Polygons for footprints",
-        help="Polygons inside (or outside) which images are used: footprints are cut by them "
-        "first, so that seams run round what is left out",
-        advanced=True,
-    )
-    mask_mode: str = redefault(
-        StatisticsMask,
-        "mask_mode",
-        "include",
-        help="Whether images are used inside or outside the polygons.",
-    )
 
 
 def area_of_interest(areas: Areas, crs: str, progress: Progress = SILENT) -> bytes | None:
@@ -77,9 +47,3 @@ def used_ground(
     if without and inside:
         progress.warn(f"Without polygon in VECTOR_MASK, so not used: {', '.join(without)}.")
     return found
-
-
-def refuse_lonely_field(areas: Areas) -> None:
-    """Raise InvalidOption when MASK_FIELD is given without polygons."""
-    if areas.mask_field and not areas.vector_mask:
-        raise InvalidOption("Field of the polygons: MASK_FIELD needs polygons in VECTOR_MASK.")

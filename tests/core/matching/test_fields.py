@@ -3,9 +3,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from orthoweave.core.matching.bases import SURFACES, field_of, taps
+from orthoweave.core.matching.bases import field_of, taps
 from orthoweave.core.matching.fields import Bent, Smoothing, fit_fields
 from orthoweave.core.matching.network import Adjusting, Nodes, Ties, held_out, residuals
+from orthoweave.core.requests.shared.sets import SURFACES
 from orthoweave.core.transform.models import Linear
 
 pytest.importorskip("scipy")

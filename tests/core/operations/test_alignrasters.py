@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from orthoweave.core.errors import Cancelled, IncompatibleImages, InvalidOption, OrthoweaveError
 from orthoweave.core.operations import alignrasters, globalregression
-from orthoweave.core.operations.alignrasters import Request, parsed, run
+from orthoweave.core.operations.alignrasters import Request, run
+from orthoweave.core.requests.alignrasters import parsed
 from osgeo import gdal
 
 X, Y = 500000.0, 5000000.0

@@ -13,10 +13,10 @@ from orthoweave.core.operations.leastcostseamlines import (  # noqa: E402
     collectors,
     estimate,
 )
-from orthoweave.core.operations.seam.costs import Costing  # noqa: E402
 from orthoweave.core.placement import common_canvas  # noqa: E402
 from orthoweave.core.radiometry.adjustments import Adjustments, ImageAdjustment  # noqa: E402
 from orthoweave.core.raster import open_images  # noqa: E402
+from orthoweave.core.requests.shared.costs import Costing  # noqa: E402
 from orthoweave.core.survey import survey  # noqa: E402
 from orthoweave.core.vector import FootprintTrace  # noqa: E402
 

@@ -10,13 +10,8 @@ from orthoweave.core.errors import IncompatibleImages, InvalidOption
 from orthoweave.core.grid import Grid
 from orthoweave.core.image import ArrayImage, Details
 from orthoweave.core.raster import CrsMapping, parse_crs
-from orthoweave.core.registration.corrected import (
-    MovedWriting,
-    corrected,
-    declared,
-    moved_grid,
-    reference_grid,
-)
+from orthoweave.core.registration.corrected import corrected, declared, moved_grid, reference_grid
+from orthoweave.core.requests.shared.moving import MovedWriting
 from orthoweave.core.transform.bspline import BSplineField
 from orthoweave.core.transform.correction import Correction, correction_of, frame_at
 from orthoweave.core.transform.models import Linear

@@ -8,9 +8,9 @@ import pytest
 from orthoweave.core.grid import Grid
 from orthoweave.core.image import ArrayImage
 from orthoweave.core.registration import preparing
-from orthoweave.core.registration.options import PairMatching
 from orthoweave.core.registration.solve import Run
 from orthoweave.core.registration.ties import Brightness, tied
+from orthoweave.core.requests.shared.matching import PairMatching
 
 HOW = PairMatching(metric="ncc", ransac_tolerance=3.0)
 

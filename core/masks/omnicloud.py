@@ -14,8 +14,8 @@ import numpy as np
 
 from ..errors import InvalidOption, MissingPackage
 from ..image import Array, Mask
-from ..masks.clouds import INVALID
 from ..progress import Progress
+from .clouds import INVALID
 
 LEAST = 32
 """Fewest rows and columns that the network takes."""

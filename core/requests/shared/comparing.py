@@ -5,11 +5,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..deps import require
-from ..options import Kind, option, redefault
-from ..requests import Memory, PairBands, StatisticsMask
+from ...deps import require
+from ...options import Kind, option, redefault
+from .. import Memory, PairBands, StatisticsMask
 
 SUPPORTS = ("automatic", "8", "12", "16", "24")
+
+
 NONE = "-"
 """What KARIOS's command line gives for a mask that is left out."""
 

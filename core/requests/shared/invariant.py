@@ -5,11 +5,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..errors import InvalidOption
-from ..options import Kind, option, redefault
-from ..requests import StatisticsMask, UsedPixels
+from ...errors import InvalidOption
+from ...options import Kind, option, redefault
+from .. import StatisticsMask, UsedPixels
 
 METHODS = ("irmad", "gradient", "ndvi", "threshold", "dark_bright", "matches")
+
+
 REGRESSIONS = ("orthogonal", "ordinary", "theil_sen")
 
 

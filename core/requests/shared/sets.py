@@ -5,13 +5,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..errors import InvalidOption
-from ..matching.bases import SURFACES
-from ..matching.network import KINDS, LOSSES
-from ..options import Kind, option, redefault
-from ..requests import RESAMPLINGS, Images, ManyOutputs, Writing
-from .corrected import MovedWriting
-from .options import Matching, PairMatching
+from ...errors import InvalidOption
+from ...matching.network import KINDS, LOSSES
+from ...options import Kind, option, redefault
+from .. import RESAMPLINGS, Images, ManyOutputs, Writing
+from .matching import Matching, PairMatching
+from .moving import MovedWriting
+
+SURFACES = ("smooth", "bilinear", "piecewise_affine")
+"""Cubic B-splines, bilinear cells, and cells cut into two planes along a diagonal."""
 
 
 @dataclass(frozen=True)

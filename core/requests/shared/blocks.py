@@ -5,12 +5,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..errors import InvalidOption
-from ..options import Kind, option
-from ..radiometry.balanced import LARGE
-from ..radiometry.blockmaps import METHODS, block_layout
-from ..radiometry.shading import ACCEPTED
-from ..requests import UsedPixels
+from ...errors import InvalidOption
+from ...options import Kind, option
+from ...radiometry.balanced import LARGE
+from ...radiometry.blockmaps import block_layout
+from ...radiometry.shading import ACCEPTED
+from .. import UsedPixels
+
+METHODS = ("linear", "offset", "gamma")
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..errors import InvalidOption
-from ..options import Kind, option
+from ...errors import InvalidOption
+from ...options import Kind, option
 
 BANDS = ("blue", "green", "red", "nir", "swir", "cirrus")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .errors import InvalidOption
-from .options import Kind, option, verify
+from ..errors import InvalidOption
+from ..options import Kind, option, verify
 
 RESAMPLINGS = ("nearest", "bilinear", "cubic", "lanczos", "average")
 TYPES = ("same", "uint8", "int16", "uint16", "int32", "uint32", "float32", "float64")
@@ -14,7 +14,7 @@ TYPES = ("same", "uint8", "int16", "uint16", "int32", "uint32", "float32", "floa
 
 @dataclass(frozen=True)
 class Threads:
-    """How many processors a run may use."""
+    """Where windows are worked on."""
 
     threads: int = option(
         Kind.INTEGER,
@@ -24,6 +24,14 @@ class Threads:
         maximum=1024,
         advanced=True,
         help="Number of threads; 0 uses every processor.",
+    )
+    scheduler: str | None = option(
+        Kind.TEXT,
+        "Dask scheduler",
+        None,
+        advanced=True,
+        help="Address of a Dask scheduler, or the file that it wrote: windows are worked on by its "
+        "workers; empty: by threads here. The result is the same.",
     )
 
     def __post_init__(self) -> None:

@@ -5,11 +5,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..options import Kind, option, redefault
-from ..requests import PairBands
+from ...options import Kind, option, redefault
+from .. import PairBands
 
 MODELS = ("translation", "rigid", "similarity", "affine", "local")
+
+
 METRICS = ("auto", "ncc", "mutual_information")
+
+
 REFUSALS = ("fail", "unchanged", "force")
 
 
