@@ -69,12 +69,15 @@ SUFFIXES = {
 """What the name of an output may end with."""
 
 
-class _Required:
+class _Word:
+    def __init__(self, word: str) -> None:
+        self.word = word
+
     def __repr__(self) -> str:
-        return "required"
+        return self.word
 
 
-REQUIRED = _Required()
+REQUIRED, UNCHANGED = _Word("required"), _Word("unchanged")
 
 
 @dataclass(frozen=True)
@@ -136,18 +139,22 @@ def option(kind: Kind, label: str, default: Any = REQUIRED, **declared: Any) -> 
     Without default it is required; with default None it may stay empty. `declared` are the other
     fields of Option. A destination with `created` is written also when the user does not ask.
     """
-    declaration = Option(kind, label, default, **declared)
-    value = None if declaration.required else default
-    return dataclasses.field(default=value, metadata={"option": declaration})
+    return _field(Option(kind, label, default, **declared))
 
 
-def redefault(request: type, name: str, default: Any, **changes: Any) -> Any:
-    """Declare an option of another request again, with this default.
+def redefault(request: type, name: str, default: Any = UNCHANGED, **changes: Any) -> Any:
+    """Declare an option of another request again, with this default or its own.
 
     `changes` are fields of Option that must differ too, for example `advanced` or `parent`.
     """
-    declaration = dataclasses.replace(options_of(request)[name], default=default, **changes)
-    return dataclasses.field(default=default, metadata={"option": declaration})
+    known = options_of(request)[name]
+    default = known.default if default is UNCHANGED else default
+    return _field(dataclasses.replace(known, default=default, **changes))
+
+
+def _field(declaration: Option) -> Any:
+    value = None if declaration.required else declaration.default
+    return dataclasses.field(default=value, metadata={"option": declaration})
 
 
 def result(kind: Kind, label: str) -> Any:

@@ -6,8 +6,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..errors import InvalidOption
-from ..options import Kind, option, result
+from ..options import Kind, option, redefault, result
 from . import Writing
+from .shared.labels import Labels
 
 
 @dataclass(frozen=True)
@@ -19,15 +20,9 @@ class Request(Writing):
         "Maps",
         help="Class maps, one for each run in the order of the runs; 0 = none.",
     )
-    polygons: str = option(
-        Kind.VECTOR, "Reference polygons", help="Labelled polygons or points, in any CRS."
-    )
-    field: str = option(
-        Kind.FIELD, "Label", parent="polygons", help="Whole numbers above 0, or text."
-    )
-    nomenclature: str | None = option(
-        Kind.FILE, "Class names", None, help="A text file with lines name:label."
-    )
+    polygons: str = redefault(Labels, "polygons")
+    field: str = redefault(Labels, "field")
+    nomenclature: str | None = redefault(Labels, "nomenclature")
     area_weighted: bool = option(
         Kind.FLAG,
         "Estimate areas",

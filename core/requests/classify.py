@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..options import Kind, option, result
+from ..options import Kind, option, redefault, result
 from . import Writing
+from .shared.labels import Labels
 
 
 @dataclass(frozen=True)
@@ -73,13 +74,7 @@ class Request(Writing):
         help="Text with a line model_label,label: decodes models that were trained on labels 1, "
         "2, …",
     )
-    colors: str | None = option(
-        Kind.FILE,
-        "Colors",
-        None,
-        advanced=True,
-        help="Text with a line label R G B for each class; empty: automatic colors.",
-    )
+    colors: str | None = redefault(Labels, "colors", advanced=True)
     nomenclature: str | None = option(
         Kind.FILE,
         "Names of the classes",

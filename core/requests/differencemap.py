@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ..errors import InvalidOption
 from ..options import Kind, option, redefault, result
 from . import OneMosaic
+from .shared.costs import Costing
 from .shared.drawing import Drawing, DrawnResult
 
 
@@ -37,13 +38,7 @@ class Request(Drawing):
         Kind.NUMBER, "Highest color", None, advanced=True, help="See the lowest one."
     )
     resampling: str = redefault(OneMosaic, "resampling", "bilinear")
-    bands: tuple[float, ...] = option(
-        Kind.NUMBERS,
-        "Bands",
-        (),
-        advanced=True,
-        help="Numbers of the bands that are compared; empty: all.",
-    )
+    bands: tuple[float, ...] = redefault(Costing, "bands", advanced=True)
     relative: bool = option(
         Kind.FLAG,
         "In percent",

@@ -6,8 +6,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..errors import InvalidOption
-from ..options import Kind, option, result
+from ..options import Kind, option, redefault, result
 from . import Memory
+from .shared.labels import Labels
 
 STRATEGIES = ("all", "smallest", "constant", "percent", "total", "byclass")
 
@@ -16,15 +17,9 @@ STRATEGIES = ("all", "smallest", "constant", "percent", "total", "byclass")
 class Request(Memory):
     """Options of the run."""
 
-    image: str = option(
-        Kind.RASTER, "Features", help="An image whose bands are the features of each pixel."
-    )
-    polygons: str = option(
-        Kind.VECTOR, "Reference polygons", help="Labelled polygons or points, in any CRS."
-    )
-    field: str = option(
-        Kind.FIELD, "Label", parent="polygons", help="Whole numbers above 0, or text."
-    )
+    image: str = redefault(Labels, "image")
+    polygons: str = redefault(Labels, "polygons")
+    field: str = redefault(Labels, "field")
     strategy: str = option(
         Kind.CHOICE, "Pixels taken", "all", choices=STRATEGIES,
         help="all; smallest: as many of each class as the smallest has; constant: AMOUNT of each; "

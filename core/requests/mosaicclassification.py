@@ -6,8 +6,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..errors import InvalidOption
-from ..options import Kind, option, result
-from . import Writing
+from ..options import Kind, option, redefault, result
+from . import ManyOutputs, Writing
+from .shared.labels import Labels
 
 
 @dataclass(frozen=True)
@@ -30,16 +31,9 @@ class Request(Writing):
         help='Of "Tile priority": the part that is taken from each tile. Without them the first '
         "map with a class is taken.",
     )  # fmt: skip
-    colors: str | None = option(
-        Kind.FILE, "Colors", None,
-        help="A text file with lines label R G B; empty: automatic colors.",
-    )  # fmt: skip
-    output_folder: str = option(
-        Kind.FOLDER_OUT, "Output folder", help="Created when absent; nothing in it is deleted."
-    )
-    nomenclature: str | None = option(
-        Kind.FILE, "Class names", None, advanced=True, help="A text file with lines name:label."
-    )
+    colors: str | None = redefault(Labels, "colors")
+    output_folder: str = redefault(ManyOutputs, "output_folder")
+    nomenclature: str | None = redefault(Labels, "nomenclature", advanced=True)
     probabilities: tuple[str, ...] = option(
         Kind.RASTERS, "Probabilities", (), advanced=True,
         help="Of the maps, found as confidences are.",
@@ -55,9 +49,7 @@ class Request(Writing):
         Kind.TEXT, "Names of the products", "$_Seed_<RUN>", advanced=True,
         help="$ is the product (Classif, Confidence …), <RUN> the run.",
     )  # fmt: skip
-    load_outputs: bool = option(
-        Kind.FLAG, "Load outputs", True, advanced=True, help="Load the results into the project."
-    )
+    load_outputs: bool = redefault(ManyOutputs, "load_outputs")
 
     def __post_init__(self) -> None:
         """Check the options."""

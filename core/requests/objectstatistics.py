@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from ..errors import InvalidOption
 from ..landcover.objects import STATISTICS
-from ..options import Kind, option, result
+from ..options import Kind, option, redefault, result
 from . import Writing
+from .shared.labels import Labels
 from .vectorizeclasses import refuse_unknown
 
 
@@ -16,9 +17,7 @@ from .vectorizeclasses import refuse_unknown
 class Request(Writing):
     """Options of the run."""
 
-    image: str = option(
-        Kind.RASTER, "Features", help="An image whose bands are the features of each pixel."
-    )
+    image: str = redefault(Labels, "image")
     segments: str | None = option(
         Kind.LAYER, "Objects", None,
         help="A raster with a number for each object (0 = none), or a layer of polygons such as "

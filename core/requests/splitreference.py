@@ -6,19 +6,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..errors import InvalidOption
-from ..options import Kind, option, result, verify
+from ..options import Kind, option, redefault, result, verify
+from .shared.labels import Labels
 
 
 @dataclass(frozen=True)
 class Request:
     """Options of the run."""
 
-    polygons: str = option(
-        Kind.VECTOR, "Reference polygons", help="Labelled polygons or points, in any CRS."
-    )
-    field: str = option(
-        Kind.FIELD, "Label", parent="polygons", help="Whole numbers above 0, or text."
-    )
+    polygons: str = redefault(Labels, "polygons")
+    field: str = redefault(Labels, "field")
     ratio: float = option(
         Kind.NUMBER, "Share to learn from", 0.5, minimum=0.05, maximum=0.95,
         help="Of each class of each region; the rest validates.",
@@ -77,10 +74,7 @@ class Request:
         Kind.VECTOR, "Regions", None, advanced=True,
         help="Areas with a model of their own; a polygon belongs to the one that holds most of it.",
     )  # fmt: skip
-    region_field: str = option(
-        Kind.TEXT, "Name of the region", "region", advanced=True,
-        help="Field of the regions with their names.",
-    )  # fmt: skip
+    region_field: str = redefault(Labels, "region_field")
     outside: float = option(
         Kind.NUMBER, "Smallest area outside", 0.1, unit="km²", minimum=0, advanced=True,
         help="Polygons in no region are left out when they are smaller, else refused.",

@@ -10,6 +10,7 @@ from ...landcover.settings import Settings
 from ...options import Kind, option, redefault
 from .. import Writing, extractsamples, spectralfeatures, splitreference
 from ..extractsamples import STRATEGIES
+from .labels import Labels
 
 STEPS = {
     "init": ("sensorsPreprocess", "CommonMasks", "PixelValidity"),
@@ -55,9 +56,7 @@ class Chaining(Writing):
         Kind.FIELD, "Label", None, parent="polygons",
         help="Whole numbers above 0, or text. Needed unless CONFIG says it.",
     )  # fmt: skip
-    nomenclature: str | None = option(
-        Kind.FILE, "Class names", None, help="A text file with lines name:label."
-    )
+    nomenclature: str | None = redefault(Labels, "nomenclature")
     classifier: str = redefault(Settings, "classifier", "best")
     output_folder: str | None = option(
         Kind.FOLDER_OUT, "Output folder", None, created=True,
@@ -73,17 +72,11 @@ class Chaining(Writing):
         help="One for each series, found by the tile in its name, else by order. Known products "
         "bring their own.",
     )  # fmt: skip
-    colors: str | None = option(
-        Kind.FILE, "Colors", None, advanced=True,
-        help="A text file with lines label R G B; empty: automatic colors.",
-    )  # fmt: skip
+    colors: str | None = redefault(Labels, "colors", advanced=True)
     regions: str | None = option(
         Kind.VECTOR, "Regions", None, advanced=True, help="Areas with a model of their own."
     )
-    region_field: str = option(
-        Kind.TEXT, "Name of the region", "region", advanced=True,
-        help="Field of the regions with their names.",
-    )  # fmt: skip
+    region_field: str = redefault(Labels, "region_field")
     threshold: int = option(
         Kind.INTEGER, "Least clear dates", 1, minimum=0, advanced=True,
         help="Reference pixels with fewer neither learn nor validate.",
