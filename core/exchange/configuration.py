@@ -12,10 +12,11 @@ from difflib import get_close_matches
 from typing import Any
 
 from ..deps import available
-from ..errors import ImageIOError, InvalidOption
+from ..errors import InvalidOption
 from ..progress import SILENT, Progress
 from ..provenance import write_json
 from ..report.plot_options import PlotOptions, unknown_colormaps
+from .text import read_text
 
 NAME = "processing_configuration.json"
 """Name of the copy in a result folder."""
@@ -190,12 +191,9 @@ def read_configuration(path: str, progress: Progress = SILENT) -> Configuration:
     InvalidOption for a value of the wrong type, with the key's path.
     """
     title = os.path.basename(path)
+    text = read_text(path)
     try:
-        with open(path, encoding="utf-8-sig") as file:
-            found = json.load(file)
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is no text"
-        raise ImageIOError(f"{title} cannot be read: {reason}.") from error
+        found = json.loads(text)
     except json.JSONDecodeError as error:
         raise InvalidOption(f"{title} is no JSON: {error.msg} in line {error.lineno}.") from error
     made: Configuration = _filled(Configuration, found, _Place(title, progress))

@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ImageIOError, InvalidOption
+from ..errors import InvalidOption
 from ..image import Array
 from ..landcover.areas import NORMAL, Estimates
 from ..landcover.confusion import Confusion, Scores, mean_of, scores_of
 from ..landcover.intervals import Spread, spread_of
 from ..stage import write_text
+from .text import read_lines
 
 ROWS, COLUMNS = "#Reference labels (rows):", "#Produced labels (columns):"
 UNDEFINED = "-"
@@ -41,11 +42,7 @@ def read_confusion(path: str) -> Confusion:
     InvalidOption when it is no such matrix.
     """
     title = os.path.basename(path)
-    try:
-        with open(path, encoding="utf-8") as file:
-            lines = [line.strip() for line in file if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise ImageIOError(f"{path} cannot be read as a confusion matrix: {error}.") from error
+    lines = [line.strip() for line in read_lines(path) if line.strip()]
     if len(lines) < 2 or not lines[0].startswith("#Ref") or not lines[1].startswith("#Prod"):
         raise InvalidOption(f'{title} is no confusion matrix: it must begin with "{ROWS}".')
     try:

@@ -7,10 +7,11 @@ import os
 from collections.abc import Iterator
 from typing import TypeVar
 
-from ..errors import ImageIOError, InvalidOption
+from ..errors import InvalidOption
 from ..landcover.legend import Color, Legend
 from ..landcover.samples import LARGEST
 from ..stage import write_text
+from .text import read_lines
 
 Value = TypeVar("Value")
 
@@ -65,12 +66,7 @@ def _label(text: str, place: str, line: str) -> int:
 def _lines(path: str) -> Iterator[tuple[str, str]]:
     """Yield (file and line for messages, text) of lines that say something."""
     title = os.path.basename(path)
-    try:
-        with open(path, encoding="utf-8-sig") as file:
-            lines = file.read().splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ImageIOError(f"{path} cannot be read as text: {error}.") from error
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(read_lines(path), 1):
         text = line.partition("#")[0].strip()
         if text:
             yield f"{title}, line {number}", text

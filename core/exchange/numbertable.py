@@ -8,7 +8,8 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from ..errors import ImageIOError, InvalidOption
+from ..errors import InvalidOption
+from .text import read_lines
 
 
 def read_rows(path: str, *widths: int) -> Iterator[list[Any]]:
@@ -46,11 +47,6 @@ def read_groups(path: str) -> tuple[tuple[int, str], ...]:
 
 def _cells(path: str) -> Iterator[tuple[int, list[str]]]:
     """Yield the number and the cells of each line that says something."""
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.reader(file))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ImageIOError(f"{path} cannot be read as a table: {error}.") from error
-    for number, row in enumerate(rows, 1):
+    for number, row in enumerate(csv.reader(read_lines(path)), 1):
         if row:
             yield number, [cell.strip() for cell in row]

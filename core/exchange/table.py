@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ..errors import ImageIOError, InvalidOption
+from ..errors import InvalidOption
 from ..image import Array
 from ..matching.keypoints import USED, Column, KeyPoints
 from ..stage import write_text
+from .text import read_lines
 
 KARIOS = (
     *("x0", "y0", "dx", "dy", "score", "radial error", "angle"),
@@ -90,13 +91,7 @@ def points_of(columns: Mapping[str, Array]) -> KeyPoints:
 
 def text_lines(path: str, title: str) -> list[str]:
     """Return the lines of a text file that hold something."""
-    try:
-        with open(path, encoding="utf-8-sig") as file:
-            found = [line for line in file.read().splitlines() if line.strip()]
-    except OSError as error:
-        raise ImageIOError(f"{title} cannot be read: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise InvalidOption(f"{title} is no text in UTF-8.") from error
+    found = [line for line in read_lines(path) if line.strip()]
     if not found:
         raise InvalidOption(f"{title} is empty.")
     return found

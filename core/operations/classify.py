@@ -7,8 +7,9 @@ import os
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ..errors import ImageIOError, InvalidOption
+from ..errors import InvalidOption
 from ..exchange.legend import read_legend
+from ..exchange.text import read_lines
 from ..grid import Grid
 from ..image import Image
 from ..landcover.classified import Classified, assigned
@@ -20,7 +21,7 @@ from ..provenance import recorded
 from ..raster import open_image, refuse_overwriting
 from ..requests.classify import Request as Request
 from ..requests.classify import Result as Result
-from ..vector import Burned, files_of, read_polygons
+from ..vector import Burned, files_of, read_polygons, refuse_no_field
 from ..workflow.maps import Mapped, Maps, write_maps
 from ..workflow.objects import classify_objects
 
@@ -105,7 +106,14 @@ def apply(
     found = tuple(assigned(model, image, progress) for model in models.values())
     regions = _regions(image.grid, request, tuple(models), progress) if request.regions else None
     return Classified(
-        image, found, mask, request.min_clear, regions, request.confidence_unit, largest
+        image,
+        found,
+        mask,
+        request.min_clear,
+        regions,
+        request.confidence_unit,
+        largest,
+        chances=bool(request.output_probability),
     )
 
 
@@ -134,10 +142,7 @@ def _map(request: Request, models: dict[str, Model], legend: Legend, progress: P
 def _regions(grid: Grid, request: Request, names: tuple[str, ...], progress: Progress) -> Burned:
     source, field = request.regions or "", request.region_field
     features = read_polygons(source, grid.crs, progress)
-    title = os.path.basename(source.split("|")[0])
-    if field not in features[0].values:
-        known = ", ".join(features[0].values) or "none"
-        raise InvalidOption(f"{title} has no field {field!r}; its fields are: {known}.")
+    refuse_no_field(features[0].values, field, source)
     numbers = {name: number for number, name in enumerate(names, 1)}
     without = sorted({str(f.values[field]) for f in features} - set(numbers))
     if without:
@@ -169,12 +174,7 @@ def _labels(path: str) -> Iterator[tuple[int, int]]:
 def _lines(path: str, titles: str) -> Iterator[tuple[str, str]]:
     """Yield the pairs of a text table; its title line may be there."""
     name = os.path.basename(path)
-    try:
-        with open(path, encoding="utf-8-sig") as file:
-            lines = file.read().splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ImageIOError(f"{name} cannot be read: {error}.") from error
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(read_lines(path), 1):
         pieces = [piece.strip() for piece in line.split(",")]
         if not line.strip() or (number == 1 and ",".join(pieces) == titles):
             continue

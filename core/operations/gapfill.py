@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..errors import InvalidOption
+from ..exchange.text import read_lines
 from ..image import Image
 from ..landcover.dates import day, listed_days, parsed_day, regular, text_of
 from ..landcover.gapfilling import GapFilled, Gaps, refuse_long
@@ -18,7 +19,7 @@ from ..requests.gapfill import Interpolating
 from ..requests.gapfill import Request as Request
 from ..requests.gapfill import Result as Result
 from ..write import write
-from .series.parts import open_masks, open_series, read_lines, typed, write_dates
+from .series.parts import open_masks, open_series, typed, write_dates
 
 
 @recorded

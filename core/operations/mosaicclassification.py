@@ -29,7 +29,7 @@ from ..requests.mosaicclassification import Request as Request
 from ..requests.mosaicclassification import Result as Result
 from ..seams.mosaic import mosaic
 from ..seams.overlap import Overlap, Seams
-from ..vector import Burned, files_of, read_polygons
+from ..vector import Burned, files_of, read_polygons, refuse_no_field
 from ..windows import Window
 from ..write import write
 from .mergerasters import common_grid
@@ -146,13 +146,11 @@ def _envelopes(
     source: str, maps: Sequence[RasterImage], grid: Grid, progress: Progress
 ) -> tuple[list[bytes], list[str]]:
     features = read_polygons(source, grid.crs, progress)
-    title = os.path.basename(source.split("|")[0])
-    if "tile" not in features[0].values:
-        known = ", ".join(features[0].values) or "none"
-        raise InvalidOption(f"{title} has no field 'tile'; its fields are: {known}.")
+    refuse_no_field(features[0].values, "tile", source)
     names = [str(feature.values["tile"]) for feature in features]
     without = [image.name for image in maps if not _tile(image, names)]
     if without:
+        title = os.path.basename(source)
         raise InvalidOption(
             f"No envelope of {title} has the name of a tile in {', '.join(without[:5])}; its tiles "
             f"are {', '.join(names[:8])}."

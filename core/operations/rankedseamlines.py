@@ -18,7 +18,7 @@ from ..requests.rankedseamlines import Result as Result
 from ..seams.areas import united
 from ..seams.cells import Partition
 from ..seams.painted import painted
-from ..vector import Feature, Layer, files_of, write_layers
+from ..vector import Feature, Layer, files_of, refuse_no_field, write_layers
 from ..vector.listing import natural
 from ..vector.rings import area_of, rings_of
 from ..vector.styles import cells_style
@@ -86,10 +86,7 @@ def ranked(table: PolygonTable, request: Request, progress: Progress = SILENT) -
 
 def _united(table: PolygonTable, field: str, progress: Progress) -> list[Ranked]:
     """Return one image for each name in a field; what says nothing of an image is left out."""
-    known = [name for name, _ in table.fields]
-    if field not in known:
-        listed = ", ".join(known) or "none"
-        raise InvalidOption(f"{table.title} has no field {field!r}; its fields are: {listed}.")
+    refuse_no_field((name for name, _ in table.fields), field, table.title)
     groups: dict[str, list[Feature]] = {}
     for feature in table.features:
         groups.setdefault(str(feature.values[field] or ""), []).append(feature)

@@ -22,7 +22,7 @@ from ..raster import refuse_overwriting
 from ..requests.splitreference import Request as Request
 from ..requests.splitreference import Result as Result
 from ..stage import write_text
-from ..vector import Feature, Layer, files_of, write_layers
+from ..vector import Feature, Layer, files_of, refuse_no_field, write_layers
 from ..vector.clipping import Shapes, exploded, largest_shares
 from ..vector.features import read_polygons
 from ..vector.groundtruth import GroundTruth, crs_of, read_truth
@@ -130,9 +130,7 @@ def _in_regions(
         return truth, np.full(len(truth.features), ONE_REGION, object), 0
     regions = read_polygons(request.regions, crs, progress)
     field = request.region_field
-    if field not in regions[0].values:
-        listed = ", ".join(regions[0].values) or "none"
-        raise InvalidOption(f"The regions have no field {field!r}; their fields: {listed}.")
+    refuse_no_field(regions[0].values, field, request.regions)
     shapes = [feature.geometry for feature in truth.features]
     held = largest_shares(shapes, [region.geometry for region in regions])
     outside = held < 0
@@ -219,9 +217,8 @@ def _cutters(
     if not source:
         return None
     features = read_polygons(source, crs, progress)
-    if field and field not in features[0].values:
-        listed = ", ".join(features[0].values) or "none"
-        raise InvalidOption(f"The tiles have no field {field!r}; their fields: {listed}.")
+    if field:
+        refuse_no_field(features[0].values, field, source)
     names = [str(feature.values.get(field, "")) for feature in features]
     return Shapes(tuple(feature.geometry for feature in features)), names
 

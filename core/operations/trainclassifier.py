@@ -9,7 +9,8 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ImageIOError, InvalidOption
+from ..errors import InvalidOption
+from ..exchange.text import read_lines
 from ..landcover.assessing import Assessment
 from ..landcover.models import save_model
 from ..landcover.samples import Samples
@@ -102,12 +103,7 @@ def class_weights(how: Settings, samples: Samples) -> NDArray[np.float64]:
 
 def _weights(path: str) -> Iterable[tuple[int, float]]:
     title = os.path.basename(path)
-    try:
-        with open(path, encoding="utf-8-sig") as file:
-            lines = file.read().splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ImageIOError(f"{title} cannot be read: {error}.") from error
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(read_lines(path), 1):
         pieces = line.replace(";", ",").split(",")
         if not line.strip() or (number == 1 and not pieces[0].strip().isdigit()):
             continue

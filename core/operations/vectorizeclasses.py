@@ -24,7 +24,7 @@ from ..raster.palette import read_palette
 from ..requests.vectorizeclasses import Request as Request
 from ..requests.vectorizeclasses import Result as Result
 from ..stage import staged
-from ..vector import Feature, Layer, files_of, read_polygons, write_layers
+from ..vector import Feature, Layer, files_of, read_polygons, refuse_no_field, write_layers
 from ..vector.rings import area_of, mapped, rings_of, wkb_of
 from ..vector.shapefiles import write_shapefile
 from ..vector.shaping import common
@@ -185,10 +185,8 @@ def _zones(request: Request, image: RasterImage, progress: Progress) -> dict[str
     if not request.zones:
         return {}
     features = read_polygons(request.zones, image.grid.crs, progress)
-    title, field = os.path.basename(request.zones.split("|")[0]), str(request.zone_field)
-    if field not in features[0].values:
-        listed = ", ".join(list(features[0].values)[:8]) or "none"
-        raise InvalidOption(f"{title} has no field {field!r}; its fields: {listed}.")
+    field = str(request.zone_field)
+    refuse_no_field(features[0].values, field, request.zones)
     found: dict[str, list[bytes]] = {}
     for feature in features:
         found.setdefault(str(feature.values[field]), []).append(feature.geometry)
@@ -196,7 +194,8 @@ def _zones(request: Request, image: RasterImage, progress: Progress) -> dict[str
         if request.zone_value not in found:
             listed = ", ".join(list(found)[:8])
             raise InvalidOption(
-                f"Zone: {title} has none with {field} = {request.zone_value}; it has {listed}."
+                f"Zone: {os.path.basename(request.zones)} has none with {field} = "
+                f"{request.zone_value}; it has {listed}."
             )
         found = {request.zone_value: found[request.zone_value]}
     return found

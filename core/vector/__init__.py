@@ -4,7 +4,14 @@
 from __future__ import annotations
 
 from .burned import Burned
-from .features import Feature, files_of, polygons_by_name, polygons_for, read_polygons
+from .features import (
+    Feature,
+    files_of,
+    polygons_by_name,
+    polygons_for,
+    read_polygons,
+    refuse_no_field,
+)
 from .footprint import Footprint, FootprintTrace, always_valid
 from .labeltrace import NO_LABEL, LabelTrace
 from .layers import Layer, write_layers
@@ -27,6 +34,7 @@ __all__ = [
     "polygons_for",
     "read_points",
     "read_polygons",
+    "refuse_no_field",
     "trace",
     "write_layers",
 ]

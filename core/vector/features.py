@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -33,6 +33,9 @@ STEPS = (
 """Suffixes that steps add to an image's name (mosaicking.md 2)."""
 
 EXTENSIONS = (".tif", ".tiff", ".vrt", ".jp2", ".img", ".png", ".jpg", ".jpeg", ".ecw", ".sid")
+
+LISTED = 20
+"""Fields that a sentence names at most."""
 
 _POLYGONS = (ogr.wkbPolygon, ogr.wkbMultiPolygon)
 _CURVED = (ogr.wkbCurvePolygon, ogr.wkbMultiSurface)
@@ -157,10 +160,18 @@ def _brought(
     return tuple(brought)
 
 
+def refuse_no_field(known: Iterable[str], name: str, layer: str = "The layer") -> None:
+    """Raise InvalidOption unless the name is a field of the layer (its path or title)."""
+    fields = tuple(known)
+    if name not in fields:
+        more = ", …" if len(fields) > LISTED else ""
+        listed = (", ".join(fields[:LISTED]) or "none") + more
+        title = os.path.basename(layer.split("|")[0])
+        raise InvalidOption(f"{title} has no field {name!r}; its fields are: {listed}.")
+
+
 def _key(feature: Feature, field_name: str) -> str:
-    if field_name not in feature.values:
-        listed = ", ".join(feature.values) or "none"
-        raise InvalidOption(f"The layer has no field {field_name!r}; its fields are: {listed}.")
+    refuse_no_field(feature.values, field_name)
     value = feature.values[field_name]
     return "" if value is None else str(value)
 

@@ -20,7 +20,7 @@ from ..progress import SILENT, Progress
 from ..raster.crs import CrsMapping, crs_title, same_crs
 from ..windows import Window, tiling
 from .burned import Burned
-from .features import Feature, read_polygons
+from .features import Feature, read_polygons, refuse_no_field
 from .points import point_features, read_points
 from .rings import rings_of, wkb_of
 from .sources import open_layer
@@ -114,9 +114,8 @@ def labels_of(
 
     Raises InvalidOption naming field, value and feature when a label cannot be one.
     """
-    if features and field not in features[0].values:
-        listed = ", ".join(list(features[0].values)[:8]) or "none"
-        raise InvalidOption(f"{title} has no field {field!r}; its fields: {listed}.")
+    if features:
+        refuse_no_field(features[0].values, field, title)
     values = [feature.values[field] for feature in features]
     for feature, value in zip(features, values):
         if not _is_label(value):

@@ -20,6 +20,7 @@ from ..progress import SILENT, Progress
 from ..raster.crs import reference
 from ..raster.errors import refusing
 from ..stage import staged
+from .features import refuse_no_field
 from .sources import Opened, open_layer
 
 GROUP, REGION = "originfid", "region"
@@ -199,9 +200,7 @@ def _table(source: str, fields: Fields, patterns: Sequence[str]) -> _Table:
     definition = found.layer.GetLayerDefn()
     declared = [definition.GetFieldDefn(i) for i in range(definition.GetFieldCount())]
     kinds = {one.GetName(): one.GetType() for one in declared}
-    if fields.label not in kinds:
-        listed = ", ".join(list(kinds)[:8]) or "none"
-        raise InvalidOption(f"{found.title} has no field {fields.label!r}; its fields: {listed}.")
+    refuse_no_field(kinds, fields.label, found.title)
     names = _features(kinds, fields, patterns, found.title)
     wanted = [name for name in (fields.label, fields.group, fields.region) if name in kinds]
     with refusing(f"{found.title} cannot be read"):

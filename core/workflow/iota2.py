@@ -10,8 +10,11 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
-from ..errors import ImageIOError, InvalidOption
+from ..errors import InvalidOption
+from ..exchange.text import read_text
 from .iota2keys import (
+    CLASSIFIERS,
+    FILES,
     Meaning,
     is_path,
     known_keys,
@@ -58,12 +61,7 @@ def read_configured(path: str) -> Configured:
     does not fit.
     """
     title = os.path.basename(path)
-    try:
-        with open(path, encoding="utf-8") as file:
-            text = file.read()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ImageIOError(f"{path} cannot be read as a configuration file: {error}.") from error
-    return configured(text, title, os.path.dirname(os.path.abspath(path)))
+    return configured(read_text(path), title, os.path.dirname(os.path.abspath(path)))
 
 
 def configured(text: str, title: str, folder: str) -> Configured:
@@ -101,7 +99,7 @@ class _Reading:
             return
         sensor = sensor_of(key) if section == "chain" else None
         if section == "chain" and is_path(key):
-            value = os.path.normpath(os.path.join(self._folder, str(value)))
+            value = self._path(value)
         if sensor:
             self._sensors[value] = sensor
             return
@@ -112,6 +110,10 @@ class _Reading:
             self._warnings.append(f"{self._title}: {key} is not used; {meaning.instead}.")
         else:
             self._set(meaning, f"{section}.{key}", value)
+
+    def _path(self, value: Any) -> str:
+        """Return a path; a relative one starts at the file."""
+        return os.path.normpath(os.path.join(self._folder, str(value)))
 
     def _set(self, meaning: Meaning, key: str, value: Any) -> None:
         try:
@@ -133,35 +135,78 @@ class _Reading:
         """Return everything, with the keys that act on others applied."""
         steps = self._steps
         fields = steps.pop("landcover", {})
-        self._train(steps)
+        self._train(fields, steps)
+        self._builders(fields, steps.pop("builders", {}).get("names", ()))
         self._series(fields, steps.pop("series", {}))
         self._context(fields, steps.pop("autocontext", {}))
         self._reduction(steps)
         self._fusion(fields, steps)
+        for step, name in FILES:
+            if name in steps.get(step, {}):
+                steps[step][name] = self._path(steps[step][name])
         if self._sensors:
             fields["images"] = tuple(self._sensors)
         return Configured(fields, steps, self._sensors, tuple(self._warnings))
 
-    def _train(self, steps: dict[str, dict[str, Any]]) -> None:
+    def _train(self, fields: dict[str, Any], steps: dict[str, dict[str, Any]]) -> None:
         """Take over the options of Orfeo Toolbox and the selection of samples."""
         otb = steps.pop("otb", {})
         training = steps.setdefault("trainclassifier", {})
+        if "classifier" in otb:
+            fields["classifier"] = CLASSIFIERS[otb["classifier"]]
+            # a decision tree is a forest of one
+            training.update({"trees": 1} if otb["classifier"] == "dt" else {})
         for name, value in _options(otb.get("options", {})).items():
-            target = OTB_OPTIONS.get(name.lower())
-            if target is None:
-                self._warnings.append(f"{self._title}: the classifier option {name} is not used.")
-                continue
-            found, kind = target
-            training[found] = kind(value)
+            training.update(self._option(name, value))
         if "standardization" in otb:
             training["standardize"] = "yes" if otb["standardization"] else "no"
         if isinstance(training.get("grid"), dict):
             training.update(grid=json.dumps(training["grid"]), tune=True)
-        sampling = {**_selection(otb.get("selection", {})), **_augmented(otb.get("augmentation"))}
+        sampling = self._sampling(_lowered(otb.get("selection")), _lowered(otb.get("augmentation")))
         if sampling:
             steps.setdefault("extractsamples", {}).update(sampling)
         if not training:
             del steps["trainclassifier"]
+
+    def _option(self, name: str, value: Any) -> dict[str, Any]:
+        """Return the field and value that an option of Orfeo Toolbox means, if it means one."""
+        target = OTB_OPTIONS.get(name.lower())
+        if target is None:
+            self._warnings.append(f"{self._title}: the classifier option {name} is not used.")
+            return {}
+        try:
+            return {target[0]: target[1](value)}
+        except (TypeError, ValueError) as error:
+            raise InvalidOption(
+                f'{self._title}: the classifier option {name} cannot be "{value}".'
+            ) from error
+
+    def _sampling(self, selection: dict[str, Any], growing: dict[str, Any]) -> dict[str, Any]:
+        """Return the fields of sampling and augmentation; what they say of single models is not."""
+        if "per_model" in selection:
+            self._warnings.append(
+                f"{self._title}: per_model is not used; all models take samples the same way."
+            )
+        target = growing.get("target_models", ["all"])
+        if [str(one).lower() for one in target] != ["all"]:
+            self._warnings.append(f"{self._title}: target_models is not used; all models are.")
+        found = {**_selection(selection), **_augmented(growing)}
+        for name in ("rates", "augment_amount"):
+            if str(found.get(name, "")).lower().endswith(".csv"):
+                found[name] = self._path(found[name])
+        return found
+
+    def _builders(self, fields: dict[str, Any], names: tuple[str, ...]) -> None:
+        """Choose what is built; polygons of the map come after it."""
+        made = [name for name in names if name != "vectors"]
+        if len(made) > 1:
+            raise InvalidOption(
+                f"{self._title}: one of the builders {', '.join(made)} can be asked for in a run."
+            )
+        if made:
+            fields["builder"] = made[0]
+        if "vectors" in names:
+            fields.setdefault("last_step", "statistics")
 
     def _series(self, fields: dict[str, Any], series: dict[str, Any]) -> None:
         if not series.get("gapfilling", True):
@@ -198,13 +243,18 @@ def _options(given: Any) -> dict[str, Any]:
     return {words[a][1:]: " ".join(words[a + 1 : b]) for a, b in zip(names, ends)}
 
 
-def _selection(given: Any) -> dict[str, Any]:
+def _lowered(given: Any) -> dict[str, Any]:
+    """Return a mapping with keys in lower case: `strategy.jitter.stdFactor` is one, too."""
+    return {str(n).lower(): v for n, v in given.items()} if isinstance(given, dict) else {}
+
+
+def _selection(given: dict[str, Any]) -> dict[str, Any]:
     """Return the sampling fields of iota2's `sample_selection`, e.g. strategy `percent.p: 0.1`."""
-    if not isinstance(given, dict):
-        return {}
     found: dict[str, Any] = {}
     if "sampler" in given:
         found["sampler"] = str(given["sampler"]).lower()
+    if "sampler.periodic.jitter" in given:
+        found["jitter"] = given["sampler.periodic.jitter"]
     if "strategy" in given:
         found["strategy"] = str(given["strategy"]).lower()
     for key, value in given.items():
@@ -216,15 +266,21 @@ def _selection(given: Any) -> dict[str, Any]:
     return found
 
 
-def _augmented(given: Any) -> dict[str, Any]:
-    """Return the augmentation fields of iota2's `sample_augmentation`."""
-    if not isinstance(given, dict) or not given.get("activate", True):
+def _augmented(given: dict[str, Any]) -> dict[str, Any]:
+    """Return the augmentation fields of iota2's `sample_augmentation`.
+
+    Raises InvalidOption when the number or the table that it speaks of is missing.
+    """
+    if not given or not given.get("activate", True):
         return {}
     found: dict[str, Any] = {"augment": str(given.get("strategy", "replicate")).lower()}
     if "samples.strategy" in given:
-        low = str(given["samples.strategy"]).lower()
-        number = given.get("samples.strategy.minnumber")
-        found["augment_amount"] = f"minimum:{number}" if low == "minnumber" else "balance"
+        kind = str(given["samples.strategy"])
+        written = {"minnumber": "minimum:{}", "byclass": "{}"}.get(kind.lower())
+        amount = given.get(f"samples.strategy.{kind.lower()}")
+        if written and amount is None:
+            raise InvalidOption(f"sample_augmentation: samples.strategy.{kind} is missing.")
+        found["augment_amount"] = written.format(amount) if written else "balance"
     if "strategy.jitter.stdfactor" in given:
         found["spread"] = given["strategy.jitter.stdfactor"]
     if "strategy.smote.neighbors" in given:

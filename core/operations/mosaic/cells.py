@@ -6,14 +6,13 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from ...errors import InvalidOption
 from ...grid import Grid
 from ...image import Image
 from ...progress import SILENT, Progress
 from ...raster import RasterImage
 from ...requests.voronoiseamlines import Cutting
 from ...seams.voronoi import partition
-from ...vector import Burned, polygons_by_name, read_polygons
+from ...vector import Burned, polygons_by_name, read_polygons, refuse_no_field
 from ..footprints import traces
 from ..voronoiseamlines import rule_for
 
@@ -26,10 +25,8 @@ def cells_of(
     Raises InvalidOption when the layer lacks the field.
     """
     features = read_polygons(source, grid.crs, progress)
-    title = os.path.basename(source.split("|")[0])
-    if features and field not in features[0].values:
-        known = ", ".join(features[0].values) or "none"
-        raise InvalidOption(f"{title} has no field {field!r}; its fields are: {known}.")
+    if features:
+        refuse_no_field(features[0].values, field, source)
     shapes, without, used = [], [], set()
     found = polygons_by_name(features, field, [image.name for image in images])
     for number, image in enumerate(images, 1):
@@ -40,7 +37,8 @@ def cells_of(
             without.append(image.name)
     unknown = sorted({str(f.values[field]) for f in features} - used)
     if unknown:
-        progress.warn(f"{title}: no image has the name of these cells: {', '.join(unknown)}.")
+        layer = os.path.basename(source.split("|")[0])
+        progress.warn(f"{layer}: no image has the name of these cells: {', '.join(unknown)}.")
     if without:
         progress.warn(f"Without a seam cell, used only to fill gaps: {', '.join(without)}.")
     return Burned(grid, tuple(shapes))

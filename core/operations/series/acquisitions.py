@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ...errors import IncompatibleImages, InvalidOption
+from ...exchange.text import read_lines
 from ...grid import Grid
 from ...image import Image, Pixels, View, representable
 from ...landcover.dates import parsed_day, text_of
@@ -19,7 +20,6 @@ from ...placement import agree_on_crs, onto, output_grid
 from ...progress import SILENT, Progress
 from ...raster import RasterImage, expand, open_image
 from ...windows import Window
-from .parts import read_lines
 
 UNKNOWN = "image"
 """What a sensor is called that is not in the table."""

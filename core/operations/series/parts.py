@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -48,12 +48,3 @@ def typed(view: Image, wanted: str) -> Image:
             "Choose int16, int32, float32 or float64."
         )
     return Cast(view, wanted)
-
-
-def read_lines(path: str) -> Sequence[str]:
-    """Return the lines of a text file; raises InvalidOption when it cannot be read as one."""
-    try:
-        with open(path, encoding="utf-8-sig") as file:
-            return file.read().splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidOption(f"{os.path.basename(path)} cannot be read: {error}.") from error

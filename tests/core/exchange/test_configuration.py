@@ -190,7 +190,7 @@ def test_a_file_that_cannot_be_read_gives_its_sentence(tmp_path):
     with pytest.raises(ImageIOError, match=r"gone\.json cannot be read: No such file"):
         read_configuration(str(tmp_path / "gone.json"))
     (tmp_path / "b.json").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ImageIOError, match=r"b\.json cannot be read: it is no text\."):
+    with pytest.raises(InvalidOption, match=r"b\.json is no text in UTF-8\."):
         read_configuration(str(tmp_path / "b.json"))
 
 

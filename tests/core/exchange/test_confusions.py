@@ -61,7 +61,7 @@ def test_other_files_are_refused(tmp_path, text, sentence):
 
 
 def test_a_missing_matrix_is_said(tmp_path):
-    with pytest.raises(ImageIOError, match="cannot be read as a confusion matrix"):
+    with pytest.raises(ImageIOError, match="none.csv cannot be read"):
         read_confusion(str(tmp_path / "none.csv"))
 
 

@@ -49,7 +49,7 @@ def test_a_color_that_is_wrong_is_said_with_its_line(write, line):
 
 
 def test_a_missing_file_is_said(tmp_path):
-    with pytest.raises(ImageIOError, match="cannot be read as text"):
+    with pytest.raises(ImageIOError, match="none.txt cannot be read"):
         read_legend(str(tmp_path / "none.txt"))
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from orthoweave.core.errors import Cancelled, IncompatibleImages, InvalidOption
+from orthoweave.core.errors import Cancelled, OrthoweaveError
 from orthoweave.core.landcover.dates import regular
 from orthoweave.core.operations.gapfill import Request, run
 from osgeo import gdal
@@ -141,7 +141,7 @@ def test_bad_input_gives_its_sentence(series, write, fill, tmp_path):
         ("p is no mask series", image, {"masks": plain}),
         ("uint8 cannot hold -10000", image, {"output_type": "uint8"}),
     ):  # fmt: skip
-        with pytest.raises((InvalidOption, IncompatibleImages), match=message):
+        with pytest.raises(OrthoweaveError, match=message):
             fill(path, **options)
 
 

@@ -104,5 +104,5 @@ def test_what_cannot_be_a_label_is_said_with_its_feature(value):
 
 
 def test_a_missing_field_is_said_with_those_there_are():
-    with pytest.raises(InvalidOption, match="no field 'code'; its fields: a, b"):
+    with pytest.raises(InvalidOption, match="no field 'code'; its fields are: a, b"):
         labels_of([Feature(b"", {"a": 1, "b": 2}, 12)], "code", "t.shp")

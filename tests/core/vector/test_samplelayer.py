@@ -134,7 +134,7 @@ def test_text_that_is_empty_gets_a_sentence(tmp_path):
 
 def test_fields_that_are_not_there_get_a_sentence(tmp_path):
     path = layer_of(tmp_path / "s.gpkg", [(1, 1, 0.5)], FIELDS)
-    with pytest.raises(InvalidOption, match="no field 'class'; its fields: code"):
+    with pytest.raises(InvalidOption, match="no field 'class'; its fields are: code"):
         read_samples([path], Fields("class"))
     bare = layer_of(tmp_path / "t.gpkg", [(1, 1)], FIELDS[:2])
     with pytest.raises(InvalidOption, match="no field of numbers"):
