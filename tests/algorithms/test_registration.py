@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from .scripted import run
+
 SIDE = 200
 
 
@@ -30,14 +32,6 @@ def pair(write: Callable[..., str]) -> dict[str, str]:
         "REFERENCE": write("a b/réf.tif", texture()),
         "MOVING": write("a b/möv.tif", texture(1.2, -0.6)),
     }
-
-
-def run(name: str, given: dict[str, Any]) -> dict[str, Any]:
-    """Run an algorithm as a script does."""
-    import processing
-
-    found: dict[str, Any] = processing.run(f"orthoweave:{name}", given)
-    return found
 
 
 def test_an_image_is_moved_and_a_second_one_follows(

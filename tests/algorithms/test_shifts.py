@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from .scripted import run
+
 SIDE = 200
 
 
@@ -40,14 +42,6 @@ def without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     from orthoweave.core.exchange import results
 
     monkeypatch.setattr(results, "write_figures", lambda *_: ())
-
-
-def run(name: str, given: dict[str, Any]) -> dict[str, Any]:
-    """Run an algorithm as a script does."""
-    import processing
-
-    found: dict[str, Any] = processing.run(f"orthoweave:{name}", given)
-    return found
 
 
 def test_an_analysis_gives_a_styled_layer_a_report_and_numbers(

@@ -11,6 +11,8 @@ from orthoweave.core.landcover.dates import regular
 from orthoweave.core.operations.gapfill import Request, run
 from osgeo import gdal
 
+from .readback import band_maker
+
 DATES = ("20180101", "20180109", "20180125", "20180214", "20180302")
 NODATA = -10000
 
@@ -18,20 +20,7 @@ NODATA = -10000
 @pytest.fixture
 def fill(tmp_path):
     """Run the tool and read its output back: fill(path, step=5)."""
-    count = iter(range(200))
-
-    def make(path, progress=None, **options):
-        options.setdefault("output", str(tmp_path / "out" / f"f{next(count)}.tif"))
-        request = Request(image=path, **options)
-        result = run(*([request, progress] if progress else [request]))
-        found = gdal.Open(result.output)
-        found.result, found.values = result, found.ReadAsArray()
-        found.names = [
-            found.GetRasterBand(n + 1).GetDescription() for n in range(found.RasterCount)
-        ]
-        return found
-
-    return make
+    return band_maker(Request, run, tmp_path)
 
 
 @pytest.fixture

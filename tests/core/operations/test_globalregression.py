@@ -14,6 +14,8 @@ from orthoweave.core.operations.globalregression import Request, run
 from orthoweave.core.radiometry.adjustments import load_adjustments
 from orthoweave.core.raster import bytes_read, open_image
 
+from .readback import hidden
+
 X, Y = 500000.0, 5000000.0
 BOXES = {"a": (0, 0, 220, 200), "b": (140, 30, 220, 210), "c": (50, 140, 250, 160)}
 GAINS = {"a": 1.0, "b": 0.8, "c": 1.25}
@@ -167,15 +169,7 @@ def test_valid_pixels_stay_valid_and_no_others_become_it(kind, dtype, write, tmp
     paths = []
     for name, scale in (("x", 0.04), ("y", 0.05)):
         values = (ground(3)[:, :200, :220] * scale).astype(dtype)
-        values[0, 100, 100:200] = 0  # valid, though one band holds the nodata value
-        how = {}
-        if kind in ("nodata", "nan"):
-            values[:, ~valid] = np.nan if kind == "nan" else 0
-            how["nodata"] = np.nan if kind == "nan" else 0
-        if kind == "alpha":
-            how.update(alpha=valid * 255, options=("PHOTOMETRIC=RGB",))
-        if kind == "mask":
-            how["mask"] = valid
+        how = hidden(values, valid, kind)
         paths.append(write(f"{name}.tif", values, transform=place("a"), **how))
     result = run(request(tuple(paths), tmp_path))
     for path in result.output_layers:

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import shutil
+from functools import partial
 
 import numpy as np
 import pytest
@@ -15,12 +16,17 @@ from orthoweave.core.errors import (  # noqa: E402
     InvalidOption,
     MissingPackage,
 )
-from orthoweave.core.operations import footprints  # noqa: E402
+from orthoweave.core.operations import footprints, leastcostseamlines  # noqa: E402
 from orthoweave.core.operations.leastcostseamlines import Request, run  # noqa: E402
 from orthoweave.core.raster import bytes_read  # noqa: E402
 from shapely import wkb  # noqa: E402
 from shapely.geometry import LineString, box  # noqa: E402
 from shapely.ops import unary_union  # noqa: E402
+
+from . import readback  # noqa: E402
+from .readback import layer  # noqa: E402
+
+cut = partial(readback.cut, leastcostseamlines)
 
 EXACT = 1e-9  # part of the union (mosaicking.md 8)
 SIDE = 10.0  # m, of a pixel
@@ -52,20 +58,6 @@ def see(write, ground):
         return write(name, values, transform=transform, **how)
 
     return make
-
-
-def cut(images, tmp_path, name="s.gpkg", progress=None, **how):
-    request = Request(images=images, output=str(tmp_path / "out" / name), **how)
-    return run(request, progress) if progress else run(request)
-
-
-def layer(path, name):
-    """Read a layer with plain OGR: (attributes, shapely geometry) of each feature."""
-    from osgeo import gdal
-
-    dataset = gdal.OpenEx(path, gdal.OF_VECTOR)
-    table = dataset.GetLayer(name)
-    return [(f.items(), wkb.loads(bytes(f.GetGeometryRef().ExportToWkb()))) for f in table]
 
 
 def cells_of(path):

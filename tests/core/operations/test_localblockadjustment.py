@@ -11,6 +11,8 @@ from orthoweave.core.operations.localblockadjustment import Request, run
 from orthoweave.core.raster import open_image
 from osgeo import gdal
 
+from .readback import hidden
+
 X, Y = 500000.0, 5000000.0
 BOXES = {"a": (0, 0, 240, 220), "b": (130, 20, 240, 220), "c": (30, 140, 260, 180)}
 
@@ -192,15 +194,7 @@ def test_valid_pixels_stay_valid_and_no_others_become_it(kind, dtype, write, tmp
         values = np.repeat(spoiled(name)[:1], 3, 0) * 0.04
         valid = np.ones(values.shape[1:], bool) if kind == "none" else holes(values.shape[1:])
         values = values.astype(dtype)
-        values[0, 100, 100:200] = 0  # valid, though one band holds the nodata value
-        how = {}
-        if kind in ("nodata", "nan"):
-            values[:, ~valid] = np.nan if kind == "nan" else 0
-            how["nodata"] = np.nan if kind == "nan" else 0
-        if kind == "alpha":
-            how.update(alpha=valid * 255, options=("PHOTOMETRIC=RGB",))
-        if kind == "mask":
-            how["mask"] = valid
+        how = hidden(values, valid, kind)
         paths.append(write(f"{name}.tif", values, transform=place(name), **how))
         masks.append(valid)
     result = run(request(tuple(paths), tmp_path))

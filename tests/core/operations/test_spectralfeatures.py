@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from orthoweave.core.errors import Cancelled, ImageIOError, InvalidOption
 from orthoweave.core.operations.spectralfeatures import Request, run
-from osgeo import gdal
+
+from .readback import band_maker
 
 BANDS = ("b2", "b3", "b4", "b8", "b11", "b12")
 DATES = ("20180511", "20180521", "20180531")
@@ -17,22 +18,7 @@ NODATA = -10000
 @pytest.fixture
 def features(tmp_path):
     """Run the tool and read its output back: features(path, indices="ndvi")."""
-    count = iter(range(200))
-
-    def make(path, progress=None, **options):
-        options.setdefault("output", str(tmp_path / "out" / f"f{next(count)}.tif"))
-        request = Request(image=path, **options)
-        result = run(*([request, progress] if progress else [request]))
-        found = gdal.Open(result.output)
-        found.result = result
-        values = found.ReadAsArray()
-        found.values = values.reshape(found.RasterCount, found.RasterYSize, found.RasterXSize)
-        found.names = [
-            found.GetRasterBand(n + 1).GetDescription() for n in range(found.RasterCount)
-        ]
-        return found
-
-    return make
+    return band_maker(Request, run, tmp_path)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
@@ -12,11 +13,15 @@ shapely = pytest.importorskip("shapely")
 pytest.importorskip("scipy")
 
 from orthoweave.core.errors import Cancelled, InvalidOption, MissingPackage  # noqa: E402
-from orthoweave.core.operations import footprints  # noqa: E402
+from orthoweave.core.operations import footprints, voronoiseamlines  # noqa: E402
 from orthoweave.core.operations.voronoiseamlines import Request, run  # noqa: E402
 from orthoweave.core.raster import bytes_read  # noqa: E402
-from shapely import wkb  # noqa: E402
 from shapely.ops import unary_union  # noqa: E402
+
+from . import readback  # noqa: E402
+from .readback import layer  # noqa: E402
+
+cut = partial(readback.cut, voronoiseamlines)
 
 EXACT = 1e-9  # part of the union (mosaicking.md 8)
 
@@ -31,20 +36,6 @@ def tile(write):
         return write(name, np.ones((30, 40), "u1") if values is None else values, **how)
 
     return make
-
-
-def cut(images, tmp_path, name="s.gpkg", progress=None, **how):
-    request = Request(images=images, output=str(tmp_path / "out" / name), **how)
-    return run(request, progress) if progress else run(request)
-
-
-def layer(path, name):
-    """Read a layer with plain OGR: (attributes, shapely geometry) of each feature."""
-    from osgeo import gdal
-
-    dataset = gdal.OpenEx(path, gdal.OF_VECTOR)
-    table = dataset.GetLayer(name)
-    return [(f.items(), wkb.loads(bytes(f.GetGeometryRef().ExportToWkb()))) for f in table]
 
 
 def test_two_tiles_meet_in_the_middle_of_their_overlap(tile, tmp_path):

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -8,12 +10,17 @@ shapely = pytest.importorskip("shapely")
 pytest.importorskip("scipy")
 
 from orthoweave.core.errors import InvalidOption  # noqa: E402
+from orthoweave.core.operations import voronoiseamlines  # noqa: E402
 from orthoweave.core.operations.voronoiseamlines import Request, run  # noqa: E402
 from orthoweave.core.raster import parse_crs  # noqa: E402
 from orthoweave.core.vector import Feature, Layer, write_layers  # noqa: E402
 from shapely import wkb  # noqa: E402
 from shapely.geometry import LineString, box  # noqa: E402
 from shapely.ops import unary_union  # noqa: E402
+
+from . import readback  # noqa: E402
+
+cut = partial(readback.cut, voronoiseamlines)
 
 EXACT = 1e-9  # part of the union (mosaicking.md 8)
 X, Y = 500000.0, 5000000.0
@@ -46,11 +53,6 @@ def polygons(tmp_path):
 
 def placed(shape):
     return shapely.affinity.affine_transform(shape, (10, 0, 0, -10, X, Y))
-
-
-def cut(images, tmp_path, name="s.gpkg", progress=None, **how):
-    request = Request(images=images, output=str(tmp_path / "out" / name), **how)
-    return run(request, progress) if progress else run(request)
 
 
 def layers(path):
