@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What runs that draw a figure share: options, pixels on a lattice, small pictures, files."""
+"""What runs that draw a figure share: pixels on a lattice, small pictures, files."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What runs with an expression share: options, percentiles, one written image for each one."""
+"""What runs with an expression share: percentiles, one written image for each one."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Options that limit the ground that seam cells divide, and what they do to footprints."""
+"""What options that limit the ground of seam cells do to footprints."""
 
 from __future__ import annotations
 

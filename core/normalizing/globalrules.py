@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""How gains and offsets are estimated from overlaps: the options, and what they mean as rules."""
+"""How gains and offsets are estimated from overlaps: options as rules, and who sets the level."""
 
 from __future__ import annotations
 
