@@ -87,6 +87,21 @@ class Overlaps:
         found = [np.median(values[:, a:b], axis=1) for a, b in zip(self.starts, ends)]
         return np.array(found).reshape(-1, len(values)).T
 
+    def weighted_medians(self, values: Array, weights: Array) -> Array:
+        """Return the medians[band, pair] of values[band, cell] that count by weights[band, cell].
+
+        0 where all weights of a pair are 0.
+        """
+        ends = np.append(self.starts[1:], values.shape[1])
+        found = np.zeros((len(values), len(self.starts)))
+        for pair, (a, b) in enumerate(zip(self.starts, ends)):
+            order = np.argsort(values[:, a:b], axis=1, kind="stable")
+            ranked = np.take_along_axis(values[:, a:b], order, 1)
+            share = np.cumsum(np.take_along_axis(weights[:, a:b], order, 1), axis=1)
+            middle = (share < share[:, -1:] / 2).sum(1)
+            found[:, pair] = np.where(share[:, -1] > 0, ranked[range(len(ranked)), middle], 0.0)
+        return found
+
     def moments(self, weights: Array | None = None) -> Moments:
         """Return count, mean and std of each pair, cells weighted by weights[band, cell]."""
         shape = (len(self.center), len(self.count))
