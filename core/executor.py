@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The only pool: work on many windows, results in order, few in flight."""
+"""The only pool: work on many windows, results in order, few in flight.
+
+Threads of this process, unless the progress of the run names other processes: then the same calls
+go there. So work must not change what it holds; what has to is the end of an `Ended` work.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,9 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from typing import TypeVar
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import Any, TypeVar
 
 from .progress import SILENT, Progress
 from .raster import handles
@@ -26,6 +32,32 @@ def processors(threads: int) -> int:
     return os.cpu_count() or 1
 
 
+def _same(value: Any) -> Any:
+    return value
+
+
+@dataclass(frozen=True)
+class Ended:
+    """Work whose ends stay in this process, because they read or change what it holds.
+
+    `work` may be done anywhere: it gets what `before` makes of an item, and `after` gets what it
+    gives. All three run in the same thread where there are only threads.
+    """
+
+    work: Callable[[Any], Any]
+    before: Callable[[Any], Any] = _same
+    after: Callable[[Any], Any] = _same
+
+    @classmethod
+    def of(cls, work: Callable[[Any], Any]) -> Ended:
+        """Return work as it is, or without ends."""
+        return work if isinstance(work, Ended) else cls(work)
+
+    def __call__(self, item: Any) -> Any:
+        """Do all of it."""
+        return self.after(self.work(self.before(item)))
+
+
 def each(
     work: Callable[[Item], Done],
     items: Iterable[Item],
@@ -38,13 +70,12 @@ def each(
 
     At most two results per thread wait or are being worked on. `total` items make the progress
     1.0. Raises Cancelled between two items once the user asked to stop. Files that `work` opened
-    are closed at the end, unless another run still reads.
+    are closed at the end, unless another run still reads. `work` is done where the progress says,
+    unless there is one item only.
     """
-    count = processors(threads)
-    run = _serial if count == 1 else _pooled
     progress.check()
     # closing: no thread is left when the files are closed, also after an error
-    with handles.opened(), closing(run(work, items, count)) as outcomes:
+    with handles.opened(), closing(_done(work, items, threads, progress)) as outcomes:
         for done, outcome in enumerate(outcomes, 1):
             progress.check()
             yield outcome
@@ -52,9 +83,20 @@ def each(
                 progress.advance(done / total)
 
 
-def _serial(
-    work: Callable[[Item], Done], items: Iterable[Item], count: int
+def _done(
+    work: Callable[[Item], Done], items: Iterable[Item], threads: int, progress: Progress
 ) -> Generator[Done, None, None]:
+    workers, count = progress.workers, processors(threads)
+    if workers is not None:
+        items = iter(items)
+        first = list(islice(items, 2))
+        items = chain(first, items)
+        if len(first) > 1:
+            return workers.each(work, items, progress.check)
+    return _serial(work, items) if count == 1 else _pooled(work, items, count)
+
+
+def _serial(work: Callable[[Item], Done], items: Iterable[Item]) -> Generator[Done, None, None]:
     for item in items:
         yield work(item)
 

@@ -32,6 +32,18 @@ class Pixels:
     clipped: int = 0
     moved: int = 0
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Keep a broadcast mask one on its way to another process."""
+        everywhere = uniform(self.valid)
+        valid = self.valid if everywhere is None else (everywhere, self.valid.shape)
+        return {**self.__dict__, "valid": valid}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take over what another process found."""
+        valid = state["valid"]
+        valid = constant(*valid) if isinstance(valid, tuple) else valid
+        self.__dict__.update({**state, "valid": valid})
+
     @property
     def all_valid(self) -> bool:
         """True when no pixel is invalid."""

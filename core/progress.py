@@ -3,13 +3,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from typing import Any, Protocol
 
 from .errors import Cancelled
 
 
+class Workers(Protocol):
+    """Other processes that work for a run."""
+
+    def each(
+        self, work: Callable[[Any], Any], items: Iterable[Any], check: Callable[[], None]
+    ) -> Generator[Any, None, None]:
+        """Yield work(item) for every item in their order; `check` raises to stop."""
+
+
 class Progress:
     """A listener that hears nothing; every door overrides what it can show."""
+
+    @property
+    def workers(self) -> Workers | None:
+        """Where the windows of this run are worked on; None: in threads of this process."""
+        return None
+
+    def __reduce__(self) -> tuple[type[Progress], tuple[()]]:
+        """Stay in this process: what goes to another one tells nobody."""
+        return (Progress, ())
 
     def advance(self, fraction: float) -> None:
         """Take note that this fraction (0-1) of the work is done."""
@@ -46,6 +65,10 @@ class _Part(Progress):
     def __init__(self, whole: Progress, start: float, stop: float) -> None:
         self._whole, self._start, self._stop = whole, start, stop
 
+    @property
+    def workers(self) -> Workers | None:
+        return self._whole.workers
+
     def advance(self, fraction: float) -> None:
         self._whole.advance(self._start + (self._stop - self._start) * fraction)
 
@@ -74,6 +97,19 @@ class Recorder(_Part):
         if text not in self.warnings:
             self.warnings.append(text)
             super().warn(text)
+
+
+class Elsewhere(_Part):
+    """Passes everything on, and says where work is done."""
+
+    def __init__(self, whole: Progress, workers: Workers) -> None:
+        super().__init__(whole, 0.0, 1.0)
+        self._workers = workers
+
+    @property
+    def workers(self) -> Workers:
+        """Where work is done."""
+        return self._workers
 
 
 SILENT = Progress()

@@ -145,10 +145,11 @@ def survey(
     places = [_placed(image, canvas) for image in images]
     spots = list(_spots(places, canvas.window, together=bool(joint)))
 
-    def look(spot: _Spot) -> list[tuple[Any, list[Any]]]:
+    def look(spot: _Spot) -> list[list[Any]]:
         return _look(spot, places, own, joint)
 
-    _merged(each(look, spots, threads=threads, progress=progress, total=len(spots)))
+    looks = each(look, spots, threads=threads, progress=progress, total=len(spots))
+    _merge(looks, (*own, *joint))
 
 
 def survey_missing(
@@ -163,15 +164,19 @@ def survey_missing(
     places = [_placed(image, canvas) for image in images]
     spots = list(_spots(places, canvas.window, together=True))
 
-    def look(spot: _Spot) -> list[tuple[Any, list[Any]]]:
+    def look(spot: _Spot) -> list[list[Any]]:
         return _look(spot, places, (missing.own,), (missing.joint,), missing)
 
-    _merged(each(look, spots, threads=threads, progress=progress, total=len(spots)))
+    looks = each(look, spots, threads=threads, progress=progress, total=len(spots))
+    _merge(looks, (missing.own, missing.joint))
 
 
-def _merged(looks: Iterator[list[tuple[Any, list[Any]]]]) -> None:
+def _merge(
+    looks: Iterator[list[list[Any]]], collectors: Sequence[OwnCollector | JointCollector]
+) -> None:
+    """Give each collector its partial sums; what fed them may be copies in other processes."""
     for found in looks:
-        for collector, partials in found:
+        for collector, partials in zip(collectors, found):
             for partial in partials:
                 collector.merge(partial)
 
@@ -236,8 +241,8 @@ def _look(
     own: Sequence[OwnCollector],
     joint: Sequence[JointCollector],
     missing: Missing | None = None,
-) -> list[tuple[Any, list[Any]]]:
-    """Feed one canvas window."""
+) -> list[list[Any]]:
+    """Feed one canvas window; return the partial sums of each collector."""
     parts: dict[int, Part] = {}
     fed: list[list[Any]] = [[] for _ in own]
     boxes = {index: places[index].window.clipped(spot.window) for index in spot.under}
@@ -251,10 +256,9 @@ def _look(
             pixels = parts[index].pixels if shared else place.image.read(tile)
             for partials, collector in zip(fed, own):
                 partials.append(collector.feed(index, tile, pixels))
-    found: list[tuple[Any, list[Any]]] = list(zip(own, fed))
     if len(parts) > 1:
-        found += [(collector, [collector.feed(spot.window, parts)]) for collector in joint]
-    return found
+        fed += [[collector.feed(spot.window, parts)] for collector in joint]
+    return fed
 
 
 def _together(boxes: Mapping[int, Window], missing: Missing | None) -> Mapping[int, Window]:

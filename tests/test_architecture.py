@@ -23,7 +23,7 @@ TIERS = (
     ARRAYS,
     ("requests",),
     ("raster", "vector"),
-    ("executor", "placement", "clock"),
+    ("executor", "cluster", "placement", "clock"),
     ("survey", "tally", "write", "provenance", "resuming"),
     ("displacements", "registration"),
     ("exchange",),
@@ -192,6 +192,20 @@ def test_pools_are_opened_only_by_the_executor():
         if isinstance(node, ast.Name) and node.id in POOLS and module.name != "core.executor"
     )
     found = offenders(pools)
+    assert not found.strip(), found
+
+
+def test_a_cluster_is_reached_only_in_one_place():
+    calls = (
+        f"{module.name}:{node.lineno}"
+        for module in CORE
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Call)
+        and getattr(node.func, "id", "") == "require"
+        and getattr(node.args[0], "value", "").startswith(("dask", "distributed"))
+        and module.name != "core.cluster"
+    )
+    found = offenders(calls)
     assert not found.strip(), found
 
 

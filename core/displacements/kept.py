@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -68,6 +69,10 @@ class Kept(View):
 
     store: _Store = field(compare=False)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Leave the files behind: another process reads the image itself."""
+        return _itself, (self.source,)
+
     def read(
         self, window: Window, bands: Sequence[int] | None = None, rounded: bool = True
     ) -> Pixels:
@@ -77,6 +82,10 @@ class Kept(View):
         except OSError:
             return self.source.read(window, bands, rounded)
         return Pixels((values if rounded else calculation(values))[None], valid)
+
+
+def _itself(image: Image) -> Image:
+    return image
 
 
 @contextmanager

@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..executor import each, processors
+from ..executor import Ended, each, processors
 from ..image import Array, Mask, uniform
 from ..matching import bandpass, capture, corners, phase, subpixel
 from ..matching.corners import Candidates
@@ -87,8 +87,31 @@ class Scene:
     """A level, the planes that keep its features, and what is tried in it."""
 
     level: Level
-    planes: tuple[Plane, Plane]
+    planes: tuple[Plane, ...]
     tracking: Tracking
+
+
+@dataclass(frozen=True)
+class _Features:
+    """Features of a window, of both images or one, which are to be kept."""
+
+    window: Window
+    valid: Mask
+    ends: tuple[Array, ...]
+
+    def write(self, planes: Sequence[Plane]) -> None:
+        """Keep them."""
+        for plane, f in zip(planes, self.ends):
+            plane.write(self.window, f, self.valid)
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Features (f, valid) of both images round a block, and points x, y that are followed there."""
+
+    outer: Window
+    ends: tuple[tuple[Array, Mask], ...]
+    points: tuple[Index, Index]
 
 
 @dataclass(frozen=True)
@@ -155,18 +178,25 @@ def stage(scene: Scene, displacement: Displacement, run: Run) -> Stage:
     reach = max(corners.margin(tracking.box), 1)
     margin = max(level.margin + reach, 3 * round(tracking.support))
 
-    def work(window: Window) -> tuple[Candidates, NDArray[np.int64]]:
+    def work(window: Window) -> tuple[_Features, tuple[Candidates, NDArray[np.int64]]]:
         outer = level.outer(window, margin)
         part = compared(level, sight(level, displacement, outer))
         here = window.within(outer)
-        for plane, f in zip(scene.planes, (part.reference, part.moving)):
-            plane.write(window, f[here], part.valid[here])
         found = _candidates(part, outer, area.clipped(window), tracking)
-        return found, _counted(part.valid[here])
+        ends = part.reference[here], part.moving[here]
+        return _Features(window, part.valid[here], ends), (found, _counted(part.valid[here]))
 
+    def keep(
+        done: tuple[_Features, tuple[Candidates, NDArray[np.int64]]],
+    ) -> tuple[Candidates, NDArray[np.int64]]:
+        features, counted = done
+        features.write(scene.planes)
+        return counted
+
+    ended = Ended(work, after=keep)
     counts = np.zeros([-(-size // COUNTED) for size in level.window.shape], np.int64)
     lists = []
-    outcomes = each(work, windows, threads=run.threads, progress=run.progress, total=len(windows))
+    outcomes = each(ended, windows, threads=run.threads, progress=run.progress, total=len(windows))
     for window, (found, count) in zip(windows, outcomes):
         row, col = window.row // COUNTED, window.col // COUNTED
         counts[row : row + count.shape[0], col : col + count.shape[1]] = count
@@ -204,15 +234,16 @@ def _counted(valid: Mask) -> NDArray[np.int64]:
 def restage(scene: Scene, displacement: Displacement, windows: Sequence[Window], run: Run) -> None:
     """Compute the moving image's feature anew in some windows."""
 
-    level = scene.level
+    level, planes = scene.level, scene.planes[1:]
 
-    def work(window: Window) -> None:
+    def work(window: Window) -> _Features:
         outer = level.outer(window, level.margin)
         part = compared(level, sight(level, displacement, outer), ("moving",))
         here = window.within(outer)
-        scene.planes[1].write(window, part.moving[here], part.valid[here])
+        return _Features(window, part.valid[here], (part.moving[here],))
 
-    for _ in each(work, windows, threads=run.threads, progress=run.progress, total=len(windows)):
+    ended = Ended(work, after=lambda found: found.write(planes))
+    for _ in each(ended, windows, threads=run.threads, progress=run.progress, total=len(windows)):
         pass
 
 
@@ -229,15 +260,21 @@ def follow(
     blocks = list(swaths(level.window, SWATH, FOLLOWED, FOLLOWED))
     jobs = [(block, which) for block in blocks if len(which := _inside(points, block))]
     reach = max(subpixel.margin(support), CAPTURE)
+    way = replace(scene, planes=())
 
-    def work(job: tuple[Window, Index]) -> Tracks:
+    def read(job: tuple[Window, Index]) -> _Block:
         block, which = job
-        here = points[0][which], points[1][which]
         outer = level.outer(block, reach)
-        return _followed(scene, displacement, here, outer, capturing)
+        ends = tuple(plane.read(outer) for plane in scene.planes)
+        return _Block(outer, ends, (points[0][which], points[1][which]))
+
+    def work(block: _Block) -> Tracks:
+        return _followed(way, displacement, block, capturing)
 
     found = Tracks.unknown(len(points[0]))
-    outcomes = each(work, jobs, threads=run.threads, progress=run.progress, total=len(jobs))
+    outcomes = each(
+        Ended(work, before=read), jobs, threads=run.threads, progress=run.progress, total=len(jobs)
+    )
     for (_, which), tracks in zip(jobs, outcomes):
         found.put(which, tracks)
     return found
@@ -249,15 +286,10 @@ def _inside(points: tuple[Index, Index], window: Window) -> Index:
     return np.flatnonzero(inside)
 
 
-def _followed(
-    scene: Scene,
-    displacement: Displacement,
-    points: tuple[Index, Index],
-    outer: Window,
-    capturing: bool,
-) -> Tracks:
+def _followed(scene: Scene, displacement: Displacement, block: _Block, capturing: bool) -> Tracks:
     level, tracking = scene.level, scene.tracking
-    (reference, good), (moving, seen) = (plane.read(outer) for plane in scene.planes)
+    points, outer = block.points, block.outer
+    (reference, good), (moving, seen) = block.ends
     way = route(level.crossing, displacement, outer)
     rounding = unbent(added(level, way), displacement, outer)
     x, y = points[0] - outer.col, points[1] - outer.row

@@ -52,9 +52,7 @@ class HardCut:
     def feed(self, index: int, window: Window, pixels: Pixels) -> dict[tuple[int, int], Steps]:
         """Return what was seen in a window."""
         inside = [
-            (col, row)
-            for col, row in list(self.passed)
-            if window.contains(Window(col, row, 1, 1))
+            (col, row) for col, row in list(self.passed) if window.contains(Window(col, row, 1, 1))
         ]
         return {place: self.passed.pop(place) for place in inside}
 

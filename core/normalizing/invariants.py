@@ -203,4 +203,6 @@ def _near(given: Set, ends: tuple[int, int], pair: Paired, progress: Progress) -
     else:
         names = (image.name, reference.name)
         places = found_places(pair, names, given.threads, progress)
-    return near_points(pair, places, how.z_limit, how.region_radius, given.threads)
+    return near_points(
+        pair, places, how.z_limit, how.region_radius, given.threads, progress.part(0, 0)
+    )

@@ -72,7 +72,12 @@ def given_places(
 
 
 def near_points(
-    pair: Paired, places: Places, limit: float, radius: int, threads: int = 0
+    pair: Paired,
+    places: Places,
+    limit: float,
+    radius: int,
+    threads: int = 0,
+    progress: Progress = SILENT,
 ) -> NearPoints:
     """Return regions round key points that lie on the robust line through means at them.
 
@@ -80,7 +85,7 @@ def near_points(
 
     Raises NoSolution when too few of the points have pixels around them that count.
     """
-    rows, cols, x, r = _squares(pair, places, threads)
+    rows, cols, x, r = _squares(pair, places, threads, progress)
     if len(rows) < FEWEST:
         raise NoSolution(f"Only {len(rows)} key points have usable pixels around them.")
     gains, offsets, scatters = [], [], []
@@ -98,7 +103,9 @@ def near_points(
     return NearPoints(rows, cols, made[0], made[1], made[2], limit, radius)
 
 
-def _squares(pair: Paired, places: Places, threads: int) -> tuple[Array, Array, Array, Array]:
+def _squares(
+    pair: Paired, places: Places, threads: int, progress: Progress
+) -> tuple[Array, Array, Array, Array]:
     """The points with 5 × 5 pixels that count, and these of both images [band, pixel, point]."""
 
     def look(window: Window) -> tuple[Array, Array, Array, Array]:
@@ -119,7 +126,8 @@ def _squares(pair: Paired, places: Places, threads: int) -> tuple[Array, Array, 
         x, r = (v.reshape(flat).swapaxes(1, 2) for v in (x, r))
         return rows[whole], cols[whole], x, r
 
-    found = list(each(look, [w for w in tiles(pair) if _holds(w, places)], threads=threads))
+    windows = [window for window in tiles(pair) if _holds(window, places)]
+    found = list(each(look, windows, threads=threads, progress=progress))
     bands = pair.reference.image.bands
     none, nothing = np.zeros(0, int), np.zeros((bands, SQUARE, 0))
     empty = (none, none, nothing, nothing)

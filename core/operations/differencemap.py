@@ -167,9 +167,7 @@ def _numbers(values: Array, request: Request) -> dict[str, float]:
 def _raster(view: Image, request: Request, progress: Progress) -> str | None:
     if not request.output_raster:
         return None
-    how = Writing(
-        threads=request.threads, memory=request.memory, window_size=request.window_size
-    )
+    how = Writing(threads=request.threads, memory=request.memory, window_size=request.window_size)
     return os.path.abspath(write(view, request.output_raster, how, progress).path)
 
 

@@ -18,7 +18,7 @@ from ..normalizing.correcting import (
     written_images,
 )
 from ..normalizing.counting import Collectors, collectors
-from ..normalizing.globaloptions import models_among, rules_of
+from ..normalizing.globalrules import models_among, rules_of
 from ..normalizing.knowing import Known, known_of, missing_of
 from ..normalizing.selecting import mask_files, refuse_empty_masks
 from ..placement import common_canvas, refuse_other_crs

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
+from mmap import mmap
 from typing import Any
 
 import numpy as np
@@ -52,7 +53,7 @@ class _Pool:
         self.flying: dict[Key, Future[Array]] = {}
         self.limits: list[int] = []
         self.kept = 0
-        self.decoded = 0
+        self.decoded: dict[int, int] = {}
         self.users = 0
 
     def dataset(self, path: str) -> gdal.Dataset:
@@ -70,8 +71,7 @@ class _Pool:
 
     def count(self, size: int, block_bytes: int) -> None:
         thread = threading.get_ident()
-        with self.lock:
-            self.decoded += size
+        add_read(size)
         fresh = self.fresh.get(thread, 0) + size
         # a strip that is cut is decoded again by each new handle
         if fresh > max(REFRESH, block_bytes):
@@ -149,8 +149,21 @@ _pool = _Pool()
 
 
 def bytes_read() -> int:
-    """Return how many bytes of pixels this process has decoded so far."""
-    return _pool.decoded
+    """Return how many bytes of pixels this process has decoded so far, or had decoded."""
+    with _pool.lock:
+        return sum(_pool.decoded.values())
+
+
+def thread_read() -> int:
+    """Return how many of them this thread has decoded."""
+    return _pool.decoded.get(threading.get_ident(), 0)
+
+
+def add_read(size: int) -> None:
+    """Count bytes that this thread has decoded, or that another process has for it."""
+    thread = threading.get_ident()
+    with _pool.lock:
+        _pool.decoded[thread] = _pool.decoded.get(thread, 0) + size
 
 
 @contextmanager
@@ -263,8 +276,18 @@ def _decoded_here(
             for piece in tiling(run, *stored.unit):
                 if not inner.contains(piece):
                     rows, cols = piece.within(run)
-                    _pool.land(_key(stored, piece), decoded[:, rows, cols].copy())
+                    _pool.land(_key(stored, piece), _apart(decoded[:, rows, cols]))
     return out
+
+
+def _apart(values: Array) -> Array:
+    """Copy values that stay to memory of their own.
+
+    Among short-lived arrays they would keep the heap from shrinking.
+    """
+    copy: Array = np.frombuffer(mmap(-1, values.nbytes), values.dtype).reshape(values.shape)
+    copy[...] = values
+    return copy
 
 
 class _Claims:

@@ -47,6 +47,11 @@ class RasterImage:
     has_mask: bool = False
     revisited: bool = False
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Name the file so that another process finds it."""
+        path = os.path.abspath(self.path) if os.path.exists(self.path) else self.path
+        return {**self.__dict__, "path": path}
+
     @property
     def bands(self) -> int:
         """Number of data bands."""

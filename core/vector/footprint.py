@@ -103,6 +103,10 @@ class FootprintTrace:
         self._masks.clear()
         self._folder.cleanup()
 
+    def __getstate__(self) -> dict[str, object]:
+        """Leave everything behind: windows are looked at without it."""
+        return {}
+
     def feed(self, index: int, window: Window, pixels: Pixels) -> _Part:
         """Return what is valid in a window of an image."""
         if pixels.all_valid:

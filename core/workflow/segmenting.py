@@ -4,16 +4,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from ..errors import InvalidOption
-from ..executor import each
+from ..errors import IncompatibleImages, InvalidOption
+from ..executor import Ended, each
 from ..grid import Grid
 from ..image import Array, Details, Image, Pixels, read_padded
+from ..landcover.classified import complete
 from ..landcover.merging import Merging
 from ..landcover.preparing import Preparation
 from ..landcover.regions import Regions
@@ -41,6 +42,10 @@ SPOTS, SPOT = 16, 16
 
 STRIP = 1 << 20
 """Pixels of a strip in which parts are found."""
+
+
+LAST = 2**31 - 1
+"""Largest number of an object."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +121,8 @@ class Segments:
         place = self.grid.placed(seen.grid)
         found = read_padded(seen, window.shifted(-place.col, -place.row), (1,))
         known = found.valid & (found.values[0] > 0)
+        if found.values.dtype.itemsize > 2 and known.any() and found.values[0][known].max() > LAST:
+            raise IncompatibleImages(f"{seen.name}: objects have numbers up to {LAST}.")
         return Pixels(np.where(known, found.values, 0).astype(np.int32), known)
 
 
@@ -155,36 +162,48 @@ class _Run:
         """Write the components of all pixels and return the first seeds."""
         reduce, step = _reduction(self.image), self.how.step
 
-        def look(window: Window) -> tuple[Window, Array]:
-            pixels = self.image.read(window)
-            valid = _known(pixels)
+        image, features = self.image, self.features
+
+        def look(window: Window) -> tuple[Window, Array, Array]:
+            pixels = image.read(window)
+            valid = complete(image, pixels)
             components = np.where(valid, reduced(pixels.values, reduce), np.int16(0))
             both = np.concatenate([components, valid[None].astype(np.int16)])
-            self.features.write(window, np.moveaxis(both, 0, -1))
             sums = cell_sums(components, valid, step)
             sums[..., 1] += window.col * sums[..., 0]
             sums[..., 2] += window.row * sums[..., 0]
-            return window, sums
+            return window, sums, both
+
+        def keep(found: tuple[Window, Array, Array]) -> tuple[Window, Array]:
+            features.write(found[0], np.moveaxis(found[2], 0, -1))
+            return found[:2]
 
         total = np.zeros((*self.shape, 3 + 2 * COMPONENTS))
-        for window, sums in self._each(look, progress):
+        for window, sums in self._each(Ended(look, after=keep), progress):
             total[cells_of(window, step)] = sums
         return seeds_of(total, step, self.how.compactness)
 
     def round(self, seeds: Seeds, progress: Progress, *, last: bool) -> Seeds:
         """Give each pixel to a seed and return the seeds moved; the last time, write the pixels."""
 
-        def look(window: Window) -> tuple[Window, Array]:
-            found = np.moveaxis(self.features.read(window), -1, 0)
+        def read(window: Window) -> tuple[Window, Array]:
+            return window, self.features.read(window)
+
+        def look(held: tuple[Window, Array]) -> tuple[Window, Array, Array | None]:
+            window, found = held[0], np.moveaxis(held[1], -1, 0)
             components, valid = found[:-1], found[-1] > 0
             labels = gathered(components, valid, window, seeds)
-            if last:
-                self.labels.write(window, labels[..., None])
-            return window, seed_sums(labels, components, window, seeds)
+            sums = seed_sums(labels, components, window, seeds)
+            return window, sums, labels[..., None] if last else None
+
+        def keep(found: tuple[Window, Array, Array | None]) -> tuple[Window, Array]:
+            if found[2] is not None:
+                self.labels.write(found[0], found[2])
+            return found[:2]
 
         rows, cols = self.shape
         total = np.zeros((rows + 2, cols + 2, 3 + COMPONENTS))
-        for window, sums in self._each(look, progress):
+        for window, sums in self._each(Ended(look, read, keep), progress):
             down, across = cells_of(window, self.how.step)
             total[down.start : down.stop + 2, across.start : across.stop + 2] += sums
         return seeds.moved(total[1:-1, 1:-1])
@@ -226,27 +245,39 @@ def _listened(strips: Sequence[Window], progress: Progress) -> Iterator[Window]:
         progress.advance(number / len(strips))
 
 
-def _known(pixels: Pixels) -> Any:
-    """Return where every feature is valid and a number."""
-    valid = np.array(pixels.valid)
-    return valid & np.isfinite(pixels.values).all(0) if pixels.values.dtype.kind == "f" else valid
-
-
 def _reduction(image: Image) -> Preparation:
     """Return the principal components of pixels in squares all over an image."""
-    found = []
-    for window in _spots(image.grid):
-        pixels = image.read(window)
-        found.append(pixels.values[:, _known(pixels)].T.astype(np.float32))
-    values = np.concatenate(found)
-    if len(values) < 2:
+    values = _values(image, _spots(image.grid))
+    if not len(values):
+        # the border of a swath can lie between the squares
+        side = SPOT * SPOTS
+        values = _values(image, tiling(image.grid.window, side, side))
+    if not len(values):
         raise InvalidOption(f"{image.name} has no pixels that are valid in every band.")
+    if (values == values[0]).all():
+        raise InvalidOption(
+            f"All bands of {image.name} are constant: superpixels have nothing to follow. Give the "
+            "objects (SEGMENTS)."
+        )
     return reduction(values)
+
+
+def _values(image: Image, windows: Iterable[Window]) -> Array:
+    """Return values[row, feature] of complete pixels in windows, until there are very many."""
+    found, count = [np.empty((0, image.bands), np.float32)], 0
+    for window in windows:
+        pixels = image.read(window)
+        found.append(pixels.values[:, complete(image, pixels)].T.astype(np.float32))
+        count += len(found[-1])
+        if count >= (SPOT * SPOTS) ** 2:
+            break
+    return np.concatenate(found)
 
 
 def _spots(grid: Grid) -> Iterator[Window]:
     rows, cols = (
-        sorted({int(place) for place in np.linspace(0, max(0, size - SPOT), SPOTS)})
+        # as many as fit side by side: every pixel is read once
+        np.linspace(0, max(0, size - SPOT), min(SPOTS, max(1, size // SPOT))).astype(int).tolist()
         for size in (grid.height, grid.width)
     )
     for row in rows:

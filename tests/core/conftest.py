@@ -4,7 +4,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -224,3 +228,27 @@ def fingerprint() -> Callable[..., dict[str, str]]:
         return {str(f): hashlib.sha256(f.read_bytes()).hexdigest() for f in files}
 
     return make
+
+
+@pytest.fixture(scope="session")
+def dask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Dask scheduler on loopback with two workers that know the package: its file."""
+    pytest.importorskip("distributed")
+    place = tmp_path_factory.mktemp("dask")
+    home, file = place / "home", place / "scheduler.json"
+    home.mkdir()
+    (home / "orthoweave").symlink_to(Path(__file__).resolve().parents[2])
+    quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    quiet["env"] = {**os.environ, "PYTHONPATH": str(home), "PYTHONDONTWRITEBYTECODE": "1"}
+    common = ["--scheduler-file", str(file), "--no-dashboard"]
+    python = [sys.executable, "-m"]
+    worker = [*python, "distributed.cli.dask_worker", "--nthreads", "2", "--no-nanny", *common]
+    scheduler = [*python, "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0"]
+    started = [subprocess.Popen([*scheduler, *common], cwd=place, **quiet)]
+    started += [subprocess.Popen(worker, cwd=place, **quiet) for _ in range(2)]
+    while not file.exists() and started[0].poll() is None:
+        time.sleep(0.1)
+    yield str(file)
+    for process in reversed(started):
+        process.terminate()
+        process.wait(20)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from orthoweave.core import executor
 from orthoweave.core.errors import Cancelled
-from orthoweave.core.executor import each, processors
+from orthoweave.core.executor import Ended, each, processors
 from orthoweave.core.raster import handles, open_image
 
 
@@ -125,3 +125,13 @@ def test_zero_threads_means_the_processors_of_this_process(monkeypatch):
     monkeypatch.delattr(executor.os, "sched_getaffinity")
     monkeypatch.setattr(executor.os, "cpu_count", lambda: None)
     assert processors(0) == 1
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_both_ends_of_work_run_in_its_thread(threads):
+    def ended(steps):
+        return [*steps, threading.get_ident()]
+
+    work = Ended(ended, lambda item: [item, threading.get_ident()], ended)
+    for number, (item, *idents) in enumerate(each(work, range(9), threads=threads)):
+        assert item == number and len(idents) == 3 and len(set(idents)) == 1

@@ -7,6 +7,7 @@ import zipfile
 import pytest
 from orthoweave.core.errors import Cancelled
 from orthoweave.core.progress import SILENT, Progress
+from orthoweave.core.workflow import logs
 from orthoweave.core.workflow.logs import pack
 from orthoweave.core.workflow.running import Here, Run
 from orthoweave.core.workflow.state import read_state
@@ -121,3 +122,9 @@ def test_progress_rises_to_one(folder):
     run(folder, progress=heard)
     assert heard.found == sorted(heard.found)
     assert heard.found[-1] == 1.0
+
+
+def test_each_task_gives_back_the_memory_it_freed(folder, monkeypatch):
+    given = []
+    monkeypatch.setattr(logs, "give_back", lambda: given.append(1))
+    assert len(run(folder)) == len(given) > 1
