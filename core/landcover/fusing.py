@@ -72,7 +72,7 @@ def fused_labels(given: Given, classes: Sequence[int], how: Fusing) -> Array:
         found = np.where(better, label, found)
         best = np.where(better, score, best)
     known = (given.labels > 0).any(0)
-    if given.chances is None and tied.any():
+    if how.method != "probability" and tied.any():
         found = _settled(given, classes, how, found, tied & known)
     return np.where(known, found, 0)
 

@@ -75,6 +75,7 @@ def moments_of(objects: Array, values: Array, known: Mask, wanted: Sequence[str]
 
 def joined_moments(parts: Sequence[Moments]) -> Moments:
     """Return the statistics of objects that several windows hold parts of, in their order."""
+    parts = [part for part in parts if len(part.objects)] or parts[:1]
     order = np.argsort(np.concatenate([part.objects for part in parts]), kind="stable")
     objects = np.concatenate([part.objects for part in parts])[order]
     begins = np.flatnonzero(np.diff(objects, prepend=-1))

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
+from ..cluster import Cluster
 from ..errors import NoSolution
 from ..executor import processors
 from ..options import values_of
@@ -27,17 +28,19 @@ from ..workflow.estimate import (
 from ..workflow.logs import FOLDER, pack
 from ..workflow.names import FOLDERS
 from ..workflow.page import Section, write_page
-from ..workflow.running import Here, Outcome, Place, Run, cluster
+from ..workflow.running import Here, Outcome, Place, Run, there
 from ..workflow.state import State, locked, read_state
 from ..workflow.tasks import Graph, graph_of
+from .chain.checking import check, warn_of_others
 from .chain.options import refuse_absent, resolved
 from .chain.plan import Plan, planned
+from .chain.segments import bytes_by_pixel
 from .chain.tasks import tasks_of
 from .chain.tiles import Tile
 
 NEEDS = (
-    ("maxlik, one tile", ()),
-    ("rf, svm, mlp", ("cv2",)),
+    ("maxlik, mlp, one tile", ()),
+    ("rf, svm", ("cv2",)),
     ("several tiles", ("scipy", "shapely")),
     ("figures", ("matplotlib",)),
     ("SCHEDULER", ("dask",)),
@@ -57,6 +60,7 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
     for warning in configured.warnings:
         progress.warn(warning)
     plan = planned(request, configured, progress)
+    check(plan, progress)
     graph = graph_of(tasks_of(plan))
     needed = estimate(plan)
     for line in needed.lines():
@@ -95,10 +99,13 @@ def _amount(plan: Plan, tile: Tile) -> Amount:
         dates=sum(max(1, len(source.dates)) for source in tile.dated),
         features=features,
         classes=len(plan.legend.names) or 10,
-        maps=len(plan.models_in(tile)) * len(plan.runs),
+        # with two kinds of sensors: a map of each, and the fused one
+        maps=len(plan.models_in(tile)) * len(plan.runs) * (3 if request.sensor_fusion else 1),
         runs=len(plan.runs),
         probability=request.probability,
         written=request.write_features,
+        rounds=request.auto_context,
+        objects=bytes_by_pixel(plan, features) if request.builder == "objects" else 0.0,
     )
 
 
@@ -117,6 +124,7 @@ def _done(plan: Plan, graph: Graph, progress: Progress) -> Result:
     state = read_state(folder, progress)
     if request.clean:
         progress.info(f"{state.clean()} files of earlier runs were removed.")
+    warn_of_others(plan, state, progress)
     tiles = (os.path.dirname(plan.grid_file(tile)) for tile in plan.tiles)
     for path in (*(os.path.join(folder, name) for name in FOLDERS), *tiles):
         make_folder(path)
@@ -138,7 +146,7 @@ def _done(plan: Plan, graph: Graph, progress: Progress) -> Result:
 
 @contextmanager
 def _pool(plan: Plan, progress: Progress) -> Iterator[Place]:
-    folder, retries, cluster = plan.tree.folder, plan.request.retries, progress.pool
+    folder, retries, cluster = plan.tree.folder, plan.request.retries, progress.workers
     if not isinstance(cluster, Cluster):
         yield Here(folder, retries)
         return

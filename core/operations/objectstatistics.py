@@ -12,26 +12,23 @@ from typing import Any
 import numpy as np
 
 from ..errors import IncompatibleImages, InvalidOption
-from ..image import Image, Pixels
+from ..image import Image
 from ..progress import SILENT, Progress
 from ..provenance import recorded
 from ..raster import RasterImage, open_image, refuse_overwriting
 from ..requests.objectstatistics import Request as Request
 from ..requests.objectstatistics import Result as Result
-from ..survey import survey
 from ..vector import (
-    NO_LABEL,
     Burned,
     Feature,
-    LabelTrace,
     Layer,
     files_of,
     read_polygons,
     write_layers,
 )
 from ..vector.groundtruth import Burning, GroundTruth, read_truth
-from ..vector.rings import Polygon, mapped, wkb_of
 from ..vector.samplelayer import GROUP
+from ..workflow.outlining import outlined
 from ..workflow.segmenting import Segmenting, Segments, superpixels
 from ..workflow.tallying import Tally, covering, tallied
 from ..write import write
@@ -50,6 +47,8 @@ class Objects:
 
     image: Image
     parcels: tuple[Feature, ...] = ()
+    reverse: Image | None = None
+    """The parcels with the last of those that overlap on top."""
 
 
 @recorded
@@ -78,11 +77,11 @@ def objects_of(image: Image, request: Request, folder: str, progress: Progress =
     if not request.segments:
         how = Segmenting(request.step, request.compactness, request.buffer, request.threads)
         return Objects(superpixels(image, how, folder, progress))
-    path = files_of(request.segments)[0]
-    if "|" in request.segments or os.path.splitext(path)[1].lower() in VECTORS:
+    if is_vector(request.segments):
         parcels = read_polygons(request.segments, image.grid.crs, progress)
         shapes = tuple((one.geometry, number) for number, one in enumerate(parcels, 1))
-        return Objects(Burned(image.grid, shapes, "segments"), parcels)
+        last = Burned(image.grid, shapes[::-1], "segments")
+        return Objects(Burned(image.grid, shapes, "segments"), parcels, last)
     raster = open_image(request.segments)
     if raster.bands != 1 or raster.dtype.kind not in "ui":
         raise IncompatibleImages(
@@ -90,6 +89,12 @@ def objects_of(image: Image, request: Request, folder: str, progress: Progress =
             "in one band of whole numbers."
         )
     return Objects(Segments(raster, image.grid))
+
+
+def is_vector(segments: str) -> bool:
+    """Return True for objects given as a layer of polygons."""
+    path = files_of(segments)[0]
+    return "|" in segments or os.path.splitext(path)[1].lower() in VECTORS
 
 
 def describe(
@@ -108,11 +113,12 @@ def describe(
         truth = read_truth(request.polygons, str(request.field), image.grid.crs, progress)
     burning = Burning(image.grid, truth) if truth else None
     progress.phase("Counting in objects")
-    tally = Tally(objects.image, request.statistics, burning)
-    tallied(image, tally, request.threads, progress.part(0.0, 0.5))
+    tally = Tally(image, objects.image, request.statistics, burning, objects.reverse)
+    tallied(tally, request.threads, progress.part(0.0, 0.5))
     table = _Table(image, objects, tally, truth, request)
     if not len(table.moments.objects):
         raise InvalidOption(f"No object lies on {image.name}.")
+    _say_lost(image, objects, tally, len(table.moments.objects), progress)
     progress.phase("Writing the objects")
     layer = Layer("objects", "MultiPolygon", image.grid.crs, table.fields, table.features(progress))
     write_layers(output, [layer])
@@ -126,6 +132,20 @@ def describe(
         progress.warn(f"No object is covered by a polygon of {truth.title} as far as asked for.")
     progress.advance(1.0)
     return Result(output, raster, len(table.moments.objects), labeled)
+
+
+def _say_lost(image: Image, objects: Objects, tally: Tally, found: int, told: Progress) -> None:
+    """Count the parcels that hold no pixel, and the pixels that several hold."""
+    count = len(objects.parcels)
+    if count > found:
+        told.warn(
+            f"{count - found} of {count} objects hold no center of a pixel of {image.name} and are "
+            "left out."
+        )
+    if tally.shared:
+        told.warn(
+            f"Objects overlap: {tally.shared} pixels lie in several and count for the first only."
+        )
 
 
 class _Table:
@@ -172,23 +192,7 @@ class _Table:
             for number in self.moments.objects.tolist():
                 yield number, self.objects.parcels[number - 1].geometry
             return
-        grid, segments = self.image.grid, self.objects.image
-        several: dict[int, list[Polygon]] = {}
-        with LabelTrace(grid, _labels) as trace:
-            threads, first = self.request.threads, progress.part(0.5, 0.6)
-            survey([segments], own=[trace], canvas=grid, threads=threads, progress=first)
-            trace.trace(progress=progress.part(0.6, 0.7))
-            numbers = np.array([number for number, _ in trace.polygons()], np.int64)
-            found, counts = np.unique(numbers, return_counts=True)
-            parted = set(found[counts > 1].tolist())
-            for number, polygons in trace.polygons():
-                whole = mapped(polygons, grid.to_map)
-                if number in parted:
-                    several.setdefault(number, []).extend(whole)
-                else:
-                    yield number, wkb_of(whole)
-        for number, parts in several.items():
-            yield number, wkb_of(parts)
+        yield from outlined(self.objects.image, self.request.threads, progress.part(0.5, 0.7))
 
     def _values(self, place: int) -> dict[str, Any]:
         number = int(self.moments.objects[place])
@@ -204,10 +208,6 @@ class _Table:
         for name, column in self.columns.items():
             values[name] = float(column[place]) if np.isfinite(column[place]) else None
         return values
-
-
-def _labels(pixels: Pixels) -> Any:
-    return np.where(pixels.valid, pixels.values[0], np.int32(NO_LABEL)).astype(np.int32)
 
 
 def _refuse_twins(names: list[str]) -> None:

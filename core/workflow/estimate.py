@@ -24,7 +24,10 @@ RESERVE = 1.1
 
 @dataclass(frozen=True)
 class Amount:
-    """One tile: pixels, bands of a date, dates, features, classes, models times runs."""
+    """One tile: pixels, bands of a date, dates, features, classes, models times runs.
+
+    `rounds` of auto-context make every map again.
+    """
 
     pixels: int
     bands: int
@@ -35,20 +38,26 @@ class Amount:
     runs: int
     probability: bool = False
     written: bool = False
+    objects: float = 0.0
+    """Bytes by pixel of what is known of objects."""
+    rounds: int = 0
 
     @property
     def bytes(self) -> int:
         """Bytes of all that is written for it, uncompressed."""
         chances = 2 * self.classes if self.probability else 0
         # labels and confidence of each map; of each run again by tile and in the mosaic
-        each = self.maps * (5 + chances) + self.runs * (2 * (2 + chances) + 2)
+        each = (1 + self.rounds) * self.maps * (5 + chances) + self.runs * (2 * (2 + chances) + 2)
+        # numbers of superpixels, and the files in which they are made
         once = self.dates + 5 + (2 * self.features if self.written else 0)
-        return self.pixels * (each + once)
+        once += 16 if self.rounds else 0
+        return round(self.pixels * (each + once + self.objects))
 
     @property
     def held(self) -> int:
         """Bytes that a pixel takes while it is classified."""
-        return 4 * self.dates * self.bands + 4 * self.features + 6 * self.classes + 16
+        features = self.features + (self.classes if self.rounds else 0)
+        return 4 * self.dates * self.bands + 4 * features + 6 * self.classes + 16
 
 
 @dataclass(frozen=True)

@@ -98,7 +98,7 @@ class _Reading:
         if value is None:
             return
         sensor = sensor_of(key) if section == "chain" else None
-        if section == "chain" and is_path(key):
+        if section in ("chain", "obia") and is_path(key):
             value = self._path(value)
         if sensor:
             self._sensors[value] = sensor

@@ -22,8 +22,33 @@ SENSORS = {
 }
 """Keys of image folders, with the sensor of what they hold."""
 
-PATHS = (*SENSORS, "output_path", "nomenclature_path", "ground_truth", "color_table", "region_path")
-"""Keys of section chain that hold paths."""
+PATHS = (
+    *SENSORS,
+    "output_path",
+    "nomenclature_path",
+    "ground_truth",
+    "color_table",
+    "region_path",
+    "obia_segmentation_path",
+)
+"""Keys of the sections chain and obia that hold paths."""
+
+FILES = (
+    ("extractsamples", "transfer"),
+    ("regularizeclasses", "nomenclature"),
+    ("regularizeclasses", "inland"),
+    ("spectralfeatures", "python_module"),
+    ("vectorizeclasses", "zones"),
+)
+"""Fields of steps (step, field) that hold paths."""
+
+BUILDERS = {
+    "i2_classification": "classification",
+    "i2_features_map": "features",
+    "i2_obia": "objects",
+    "i2_vectorization": "vectors",
+}
+"""What iota2 calls its builders; the last one goes on from a map."""
 
 CLASSIFIERS = {
     **dict.fromkeys(("rf", "sharkrf", "dt"), "rf"),
@@ -52,8 +77,20 @@ class Meaning:
     instead: str = ""
 
 
+def switch(value: Any) -> bool:
+    """Return True or False of a configured value.
+
+    Raises InvalidOption when it is neither.
+    """
+    known = {"true": True, "1": True, "false": False, "0": False}
+    low = str(value).strip().lower()
+    if low not in known:
+        raise InvalidOption(f'"{value}" is neither True nor False.')
+    return known[low]
+
+
 def _turned(value: Any) -> bool:
-    return not value
+    return not switch(value)
 
 
 def _listed(separator: str) -> Convert:
@@ -86,7 +123,7 @@ def _classifier(value: Any) -> str:
             f'the classifier "{value}" does not exist here. Write rf, which serves the same maps, '
             "or svm, mlp, knn, maxlik or best."
         )
-    return CLASSIFIERS[name]
+    return name
 
 
 def _mode(value: Any) -> str:
@@ -97,7 +134,15 @@ def _mode(value: Any) -> str:
 
 
 def _folds(value: Any) -> str:
-    return "folds" if value else "random"
+    return "folds" if switch(value) else "random"
+
+
+def _builders(value: Any) -> tuple[str, ...]:
+    names = tuple(str(one) for one in value) if isinstance(value, list) else (str(value),)
+    strange = next((name for name in names if name.lower() not in BUILDERS), None)
+    if strange is not None:
+        raise InvalidOption(f'"{strange}" is none of {", ".join(BUILDERS)}.')
+    return tuple(BUILDERS[name.lower()] for name in names)
 
 
 def _tie(value: Any) -> str:
@@ -152,7 +197,8 @@ _CHAIN: dict[str, Meaning] = {
     "output_statistics": _not_used("the report always holds the statistics"),
     "remove_tmp_files": _to("keep_intermediate", convert=_turned),
     "check_inputs": _CHECKED,
-    "enable_autocontext": Meaning("enabled", "autocontext"),
+    "obia_segmentation_path": _to("segments"),
+    "enable_autocontext": Meaning("enabled", "autocontext", switch),
     "autocontext_iterations": Meaning("iterations", "autocontext", int),
     "logger_level": _not_used("logs hold everything"),
     "jobs": _STATUS,
@@ -165,8 +211,9 @@ _RETRIES: dict[str, Meaning] = {
 }
 
 _TRAIN: dict[str, Meaning] = {
-    "classifier": _to("classifier", convert=_classifier),
+    "classifier": Meaning("classifier", "otb", _classifier),
     "otb_classifier_options": Meaning("options", "otb"),
+    "options": Meaning("options", "otb"),
     "sample_selection": Meaning("selection", "otb"),
     "sample_augmentation": Meaning("augmentation", "otb"),
     "sample_management": _to("transfer", "extractsamples"),
@@ -197,8 +244,8 @@ _SENSOR: dict[str, Meaning] = {
 
 _FEATURES: dict[str, Meaning] = {
     "auto_date": _not_used("dates without start and end are taken from the images"),
-    "use_gapfilling": Meaning("gapfilling", "series"),
-    "use_additional_features": Meaning("additional", "series"),
+    "use_gapfilling": Meaning("gapfilling", "series", switch),
+    "use_additional_features": Meaning("additional", "series", switch),
     "write_outputs": _to("write_features"),
     "features": _to("indices", convert=_names),
     "proj": _to("crs", convert=_crs),
@@ -211,7 +258,7 @@ _FEATURES: dict[str, Meaning] = {
 }
 
 _REDUCE: dict[str, Meaning] = {
-    "dim_red": Meaning("enabled", "reduction"),
+    "dim_red": Meaning("enabled", "reduction", switch),
     "target_dimension": Meaning("dimension", "reduction"),
     "reduction_mode": Meaning("mode", "reduction"),
 }
@@ -221,7 +268,7 @@ _SCIKIT: dict[str, Meaning] = {
     "cross_validation_folds": _to("folds", "trainclassifier"),
     "cross_validation_grouped": _GROUPED,
     "cross_validation_parameters": _to("grid", "trainclassifier"),
-    "standardization": Meaning("standardization", "otb"),
+    "standardization": Meaning("standardization", "otb", switch),
 }
 
 _EXTERNAL: dict[str, Meaning] = {
@@ -259,6 +306,14 @@ _SIMPLIFY: dict[str, Meaning] = {
     ),
 }
 
+_OBJECTS: dict[str, Meaning] = {
+    "obia_segmentation_path": _to("segments"),
+    "buffer_size": _to("buffer", "objectstatistics", int),
+    "stats_used": _to("statistics", "objectstatistics", _names),
+    "full_learn_segment": _not_used("objects always count as a whole"),
+    "region_priority": _not_used("the model of a region classifies the pixels in it"),
+}
+
 _COREGISTRATION = _not_used("run the co-registration algorithms before the chain")
 
 SECTIONS: Mapping[str, Mapping[str, Meaning]] = {
@@ -274,9 +329,10 @@ SECTIONS: Mapping[str, Mapping[str, Meaning]] = {
     "external_features": _EXTERNAL,
     "simplification": _SIMPLIFY,
     "coregistration": {},
+    "obia": _OBJECTS,
     "python_data_managing": _EXTERNAL,
     "task_retry_limits": _RETRIES,
-    "builders": {},
+    "builders": {"builders_class_name": Meaning("names", "builders", _builders)},
 }
 """Sections by name, lower case, with the keys that each knows."""
 
@@ -323,7 +379,7 @@ def sensor_of(key: str) -> str | None:
 
 
 def is_path(key: str) -> bool:
-    """Return True when a key of section chain holds a path."""
+    """Return True when a key of section chain or obia holds a path."""
     return _plain(key) in map(_plain, PATHS)
 
 

@@ -30,6 +30,9 @@ _TOKEN = re.compile(
 _WORDS = {"True": True, "False": False, "None": None, "true": True, "false": False}
 _CLOSING = {"{": "}", "[": "]", "(": ")"}
 _DEEPEST = 20
+OUTSIDE = "task_retry_limits"
+"""Section of keys that stand at the margin with a value."""
+
 _END = "end of the file"
 
 
@@ -105,10 +108,16 @@ class _Reader:
         while self._here.kind != "end":
             if self._here.kind != "name":
                 raise self._error("a section name")
-            name = self._take().text
+            token = self._take()
+            name, entries = token.text, {}
             self._sign(":")
-            braced = self._here.text == "{"
-            entries = self._value(0) if braced else self._indented()
+            if self._here.text == "{":
+                entries = self._value(0)
+            elif self._here.line > token.line or self._here.kind == "end":
+                entries = self._indented()
+            else:
+                # a retry key that is not indented
+                name, entries = OUTSIDE, {name: self._value(0)}
             found.setdefault(name, {}).update(entries)
             if self._here.text == ",":
                 self._take()

@@ -29,14 +29,18 @@ FOLDERS = (
     "stats",
 )
 
-SHAPEFILE = (".shp", ".shx", ".dbf", ".prj")
+SHAPEFILE = (".shp", ".shx", ".dbf", ".prj", ".cpg")
 
 
 @dataclass(frozen=True)
 class Tree:
-    """Paths below the output folder."""
+    """Paths below the output folder.
+
+    `version` stands in the names of models and maps that better ones of the same run replace.
+    """
 
     folder: str
+    version: str = ""
 
     def at(self, *parts: str) -> str:
         """Return the path of a file below the folder."""
@@ -122,9 +126,20 @@ class Tree:
         name = f"{tile}_region_{region}_seed{run}_Samples_learn.sqlite"
         return self.at("learningSamples", name)
 
-    def samples(self, region: str, run: int) -> str:
-        """Return the samples of a model."""
-        return self.at("learningSamples", f"Samples_region_{region}_seed{run}_learn.sqlite")
+    def samples(self, region: str, run: int, round_number: int = 0) -> str:
+        """Return the samples of a model; from round 1 of auto-context on they know more."""
+        context = f"_context_{round_number}" if round_number else ""
+        return self.at(
+            "learningSamples", f"Samples_region_{region}_seed{run}_learn{context}.sqlite"
+        )
+
+    def superpixels(self, tile: str) -> str:
+        """Return the numbers of the superpixels of a tile."""
+        return self.feature(tile, f"{tile}_superpixels.tif")
+
+    def shares(self, tile: str, run: int) -> str:
+        """Return the shares that classes of a map have in superpixels and around them."""
+        return self.feature(tile, f"tmp/{tile}_seed_{run}_shares{self.version}.npy")
 
     def statistics(self, run: int) -> str:
         """Return the table of classes of a run."""
@@ -132,7 +147,7 @@ class Tree:
 
     def model(self, region: str, run: int) -> str:
         """Return a model."""
-        return self.at("model", f"model_{region}_seed_{run}.owm")
+        return self.at("model", f"model_{region}_seed_{run}{self.version}.owm")
 
     def area(self, region: str, tile: str) -> str:
         """Return where a model classifies in a tile."""
@@ -140,15 +155,41 @@ class Tree:
 
     def labels(self, tile: str, region: str, run: int) -> str:
         """Return the map that a model makes of a tile."""
-        return self.at("classif", f"Classif_{tile}_model_{region}_seed_{run}.tif")
+        return self.at("classif", f"Classif_{tile}_model_{region}_seed_{run}{self.version}.tif")
 
     def confidence(self, tile: str, region: str, run: int) -> str:
         """Return the confidence of a model in a tile."""
-        return self.at("classif", f"{tile}_model_{region}_confidence_seed_{run}.tif")
+        name = f"{tile}_model_{region}_confidence_seed_{run}{self.version}.tif"
+        return self.at("classif", name)
 
     def probability(self, tile: str, region: str, run: int) -> str:
         """Return the probabilities of a model in a tile."""
-        return self.at("classif", f"PROBAMAP_{tile}_model_{region}_seed_{run}.tif")
+        name = f"PROBAMAP_{tile}_model_{region}_seed_{run}{self.version}.tif"
+        return self.at("classif", name)
+
+    def believed(self, region: str, run: int) -> str:
+        """Return the confusion of a model that is fused with another one."""
+        return self.at("dataAppVal", "bymodels", f"model_{region}_seed_{run}{self.version}.csv")
+
+    def choice(self, tile: str, region: str, run: int) -> str:
+        """Return who decided where the maps of two models were fused."""
+        return self.temporary(f"DSchoice_{tile}_model_{region}_seed_{run}.tif")
+
+    def segments(self, tile: str) -> str:
+        """Return the numbers of the objects of a tile."""
+        return self.feature(tile, f"{tile}_segments.tif")
+
+    def segment_keys(self, tile: str) -> str:
+        """Return what the objects of a tile are called in all tiles."""
+        return self.feature(tile, f"{tile}_segments.npy")
+
+    def covers(self, tile: str) -> str:
+        """Return which reference polygons cover the objects of a tile."""
+        return self.at("samplesSelection", f"{tile}_objects.npy")
+
+    def objects(self, run: int) -> str:
+        """Return the objects of all tiles with their classes."""
+        return self.final(f"vectors/Objects_Seed_{run}.gpkg")
 
 
 def parts_of_shapefile(path: str) -> tuple[str, ...]:

@@ -60,7 +60,12 @@ def init(plan: Plan) -> Iterator[Task]:
                 "writeFeatures",
                 mapping.WriteFeatures(plan, tile),
                 plan.series,
-                (*tile.files, plan.grid_file(tile), *masks),
+                (
+                    *tile.files,
+                    plan.grid_file(tile),
+                    *masks,
+                    *plan.files("gapfill", "spectralfeatures"),
+                ),
                 (plan.features_file(tile),),
                 group="init",
             )
@@ -97,13 +102,18 @@ def features_map(plan: Plan) -> Iterator[Task]:
 
 def sampling(plan: Plan) -> Iterator[Task]:
     """Yield the tasks from tiles and polygons to samples."""
-    yield _envelope(plan)
-    yield _regions(plan)
-    yield from _formatting(plan)
+    yield from dividing(plan)
     for model in plan.models:
         for run in plan.runs:
             yield from _selecting(plan, model, run)
     yield from _extracting(plan)
+
+
+def dividing(plan: Plan) -> Iterator[Task]:
+    """Yield the tasks that divide the ground and the polygons among the tiles."""
+    yield _envelope(plan)
+    yield _regions(plan)
+    yield from _formatting(plan)
 
 
 def _regions(plan: Plan) -> Task:
@@ -237,16 +247,24 @@ def _extracting(plan: Plan) -> Iterator[Task]:
                 "samplesByModels",
                 samples.Collect(plan, model, run),
                 {"sampling": how},
-                tuple(tree.tile_samples(tile.name, name, run) for tile in plan.of(model)),
+                (
+                    *(tree.tile_samples(tile.name, name, run) for tile in plan.of(model)),
+                    *plan.files("extractsamples"),
+                ),
                 (tree.samples(name, run),),
                 group="sampling",
             )
-        yield Task(
-            f"class_statistics_seed_{run}",
-            "samplesByModels",
-            samples.Statistics(plan, run),
-            {"named": plan.named},
-            tuple(tree.samples(model.name, run) for model in plan.models),
-            (tree.statistics(run),),
-            group="sampling",
-        )
+        yield class_statistics(plan, run)
+
+
+def class_statistics(plan: Plan, run: int) -> Task:
+    """Return the task that counts the samples of each class in a run."""
+    return Task(
+        f"class_statistics_seed_{run}",
+        "samplesByModels",
+        samples.Statistics(plan, run),
+        {"named": plan.named},
+        tuple(plan.tree.samples(model.name, run) for model in plan.models),
+        (plan.tree.statistics(run),),
+        group="sampling",
+    )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ...deps import available
 from ...workflow.tasks import Task
-from . import fusion, mapping, preparing, rounds, validating, vectors
+from . import fusion, mapping, objecttasks, preparing, rounds, sensing, validating, vectors
 from .plan import Model, Plan
 from .tiles import Tile
 
@@ -17,7 +17,9 @@ def learning(plan: Plan) -> Iterator[Task]:
     first = plan.at(0)
     for model in plan.models:
         for run in plan.runs:
-            yield rounds.learning(first, model, run, "learning")
+            for view in sensing.views(first):
+                yield rounds.learning(view, model, run, "learning")
+            yield from sensing.believing(first, model, run)
 
 
 def classification(plan: Plan) -> Iterator[Task]:
@@ -42,7 +44,11 @@ def _mapping(plan: Plan) -> Iterator[Task]:
     for run in plan.runs:
         for model in plan.models:
             for tile in plan.of(model):
-                yield _classifying(plan, model, run, tile)
+                for view in sensing.views(plan):
+                    by_object = plan.request.builder == "objects"
+                    task = objecttasks.classifying if by_object else _classifying
+                    yield task(view, model, run, tile)
+                yield from sensing.fusing(plan, model, run, tile)
         for region, tile in preparing.pairs(plan):
             if region in several:
                 yield _fusing(plan, region, run, tile)
@@ -63,16 +69,9 @@ def _classifying(plan: Plan, model: Model, run: int, tile: Tile) -> Task:
             *plan.context_in(tile, run),
             *names,
         ),
-        _maps_of(plan, key),
+        plan.maps_of(key),
         group="classification",
     )
-
-
-def _maps_of(plan: Plan, key: tuple[str, str, int]) -> tuple[str, ...]:
-    """Return the files of a map: labels, confidence, probabilities if asked for."""
-    tree = plan.tree
-    chances = (tree.probability(*key),) if plan.request.probability else ()
-    return (tree.labels(*key), tree.confidence(*key), *chances)
 
 
 def _fusing(plan: Plan, region: str, run: int, tile: Tile) -> Task:
@@ -82,8 +81,8 @@ def _fusing(plan: Plan, region: str, run: int, tile: Tile) -> Task:
         "fusion",
         fusion.FuseModels(plan, region, run, tile),
         {"fusing": plan.steps.get("fuseclassifications", {})},
-        tuple(path for m in models for path in _maps_of(plan, (tile.name, m.name, run))),
-        _maps_of(plan, (tile.name, region, run)),
+        tuple(path for m in models for path in plan.maps_of((tile.name, m.name, run))),
+        plan.maps_of((tile.name, region, run)),
         group="classification",
     )
 
@@ -136,9 +135,10 @@ def _tile_files(plan: Plan, run: int, tile: Tile) -> tuple[str, ...]:
 
 def _tile_map(plan: Plan, run: int, tile: Tile) -> Task:
     tree = plan.tree
-    maps = [path for key in mapping.keys_of(plan, run, tile) for path in _maps_of(plan, key)]
+    maps = [path for key in mapping.keys_of(plan, run, tile) for path in plan.maps_of(key)]
     if plan.request.probability:
-        maps += [tree.model(model.name, run) for model in plan.models]
+        trees = [view.tree for view in sensing.views(plan)]
+        maps += [one.model(model.name, run) for model in plan.models for one in trees]
     return Task(
         f"mosaic_{tile.name}_seed_{run}",
         "mosaic",
@@ -148,6 +148,12 @@ def _tile_map(plan: Plan, run: int, tile: Tile) -> Task:
         _tile_files(plan, run, tile),
         group="mosaic",
     )
+
+
+def mosaic_of_objects(plan: Plan) -> Iterator[Task]:
+    """Yield the tasks that put maps together, and write objects as polygons."""
+    yield from mosaic(plan)
+    yield from objecttasks.outlining(plan)
 
 
 def validation(plan: Plan) -> Iterator[Task]:
@@ -163,7 +169,7 @@ def validation(plan: Plan) -> Iterator[Task]:
                 "confusionCmd",
                 validating.Confuse(plan, run, tile),
                 {"label": plan.label, "part": validating.part_of(plan)},
-                (tree.temporary(f"{stem}.tif"), tree.validation),
+                (tree.temporary(f"{stem}.tif"), tree.validation, tree.envelope(tile.name)),
                 (counts[-1], judged[-1], tree.temporary(f"{stem}.csv")),
                 group="validation",
             )
@@ -202,7 +208,7 @@ def regularization(plan: Plan) -> Iterator[Task]:
         "regularize",
         vectors.Regularize(plan),
         {"how": plan.steps.get("regularizeclasses", {})},
-        (plan.tree.final(f"{vectors.final_map(plan)}.tif"),),
+        (plan.tree.final(f"{vectors.final_map(plan)}.tif"), *plan.files("regularizeclasses")),
         (vectors.regularized(plan),),
         group="regularization",
     )
@@ -216,7 +222,11 @@ def vectorization(plan: Plan) -> Iterator[Task]:
         "vectorize",
         vectors.Vectorize(plan),
         {"how": plan.steps.get("vectorizeclasses", {}), "layers": layers},
-        (vectors.regularized(plan), *(path for path in layers.values() if path)),
+        (
+            vectors.regularized(plan),
+            *(path for path in layers.values() if path),
+            *plan.files("vectorizeclasses"),
+        ),
         (vectors.polygons(plan),),
         group="vectorization",
     )

@@ -24,6 +24,7 @@ from ...write import write
 from .. import mosaicclassification
 from ..mosaicclassification import Pieces
 from ..trainclassifier import class_weights
+from . import sensing
 from .plan import Model, Plan
 from .tiles import Tile, features_of
 
@@ -83,7 +84,7 @@ class Learn:
         plan, tree, name = self.plan, self.plan.tree, self.model.name
         how = plan.training()
         path = tree.samples(name, self.run, plan.round)
-        samples = read_samples([path], Fields(plan.label))
+        samples = sensing.seen(plan, read_samples([path], Fields(plan.label)))
         names = {label: plan.legend.name(label) for label in samples.classes.tolist()}
         found = train(samples, how, progress, names=names, weights=class_weights(how, samples))
         save_model(found.model, tree.model(name, self.run))
@@ -139,11 +140,13 @@ class Classify:
         key = (self.tile.name, self.model.name, self.run)
         area = open_image(tree.area(self.model.region, self.tile.name))
         model = load_model(tree.model(self.model.name, self.run))
-        image = plan.in_context(Within(plan.features(self.tile), area), self.tile, self.run)
+        features = sensing.seen_of(plan, plan.features(self.tile))
+        image = plan.in_context(Within(features, area), self.tile, self.run)
         largest = max(plan.legend.names, default=0)
         found = (assigned(model, image, progress),)
-        view = Classified(image, found, area, unit="fraction", largest=largest)
-        chances = tree.probability(*key) if plan.request.probability else ""
+        wanted = plan.request.probability
+        view = Classified(image, found, area, unit="fraction", largest=largest, chances=wanted)
+        chances = tree.probability(*key) if wanted else ""
         paths = Maps(tree.labels(*key), tree.confidence(*key), chances)
         mapped = write_maps(view, paths, plan.writing(share), progress, plan.legend)
         counted = ", ".join(f"{a} {b}" for a, b in zip(mapped.labels, mapped.pixels))
@@ -182,7 +185,8 @@ class TileMap:
     def _chances(self, images: Sequence[Image], pieces: Pieces) -> Image:
         """Return the probabilities of all classes of the run; 0 where a model lacks one."""
         plan = self.plan
-        models = [load_model(plan.tree.model(model.name, self.run)) for model in plan.models]
+        trees = [part.tree for part in sensing.views(plan)]
+        models = [load_model(t.model(model.name, self.run)) for model in plan.models for t in trees]
         known = {label: name for m in models for label, name in zip(m.labels, m.names)}
         names = tuple(known[label] for label in sorted(known))
         return pieces.together([Widened(image, names) for image in images], np.dtype(np.uint16))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The options of the land cover workflow, checked, and filled up from an iota2 configuration."""
+"""The options of the land cover workflow checked, and filled up from an iota2 configuration."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ NEEDED = ("images", "polygons", "field", "output_folder")
 
 
 def refuse_incomplete(request: Chaining) -> None:
-    """Raise InvalidOption when something that must be known is not."""
-    for name in NEEDED:
+    """Raise InvalidOption when something that must be known is not; features need no reference."""
+    builds = request.builder == "features"
+    for name in ("images", "output_folder") if builds else NEEDED:
         if not getattr(request, name):
             label = options_of(request)[name].label
             raise InvalidOption(f"{label} ({name.upper()}) is missing, or a CONFIG that says it.")
@@ -51,13 +52,20 @@ def refuse_absent(request: Chaining) -> None:
             f"Auto-context ({request.auto_context}) makes maps of pixels again and again; it needs "
             f"BUILDER classification, not {request.builder}."
         )
-    absent = {
-        "SENSOR_FUSION": request.sensor_fusion,
-        "BUILDER = objects": request.builder == "objects",
-    }
-    for what, asked in absent.items():
-        if asked:
-            raise InvalidOption(f"{what} is not offered yet; leave it out.")
+    if request.segments and request.builder != "objects":
+        raise InvalidOption(
+            f"Objects: {request.builder} looks at pixels; give BUILDER objects with SEGMENTS."
+        )
+    if request.sensor_fusion and request.auto_context:
+        raise InvalidOption(
+            "Fuse radar and optical: auto-context learns from one map of all features; give one of "
+            "SENSOR_FUSION and AUTO_CONTEXT."
+        )
+    if request.sensor_fusion and request.builder == "objects":
+        raise InvalidOption(
+            "Fuse radar and optical: it fuses maps of pixels; it needs BUILDER classification, not "
+            "objects, whose models see the features of all sensors together."
+        )
 
 
 def settings_of(kind: type, request: Any, given: dict[str, Any], **fixed: Any) -> Any:
@@ -72,7 +80,7 @@ def settings_of(kind: type, request: Any, given: dict[str, Any], **fixed: Any) -
     shared = {n: getattr(request, n) for n in names & set(known)}
     typed = {n: v for n, v in shared.items() if v != known[n].default}
     # tasks that are on a worker do not ask for workers
-    here = {n: None for n in names & {"scheduler"}}
+    here = dict.fromkeys(names & {"scheduler"})
     found = kind(**{**shared, **given, **typed, **here, **fixed})
     verify(found)
     return found

@@ -29,8 +29,8 @@ from ...requests import spectralfeatures as described
 from ...requests.gapfill import Interpolating
 from ...requests.shared.chaining import Chaining
 from ...vector.clipping import Shapes
-from ...vector.features import files_of, read_polygons
-from ...vector.groundtruth import crs_of, read_truth
+from ...vector.features import files_of, read_polygons, refuse_no_field
+from ...vector.groundtruth import GroundTruth, crs_of, read_truth
 from ...vector.rings import wkb_of
 from ...workflow.iota2 import Configured
 from ...workflow.names import Tree
@@ -40,6 +40,7 @@ from .tiles import Describing, Tile, features_of, tiles_of
 
 ONE_REGION = splitreference.ONE_REGION
 OWN_FIELDS = ("region", "originfid", "tile_o", "hold_out")
+RADAR, OPTICAL = "SAR", "OPT"
 DAYS = 10
 """Step of the request that means: as the sensor's table says."""
 
@@ -70,6 +71,8 @@ class Plan:
     points: bool = False
     runs: tuple[int, ...] = field(default=(0,))
     round: int = 0
+    seeing: str = ""
+    """Sensors that the models look at, where several are fused: RADAR or OPTICAL; "" = all."""
 
     @property
     def layer(self) -> str:
@@ -87,14 +90,12 @@ class Plan:
     @property
     def nomenclature(self) -> str | None:
         """The file with the names of classes."""
-        own = self.tree.at("nomenclature.txt") if self.named else None
-        return self.request.nomenclature or own
+        return self.tree.at("nomenclature.txt") if self.named else self.request.nomenclature
 
     @property
     def legend(self) -> Legend:
         """The names of the classes."""
-        names = read_legend(self.request.nomenclature).names
-        return Legend(names or dict(self.named))
+        return Legend(dict(self.named) or read_legend(self.request.nomenclature).names)
 
     @property
     def regions(self) -> tuple[str, ...]:
@@ -131,13 +132,23 @@ class Plan:
         """Return the features of a tile: as written, else a view."""
         if self.request.write_features or self.request.builder == "features":
             return open_image(self.features_file(tile))
-        return features_of(tile, self.grid_file(tile), self.masks(tile), self.how)
+        radar = self.seeing == RADAR if self.seeing else None
+        return features_of(tile, self.grid_file(tile), self.masks(tile), self.how, radar=radar)
 
     def at(self, number: int) -> Plan:
         """Return the plan of a round of auto-context: its maps, unless they are the last ones."""
         last = number == self.request.auto_context
         version = "" if last else f"_context_{number}"
         return replace(self, round=number, tree=replace(self.tree, version=version))
+
+    def through(self, kind: str) -> Plan:
+        """Return the plan of the models that look at the features of some sensors only."""
+        return replace(self, seeing=kind, tree=replace(self.tree, version=f"_{kind}"))
+
+    def maps_of(self, key: tuple[str, str, int]) -> tuple[str, ...]:
+        """Return the files of a map (of tile, model, run): labels, confidence, probabilities."""
+        chances = (self.tree.probability(*key),) if self.request.probability else ()
+        return (self.tree.labels(*key), self.tree.confidence(*key), *chances)
 
     def shares(self, tile: Tile, run: int) -> Array:
         """Return what the map of the round before says about the superpixels of a tile."""
@@ -179,12 +190,18 @@ class Plan:
             "written": self.request.write_features,
         }
 
+    def files(self, *steps: str) -> tuple[str, ...]:
+        """Return the files that the configuration gives to single operations."""
+        given = [value for step in steps for value in self.steps.get(step, {}).values()]
+        return tuple(one for one in given if isinstance(one, str) and os.path.isfile(one))
+
     def features_in(self, tile: Tile) -> tuple[str, ...]:
         """Return the files that the features of a tile are made of."""
         if self.request.write_features:
             return (self.features_file(tile),)
         masks = tuple(path for path in self.masks(tile) if path)
-        return (*tile.files, self.grid_file(tile), *masks)
+        told = self.files("gapfill", "spectralfeatures")
+        return (*tile.files, self.grid_file(tile), *masks, *told)
 
     def writing(self, share: float = 1.0) -> Writing:
         """Return how rasters are written with a share of the memory."""
@@ -241,7 +258,7 @@ def planned(request: Chaining, configured: Configured, progress: Progress = SILE
     """
     tiles = tiles_of(request, configured.sensors, progress)
     crs = tiles[0].grid.crs
-    truth = read_truth(request.polygons or "", request.field or "", crs_of(request.polygons or ""))
+    truth = _truth(request)
     reach = _reach(request, tiles, crs)
     split = configured.steps.get("splitreference", {})
     folds = split.get("method") == "folds"
@@ -259,12 +276,21 @@ def planned(request: Chaining, configured: Configured, progress: Progress = SILE
         points=truth.points,
         runs=tuple(range(request.runs - folds)),
     )
-    found.splitting()
-    found.sampling()
-    found.training()
+    if request.builder != "features":
+        found.splitting()
+        found.sampling()
+        found.training()
     _refuse_unused(found)
     _refuse_inputs(found)
     return found
+
+
+def _truth(request: Chaining) -> GroundTruth:
+    """Return the reference in its own CRS; features can be made without one."""
+    source = request.polygons or ""
+    if not source and request.builder == "features":
+        return GroundTruth("", (), np.empty(0, np.int64))
+    return read_truth(source, request.field or "", crs_of(source))
 
 
 def _label(name: str) -> str:
@@ -334,9 +360,7 @@ def _reach(request: Chaining, tiles: Sequence[Tile], crs: str) -> dict[str, tupl
     name_field = request.region_field
     found: dict[str, set[str]] = {}
     features = read_polygons(request.regions, crs)
-    if name_field not in features[0].values:
-        listed = ", ".join(features[0].values) or "none"
-        raise InvalidOption(f"The regions have no field {name_field!r}; their fields: {listed}.")
+    refuse_no_field(features[0].values, name_field, request.regions)
     for feature in features:
         shape = Shapes((feature.geometry,))
         for _, place in shape.meeting(boxes):

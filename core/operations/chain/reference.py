@@ -102,8 +102,8 @@ class Format:
     def __call__(self, progress: Progress, share: float) -> None:
         """Write the polygons of the tile, and those of each run and set."""
         plan, name = self.plan, self.tile.name
-        envelope = _shapes(plan.tree.envelope(name), plan.crs)
-        clear = _shapes(plan.tree.clear_area(name, plan.request.threshold), plan.crs)
+        envelope = shapes_in(plan.tree.envelope(name), plan.crs)
+        clear = shapes_in(plan.tree.clear_area(name, plan.request.threshold), plan.crs)
         truth = read_truth(plan.reference, plan.label, plan.crs)
         rows = tuple(
             Feature(single, {**whole(feature.values), "tile_o": name})
@@ -133,7 +133,8 @@ def is_empty(path: str) -> bool:
     return bool(opened.layer.GetFeatureCount() == 0)
 
 
-def _shapes(path: str, crs: str) -> Shapes:
+def shapes_in(path: str, crs: str) -> Shapes:
+    """Return the polygons of a layer, which may be empty."""
     if is_empty(path):
         return Shapes(())
     return Shapes(tuple(feature.geometry for feature in read_polygons(path, crs)))

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import InvalidOption
-from ...exchange.numbertable import read_rows
+from ...exchange.numbertable import csv_text, read_rows
 from ...image import Array
 from ...landcover.samples import Samples
 from ...landcover.sampling import Sampling, required
@@ -266,7 +266,7 @@ class Statistics:
     def __call__(self, progress: Progress, share: float) -> None:
         """Write the table."""
         plan = self.plan
-        lines = ["class,name,region,polygons,samples"]
+        rows = []
         for model in plan.models:
             path = plan.tree.samples(model.name, self.run)
             found = read_samples([path], Fields(plan.label))
@@ -274,5 +274,6 @@ class Statistics:
                 mine = found.labels == label
                 polygons = len(np.unique(found.groups[mine]))
                 name = plan.legend.name(label)
-                lines.append(f"{label},{name},{model.name},{polygons},{int(mine.sum())}")
-        write_text(plan.tree.statistics(self.run), "\n".join(lines) + "\n")
+                rows.append((label, name, model.name, polygons, int(mine.sum())))
+        titles = ("class", "name", "region", "polygons", "samples")
+        write_text(plan.tree.statistics(self.run), csv_text(titles, rows))

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator
 from ...errors import InvalidOption
 from ...requests.shared.chaining import GROUPS
 from ...workflow.tasks import Task
-from . import early, late
+from . import early, late, objecttasks
 from .plan import Plan
+from .sensing import refuse_unseen
 
 
 def tasks_of(plan: Plan) -> list[Task]:
@@ -30,6 +31,9 @@ def tasks_of(plan: Plan) -> list[Task]:
         "statistics": late.statistics,
     }
     request = plan.request
+    if request.builder == "objects":
+        makers.update(sampling=objecttasks.sampling, mosaic=late.mosaic_of_objects)
+    refuse_unseen(plan)
     first, last = GROUPS.index(request.first_step), GROUPS.index(request.last_step)
     if request.builder == "features":
         return [*early.init(plan), *early.features_map(plan)]

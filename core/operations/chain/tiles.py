@@ -13,10 +13,12 @@ import numpy as np
 
 from ...errors import InvalidOption
 from ...grid import Grid
-from ...image import Array, Image, Pixels, constant
+from ...image import Array, Cast, Image, Pixels, constant
+from ...landcover.features import needed
 from ...landcover.indices import NAMES
-from ...landcover.sensors import Product, found_products, sensors, tile_of
+from ...landcover.sensors import ROLES, Product, found_products, roles_of, sensors, tile_of
 from ...landcover.series import MASK, UNDATED, layout, missing, parsed
+from ...landcover.spooling import spooled
 from ...landcover.stacking import ABSENT, Joined, MaskBands, MaskSeries
 from ...placement import agree_on_crs, onto, output_grid
 from ...progress import SILENT, Progress
@@ -52,6 +54,12 @@ class Source:
         """What iota2 calls the sensor."""
         known = sensors().get(self.sensor)
         return known.title if known else self.sensor
+
+    @property
+    def radar(self) -> bool:
+        """True for radar, which sees through clouds."""
+        known = sensors().get(self.sensor)
+        return known is not None and known.radar
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -172,7 +180,7 @@ def tiles_of(request: Any, given: Mapping[str, str], progress: Progress = SILENT
     Raises InvalidOption when there are none, or none of a name asked for.
     """
     found: dict[str, list[Source]] = {}
-    for entry in request.images:
+    for entry in dict.fromkeys(request.images):
         for name, source in _sources(entry, given.get(entry, "auto"), progress):
             found.setdefault(name, []).append(source)
     wanted = (request.tiles or "").replace(",", " ").split() or sorted(found)
@@ -186,32 +194,71 @@ def tiles_of(request: Any, given: Mapping[str, str], progress: Progress = SILENT
     masks = _masks(request.masks, found, progress)
     grids = _grids({name: found[name] for name in wanted}, request, progress)
     return [
-        Tile(name, tuple(replace(s, mask=masks.get(name, s.mask)) for s in found[name]), grid)
+        Tile(name, tuple(_masked(s, masks.get(name, s.mask)) for s in found[name]), grid)
         for name, grid in grids.items()
     ]
 
 
+def _masked(source: Source, mask: str) -> Source:
+    """Return a source with its mask series, which radar does not need."""
+    return source if source.radar else replace(source, mask=mask)
+
+
 def _sources(entry: str, sensor: str, progress: Progress) -> Iterator[tuple[str, Source]]:
     """Yield tile and source of an entry: a folder of tiles, of products or of rasters; a raster."""
+    if sensor == "sentinel1" and os.path.splitext(entry)[1].lower() == ".cfg":
+        raise InvalidOption(
+            f"{os.path.basename(entry)} says how Sentinel-1 images are processed, which is not "
+            "done here. Give the folder of the results: calibrated, terrain-corrected images (such "
+            "as s1a_31TCJ_vv_DES_110_20180512t060033.tif) in a folder for each tile."
+        )
     if not os.path.isdir(entry):
         for path in expand([entry], progress):
             yield named(path), _of_raster(path)
         return
     folders = sorted(one.path for one in os.scandir(entry) if one.is_dir())
-    tiles = [path for path in folders if tile_of(os.path.basename(path)) == os.path.basename(path)]
+    tiles = [path for path in folders if _tile_folder(path)]
     if sensor == UNDATED:
         for path in tiles or [entry]:
             yield named(path), Source("undated", UNDATED, path)
         return
     for path in tiles or [entry]:
         products = found_products(path, sensor)
-        if products:
-            yield named(path), _of_products(path, products)
+        beside = () if products else _beside(path, sensor, progress)
+        if products or beside:
+            yield _tile_folder(path) or named(path), _of_products(path, products or beside)
         elif tiles:
             progress.warn(f"{path} holds no products of a known sensor and is left out.")
         else:
             for raster in expand([path], progress):
                 yield named(raster), _of_raster(raster)
+
+
+def _tile_folder(path: str) -> str:
+    """Return the tile whose name a folder has, with T or without; "" when it is none."""
+    name = os.path.basename(path.rstrip(os.sep))
+    return next((tile for tile in (name, f"T{name}") if tile_of(tile) == tile), "")
+
+
+def _beside(path: str, sensor: str, progress: Progress) -> tuple[Product, ...]:
+    """Return the dates of a sensor whose images lie beside each other in a folder, as radar's."""
+    files = sorted(one.path for one in os.scandir(path) if one.is_file())
+    for known in sensors().values():
+        wanted = bool(known.files) and sensor in ("auto", known.name)
+        if wanted and any(sensor == known.name or known.takes(file) for file in files):
+            found = listed([path], choice=Choice(sensor=known.name)).products
+            _warn_of_orbits(path, found, progress)
+            return found
+    return ()
+
+
+def _warn_of_orbits(path: str, products: Sequence[Product], progress: Progress) -> None:
+    names = [os.path.basename(image).upper() for one in products for image in one.images]
+    if all(any(f"_{way}_" in name for name in names) for way in ("ASC", "DES")):
+        progress.warn(
+            f"{path} holds images of ascending and descending orbits, which see slopes from two "
+            "sides; they become one series. Keep those of one in the folder if relief matters."
+        )
 
 
 def _of_products(path: str, products: Sequence[Product]) -> Source:
@@ -291,7 +338,9 @@ def filled(source: Source, reference: str, masks: str, how: Describing) -> Image
     filling = dict(how.filling).get(source.sensor)
     if not stacked.dates or filling is None:
         return stacked.series
-    return gapfill.apply(stacked.series, filling, open_masks(masks))
+    per_date = stacked.series.bands // len(stacked.dates)
+    series = spooled(stacked.series, per_date, os.path.dirname(reference))
+    return gapfill.apply(series, filling, open_masks(masks))
 
 
 def features_of(
@@ -300,10 +349,29 @@ def features_of(
     masks: Sequence[str],
     how: Describing,
     progress: Progress = SILENT,
+    radar: bool | None = None,
 ) -> Image:
-    """Return the features of a tile as a view: nothing is computed yet."""
+    """Return the features of a tile as a view: nothing is computed yet.
+
+    With `radar` images that are all of another kind (radar or not) are left out; the rest is as it
+    is beside them.
+    """
     parts = tuple(filled(source, reference, mask, how) for source, mask in zip(tile.sources, masks))
     series = parts[0] if len(parts) == 1 else Joined(tile.name, parts, tile.grid)
-    if not any(source.kind in ("products", "series") for source in tile.sources):
+    features, sources = how.features, tile.sources
+    if radar is not None and not features.python_module:
+        sources = tuple(s for s in sources if s.kind == "features" or s.radar == radar)
+        # one type for all sensors, as where samples were taken
+        kept = (Cast(p, series.dtype.name) for p, s in zip(parts, tile.sources) if s in sources)
+        series = Joined(tile.name, tuple(kept), tile.grid)
+        features = replace(features, indices=_possible(features, sources))
+    if not any(source.kind in ("products", "series") for source in sources):
         return series
-    return spectralfeatures.apply(series, how.features, progress)
+    return spectralfeatures.apply(series, features, progress)
+
+
+def _possible(how: described.Describing, sources: Sequence[Source]) -> tuple[str, ...]:
+    """Return the indices for which a sensor has the bands."""
+    named = {role for role in ROLES if getattr(how, role)}
+    roles = [named.union(roles_of(source.sensor)) for source in sources]
+    return tuple(i for i in how.indices if any(known.issuperset(needed(i)) for known in roles))

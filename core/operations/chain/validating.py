@@ -26,11 +26,13 @@ from ...report.confusion import DPI, confusion_figure
 from ...report.html import numbers_of
 from ...report.saving import save_figure
 from ...stage import write_text
-from ...vector.groundtruth import Burning, GroundTruth, read_truth
-from ...workflow.comparing import JUDGED, Judged, roles_of, tally_of
+from ...vector import Burned
+from ...vector.groundtruth import GroundTruth, read_truth
+from ...workflow.comparing import JUDGED, Inside, Judged, roles_of, tally_of
 from ...write import write
 from .. import accuracy, mosaicclassification
 from .plan import Plan
+from .reference import shapes_in
 from .tiles import Tile
 
 TABLES = ("mapped", "polygons", "strata", "sizes")
@@ -50,7 +52,9 @@ class Confuse:
         image = open_image(tree.temporary(f"{stem}.tif"))
         truth = read_truth(tree.validation, plan.label, plan.crs)
         roles = roles_of(truth, f"seed_{self.run}", part_of(plan))
-        burning = Burning(image.grid, truth)
+        area = shapes_in(tree.envelope(self.tile.name), plan.crs)
+        inside = Burned(image.grid, tuple((shape, 1) for shape in area.shapes))
+        burning = Inside(image.grid, truth, inside)
         tally = tally_of(image, burning, roles, threads=plan.request.threads, progress=progress)
         write_tally(tree.temporary(f"{stem}_counts.json"), tally)
         write_confusion(tree.temporary(f"{stem}.csv"), confusion_in(tally, truth))

@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ...exchange.numbertable import csv_text
 from ...progress import Progress
 from ...requests.shared.chaining import GROUPS
 from ...stage import write_text
@@ -93,19 +96,23 @@ class Summarize:
     def __call__(self, progress: Progress, share: float) -> None:
         """Write number, area, mean confidence and mean clear dates of each class."""
         plan = self.plan
-        fields = ("Confidence", "Validmean")
-        sums: dict[tuple[int, str], list[float]] = {}
-        given = plan.steps.get("vectorizeclasses", {})
-        label = given.get("class_field", "Class")
+        label = plan.steps.get("vectorizeclasses", {}).get("class_field", "Class")
+        classes: dict[tuple[int, str], list[Mapping[str, Any]]] = {}
         for feature in read_polygons(polygons(plan), plan.crs):
-            values = feature.values
-            row = sums.setdefault((int(values[label]), values["Name"]), [0, 0.0, 0.0, 0.0])
-            row[0] += 1
-            row[1] += values["Area"]
-            for place, name in enumerate(fields, 2):
-                row[place] += values["Area"] * (values.get(name) or 0.0)
-        lines = ["class,name,polygons,area_ha,confidence,clear_dates"]
-        for (number, name), (count, area, sure, clear) in sorted(sums.items()):
-            means = f"{sure / area:.2f},{clear / area:.2f}"
-            lines.append(f"{number},{name},{count},{area / 10_000:.2f},{means}")
-        write_text(statistics(plan), "\n".join(lines) + "\n")
+            key = int(feature.values[label]), str(feature.values["Name"])
+            classes.setdefault(key, []).append(feature.values)
+        rows = (
+            [*key, len(mine), *(f"{value:.2f}" for value in _summed(mine))]
+            for key, mine in sorted(classes.items())
+        )
+        titles = ("class", "name", "polygons", "area_ha", "confidence", "clear_dates")
+        write_text(statistics(plan), csv_text(titles, rows))
+
+
+def _summed(polygons: Sequence[Mapping[str, Any]]) -> Iterator[float]:
+    """Yield the hectares of polygons and the means over their area, of those that have a value."""
+    yield sum(one["Area"] for one in polygons) / 10_000
+    for name in ("Confidence", "Validmean"):
+        known = [one for one in polygons if one.get(name) is not None]
+        area = sum(one["Area"] for one in known)
+        yield sum(one["Area"] * one[name] for one in known) / area if area else math.nan

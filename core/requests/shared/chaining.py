@@ -162,7 +162,18 @@ class Chaining(Writing):
         Kind.CHOICE, "Builder", "classification",
         choices=("classification", "features", "objects"), advanced=True,
         help="classification: a map. features: only the features, as final/features_map.tif. "
-        "objects: classify objects.",
+        "objects: objects are learned and classified by what their pixels have in common, and "
+        "written as final/vectors/Objects_Seed_<run>.gpkg too.",
+    )  # fmt: skip
+    segments: str | None = option(
+        Kind.LAYER, "Objects", None, advanced=True,
+        help="With builder objects: a layer of polygons such as parcels, or a raster with a number "
+        "for each object. Empty: superpixels are made.",
+    )  # fmt: skip
+    object_size: int = option(
+        Kind.INTEGER, "Size of superpixels", 0, unit="px", minimum=0, maximum=500, advanced=True,
+        help="Distance of the points from which superpixels grow; 0: 20 for objects, 10 for "
+        "auto-context.",
     )  # fmt: skip
     auto_context: int = option(
         Kind.INTEGER, "Auto-context", 0, minimum=0, maximum=10, advanced=True,
@@ -170,7 +181,9 @@ class Chaining(Writing):
     )  # fmt: skip
     sensor_fusion: bool = option(
         Kind.FLAG, "Fuse radar and optical", False, advanced=True,
-        help="One model for radar and one for optical features.",
+        help="One model for radar and one for optical features; their maps are fused by how far "
+        "each is to be believed. Who decided is in final/TMP/DSchoice_*.tif: 1 both, 2 radar, "
+        "3 optical.",
     )  # fmt: skip
     retries: int = option(
         Kind.INTEGER, "Retries", 0, minimum=0, maximum=10, advanced=True,

@@ -29,6 +29,15 @@ def test_the_majority_wins_and_no_class_does_not_vote():
     assert fuse(maps) == [1, 2, 3, 0]
 
 
+def test_probabilities_that_are_written_beside_do_not_decide_ties():
+    maps = pixels((1, 2), (2, 1))
+    sure = np.array([[[0.6, 0.6]], [[0.9, 0.5]]])
+    chances = np.full((2, 3, 1, 2), 1 / 3)
+    assert fuse(maps, Fusing(), chances=chances) == [0, 0]
+    tie = Fusing(tie="confidence")
+    assert fuse(maps, tie, confidences=sure, chances=chances) == [2, 2]
+
+
 def test_ties_are_undecided_unless_something_decides():
     maps = pixels((1, 2), (2, 1), (3, 3))
     sure = np.array([[[0.6, 0.6, 0.5]], [[0.9, 0.5, 0.5]]])

@@ -2,18 +2,14 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
-import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 from orthoweave.core import cli
 from orthoweave.core.deps import available
 from orthoweave.core.errors import Cancelled, ImageIOError, InvalidOption, NoSolution
+from orthoweave.core.landcover import spooling
 from orthoweave.core.operations import landcover
 from orthoweave.core.operations.landcover import Request
 from orthoweave.core.progress import Progress
@@ -351,7 +347,7 @@ def test_a_full_disk_is_refused_with_both_figures(made, tmp_path, monkeypatch):
         ({"merge_runs": True}, "there is only one; give RUNS 2 or more"),
         ({"tiles": "T31TCJ T99ABC"}, "T99ABC not found in the images; there are T31TCJ, T31TDJ"),
         ({"field": "kind"}, "has no field 'kind'"),
-        ({"sensor_fusion": True}, "SENSOR_FUSION is not offered yet"),
+        ({"sensor_fusion": True}, r"T31TCJ has no radar \(Sentinel-1\) images"),
         ({"first_step": "learning"}, "needs .* files of earlier steps"),
         ({"polygons": None}, r"Reference polygons \(POLYGONS\) is missing"),
     ],
@@ -361,32 +357,9 @@ def test_bad_input_gives_its_sentence(made, tmp_path, changes, sentence):
         landcover.run(asked(made, tmp_path / "out", **changes))
 
 
-@pytest.fixture
-def dask(tmp_path):
-    """A Dask scheduler on loopback with two workers that know the package: its file."""
-    pytest.importorskip("distributed")
-    pytest.importorskip("matplotlib")  # hidden here, the workers would still have it
-    home, file = tmp_path / "home", tmp_path / "scheduler.json"
-    home.mkdir()
-    (home / "orthoweave").symlink_to(Path(landcover.__file__).resolve().parents[2])
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": tmp_path}
-    quiet["env"] = {**os.environ, "PYTHONPATH": str(home), "PYTHONDONTWRITEBYTECODE": "1"}
-    common = ["--scheduler-file", str(file), "--no-dashboard"]
-    python = [sys.executable, "-m"]
-    worker = [*python, "distributed.cli.dask_worker", "--nthreads", "1", "--no-nanny", *common]
-    scheduler = [*python, "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0"]
-    started = [subprocess.Popen([*scheduler, *common], **quiet)]
-    started += [subprocess.Popen(worker, **quiet) for _ in range(2)]
-    while not file.exists() and started[0].poll() is None:
-        time.sleep(0.1)
-    yield str(file)
-    for process in reversed(started):
-        process.terminate()
-        process.wait(20)
-
-
 @pytest.mark.filterwarnings("ignore")
 def test_two_dask_workers_give_the_same_bytes(whole, made, dask, tmp_path):
+    pytest.importorskip("matplotlib")  # hidden here, the workers would still have it
     out = tmp_path / "cluster"
     done = landcover.run(asked(made, out, threads=1, scheduler=dask))
     assert done.tasks_done == 34
@@ -463,3 +436,17 @@ def test_cancelling_leaves_finished_tasks_and_no_partial_file(made, tmp_path):
     assert "common_mask_T31TCJ" in statuses(out)
     assert not list(out.rglob("*.partial*"))
     assert not (out / ".orthoweave.lock").exists()
+
+
+def test_features_of_a_large_series_come_from_areas_on_disk(whole, made, monkeypatch):
+    plan = landcover.planned(*landcover.resolved(asked(made, whole)))
+    window = plan.tiles[0].grid.window
+    direct = plan.features(plan.tiles[0])
+    monkeypatch.setattr(spooling, "WORTH", 0)
+    below = image = plan.features(plan.tiles[0])
+    kinds = []
+    while hasattr(below, "source"):
+        kinds.append(type(below).__name__)
+        below = below.source
+    assert "Spooled" in kinds
+    np.testing.assert_array_equal(image.read(window).values, direct.read(window).values)

@@ -95,6 +95,13 @@ def test_retry_keys_may_stand_deeper_or_not_and_in_any_section():
     assert found.fields == {"runs": 3, "retries": 1, "max_memory": 4}
 
 
+def test_retry_keys_may_stand_at_the_margin():
+    text = "chain :\n  runs : 3\n\nallowed_retry : 1\nmaximum_ram : 4\n"
+    text += "arg_train :\n  classifier : 'rf'\n"
+    found = configured(text, "a.cfg", "")
+    assert found.fields == {"runs": 3, "retries": 1, "max_memory": 4, "classifier": "rf"}
+
+
 def test_values_of_every_kind_are_read():
     text = """
 chain :
@@ -180,6 +187,20 @@ def test_other_classifiers_are_refused_and_rf_is_named(name):
         ("chain: { a: 'x' + 3 }", "only texts can be joined"),
         ("chain:\n  ratio: " + "[" * 40, "not nested so deeply"),
         ("chain:\n  spatial_resolution: 'ten'\n", 'spatial_resolution: "ten" does not fit'),
+        ("chain:\n  remove_tmp_files: 'maybe'\n", '"maybe" is neither True nor False'),
+        (
+            "arg_train:\n  otb_classifier_options: {'classifier.rf.min': 'x'}\n",
+            'option classifier.rf.min cannot be "x"',
+        ),
+        (
+            "arg_train:\n  sample_augmentation: {'samples.strategy': 'minNumber'}\n",
+            "samples.strategy.minNumber is missing",
+        ),
+        ("builders:\n  builders_class_name: ['mine']\n", '"mine" is none of i2_classification'),
+        (
+            "builders:\n  builders_class_name: ['i2_obia', 'i2_features_map']\n",
+            "one of the builders objects, features",
+        ),
     ],
 )
 def test_what_cannot_be_read_is_said_with_its_place(text, sentence):
@@ -203,3 +224,72 @@ def test_paths_are_relative_to_the_file(tmp_path):
     path = tmp_path / "a.cfg"
     path.write_text("chain:\n  output_path: 'out'\n")
     assert read_configured(str(path)).fields == {"output_folder": str(tmp_path / "out")}
+
+
+def test_files_of_all_sections_are_relative_to_the_configuration():
+    text = """
+arg_train :
+  sample_selection : {'strategy': 'byClass', 'strategy.byclass.in': 'rates.csv'}
+  sample_augmentation : {'samples.strategy': 'byClass', 'samples.strategy.byClass': 'more.csv'}
+external_features :
+  module : 'mine.py'
+simplification :
+  clipfile : '../zones.shp'
+  nomenclature : 'groups.csv'
+"""
+    steps = configured(text, "a.cfg", "/home/me").steps
+    assert steps["extractsamples"]["rates"] == "/home/me/rates.csv"
+    assert steps["extractsamples"]["augment_amount"] == "/home/me/more.csv"
+    assert steps["spectralfeatures"] == {"python_module": "/home/me/mine.py"}
+    assert steps["vectorizeclasses"] == {"zones": "/home/zones.shp"}
+    assert steps["regularizeclasses"] == {"nomenclature": "/home/me/groups.csv"}
+
+
+def test_augmentation_is_read_as_iota2_spells_it():
+    text = """
+arg_train :
+  sample_augmentation : {'target_models': ['1'], 'strategy': 'jitter',
+                         'strategy.jitter.stdFactor': 7, 'samples.strategy': 'minNumber',
+                         'samples.strategy.minNumber': 500, 'activate': True}
+"""
+    found = configured(text, "a.cfg", "")
+    assert found.steps["extractsamples"] == {
+        "augment": "jitter",
+        "augment_amount": "minimum:500",
+        "spread": 7,
+    }
+    assert found.warnings == ("a.cfg: target_models is not used; all models are.",)
+
+
+def test_a_decision_tree_is_a_forest_of_one():
+    found = configured("argTrain: { classifier: 'dt' }", "a.cfg", "")
+    assert found.fields == {"classifier": "rf"}
+    assert found.steps == {"trainclassifier": {"trees": 1}}
+
+
+def test_the_oldest_name_of_classifier_options_is_known():
+    text = "argTrain: { classifier: 'rf' options: ' -classifier.rf.min 5 -classifier.rf.max 25 ' }"
+    found = configured(text, "a.cfg", "")
+    assert found.steps == {"trainclassifier": {"min_samples": 5, "depth": 25}}
+    assert not found.warnings
+
+
+@pytest.mark.parametrize(
+    ("names", "fields"),
+    [
+        ("['i2_classification']", {"builder": "classification"}),
+        ("['i2_features_map']", {"builder": "features"}),
+        (
+            "['i2_classification', 'i2_vectorization']",
+            {"builder": "classification", "last_step": "statistics"},
+        ),
+    ],
+)
+def test_builders_say_what_is_made(names, fields):
+    found = configured(f"builders:\n  builders_class_name : {names}\n", "a.cfg", "")
+    assert found.fields == fields and not found.warnings
+
+
+def test_switches_may_be_texts():
+    found = configured("chain:\n  remove_tmp_files : 'False'\n", "a.cfg", "")
+    assert found.fields == {"keep_intermediate": True}

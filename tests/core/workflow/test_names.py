@@ -32,4 +32,4 @@ def test_two_sources_of_one_sensor_have_masks_of_their_own():
 
 
 def test_a_shapefile_is_four_files():
-    assert parts_of_shapefile("a/b.shp") == ("a/b.shp", "a/b.shx", "a/b.dbf", "a/b.prj")
+    assert parts_of_shapefile("a/b.shp") == ("a/b.shp", "a/b.shx", "a/b.dbf", "a/b.prj", "a/b.cpg")

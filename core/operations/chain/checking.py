@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What late tasks would stumble over, looked for before the first one begins."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+import numpy as np
+
+from ...errors import ImageIOError, InvalidOption
+from ...exchange.legend import read_legend
+from ...image import Array
+from ...landcover.sensors import sensors
+from ...placement import bounds_in
+from ...progress import SILENT, Progress
+from ...requests import regularizeclasses, vectorizeclasses
+from ...requests.shared.chaining import GROUPS
+from ...vector.clipping import Shapes
+from ...vector.features import read_polygons, refuse_no_field
+from ...vector.groundtruth import read_truth
+from ...workflow.state import State
+from .. import gapfill
+from . import vectors
+from .plan import Plan
+from .tasks import tasks_of
+
+
+def check(plan: Plan, progress: Progress = SILENT) -> None:
+    """Look at the files and settings that are needed late, and at where the polygons lie.
+
+    Raises InvalidOption or ImageIOError for what would fail later, when hours may have passed.
+    """
+    read_legend(plan.request.nomenclature, plan.request.colors)
+    if plan.named and plan.request.nomenclature:
+        progress.warn(
+            f"Field {plan.request.field!r} holds text, whose classes are numbered by themselves; "
+            "the nomenclature is not used."
+        )
+    _check_series(plan)
+    _check_module(plan)
+    _check_vectors(plan)
+    if plan.request.builder != "features":
+        _check_places(plan, progress)
+
+
+def _check_series(plan: Plan) -> None:
+    """Refuse dates that are none, and bands that a sensor has not."""
+    for tile in plan.tiles:
+        for source in tile.dated:
+            filling = dict(plan.how.filling).get(source.sensor)
+            if source.dates and filling:
+                gapfill.output_dates(source.dates, filling)
+            known = sensors().get(source.sensor)
+            names = known.band_names if known and source.kind == "products" else ()
+            strange = [band for band in plan.how.bands if band.lower() not in names]
+            if names and strange:
+                raise InvalidOption(
+                    f"Band names: {known.title if known else ''} has no {', '.join(strange)}; it "
+                    f"has {', '.join(names)}."
+                )
+
+
+def _check_module(plan: Plan) -> None:
+    """Refuse a file of functions that is not there."""
+    module = plan.how.features.python_module
+    if module and not os.path.isfile(module):
+        raise ImageIOError(f"{module}, the Python file of the features, does not exist.")
+
+
+def _check_vectors(plan: Plan) -> None:
+    """Refuse what the steps behind the map cannot work with."""
+    last = GROUPS.index(plan.request.last_step)
+    if last >= GROUPS.index("regularization"):
+        plan.step(
+            regularizeclasses.Request, "regularizeclasses", image="map", output="regularized.tif"
+        )
+    if last < GROUPS.index("vectorization"):
+        return
+    how = plan.step(
+        vectorizeclasses.Request,
+        "vectorizeclasses",
+        image=vectors.regularized(plan),
+        output=vectors.polygons(plan),
+        **vectors.layers(plan),
+    )
+    if how.zones:
+        zones = read_polygons(how.zones, plan.crs)
+        refuse_no_field(zones[0].values, how.zone_field, how.zones)
+
+
+def _check_places(plan: Plan, progress: Progress) -> None:
+    """Count the polygons that no tile reaches; refuse a reference of which none is reached."""
+    truth = read_truth(plan.request.polygons or "", plan.request.field or "", plan.crs)
+    boxes = Shapes(tuple(feature.geometry for feature in truth.features)).boxes
+    reached = np.zeros(len(boxes), bool)
+    tiles = np.array([bounds_in(tile.grid, plan.crs) for tile in plan.tiles], float)
+    for left, low, right, high in tiles:
+        reached |= ((boxes[:, 0] < right) & (boxes[:, 2] > left) & (boxes[:, 1] < high)) & (
+            boxes[:, 3] > low
+        )
+    outside = int((~reached).sum())
+    if outside == len(boxes):
+        raise InvalidOption(
+            f"None of the {outside} polygons of {truth.title} meets a tile (extents: "
+            f"{_extent(boxes)}; {_extent(tiles)})."
+        )
+    if outside:
+        progress.warn(f"{outside} of {len(boxes)} polygons of {truth.title} lie outside the tiles.")
+    lost = sorted(set(truth.labels.tolist()) - set(truth.labels[reached].tolist()))
+    if lost:
+        names = dict(plan.legend.names)
+        listed = ", ".join(f"{n} ({names[n]})" if n in names else str(n) for n in lost[:8])
+        progress.warn(f"No polygon of {len(lost)} classes lies in a tile: {listed}.")
+
+
+def _extent(boxes: Array) -> str:
+    around = (*boxes[:, :2].min(0), *boxes[:, 2:].max(0))
+    return ", ".join(f"{value:.10g}" for value in around)
+
+
+def warn_of_others(plan: Plan, state: State, progress: Progress) -> None:
+    """Warn of final products that an earlier run made and this one, whatever its steps, does not.
+
+    Two runs became one, say: the map of the second would pass for one of this request.
+    """
+    whole = replace(plan.request, first_step=GROUPS[0], last_step=GROUPS[-1])
+    mine = {path for task in tasks_of(replace(plan, request=whole)) for path in task.outputs}
+    final = os.path.join(plan.tree.at("final"), "")
+    others = [path for path in state.files() if path.startswith(final) and path not in mine]
+    if others:
+        progress.warn(
+            f"{len(others)} files in final are of an earlier run with other settings, such as "
+            f"{os.path.basename(others[0])}; CLEAN removes them."
+        )
