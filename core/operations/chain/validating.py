@@ -28,7 +28,7 @@ from ...report.saving import save_figure
 from ...stage import write_text
 from ...vector import Burned
 from ...vector.groundtruth import GroundTruth, read_truth
-from ...workflow.comparing import JUDGED, Inside, Judged, roles_of, tally_of
+from ...workflow.comparing import JUDGED, Inside, Judged, roles_of, style_judged, tally_of
 from ...write import write
 from .. import accuracy, mosaicclassification
 from .plan import Plan
@@ -125,7 +125,9 @@ class MergeConfusions:
         )
         pieces = mosaicclassification.pieces_of(images, request, Legend(), progress)
         view = Painted(pieces.together(pieces.maps, np.dtype(np.uint8)), JUDGED)
-        write(view, tree.final(f"diff_seed_{run}.tif"), plan.writing(share), progress)
+        path = tree.final(f"diff_seed_{run}.tif")
+        write(view, path, plan.writing(share), progress)
+        style_judged(path)
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,7 @@ FINAL = (
     "Confidence_Seed_0.tif",
     "PixelsValidity.tif",
     "diff_seed_0.tif",
+    "diff_seed_0.qml",
     "Confusion_Matrix_Classif_Seed_0.png",
     "RESULTS.txt",
     "RESULTS.json",
