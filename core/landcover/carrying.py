@@ -89,15 +89,18 @@ def carried(values: Array, select: Array) -> Carried:
     before, after = np.empty(shape, select.dtype), np.empty(shape, select.dtype)
     forward = list(range(len(bits)))
     spare = np.empty(shape[1:], select.dtype)
-    first = np.zeros(shape[1:], select.dtype)
-    for date in reversed(forward):
-        _take(bits[date], select[date], first, (first, spare))
-    before[0] = first
+    before[0] = 0
     for date in forward:
         _take(bits[date], select[date], before[date], (before[date + 1], spare))
     after[-1] = before[-1]
     for date in reversed(forward):
         _take(bits[date], select[date], after[date + 1], (after[date], spare))
+    seen = np.zeros_like(select[0])
+    for date in forward:
+        _take(before[date], seen, after[0], (before[date], spare))
+        seen |= select[date]
+        if seen.all():
+            break
     return Carried(before.view(values.dtype), after.view(values.dtype))
 
 

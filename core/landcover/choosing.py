@@ -39,10 +39,8 @@ def choose(task: Task, folds: Array, progress: Progress = SILENT) -> Choice:
     """Compare the classifiers over folds[row]; without OpenCV only those that need none."""
     names: tuple[str, ...] = CANDIDATES
     if not available("cv2"):
-        names = ("maxlik", "knn") if available("scipy") else ("maxlik",)
-        progress.warn(
-            f"This Python does not have OpenCV: best compares {' and '.join(names)} only."
-        )
+        names = ("maxlik", "mlp", "knn") if available("scipy") else ("maxlik", "mlp")
+        progress.warn(f"This Python does not have OpenCV: best compares {', '.join(names)} only.")
     found = []
     for name, part in zip(names, progress.split(len(names))):
         progress.phase(f"Cross-validating {name}")

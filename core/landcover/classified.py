@@ -32,7 +32,8 @@ LISTED = 5
 class Judged(Pixels):
     """Labels of a window, and what else was computed with them.
 
-    `layers` are confidence (in its unit), then per mille of each class; 0 where not valid.
+    `layers` are confidence (in its unit), then per mille of each class if they are wanted; 0 where
+    not valid.
     """
 
     layers: Array | None = None
@@ -97,7 +98,8 @@ class Classified(LabelBand, View):
 
     Pixels are not valid where `mask` (an image on the same grid) has less than `min_clear`, where
     any feature is nodata or NaN, and where `regions`, an image of numbers 1, 2, … of `models`,
-    names none; without regions the first model serves everywhere.
+    names none; without regions the first model serves everywhere. Per mille of the classes are
+    there only with `chances`: they take several times the memory of the rest.
     """
 
     models: tuple[Assigned, ...]
@@ -106,6 +108,7 @@ class Classified(LabelBand, View):
     regions: Image | None = None
     unit: str = "percent"
     largest: int = 0
+    chances: bool = True
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -127,7 +130,8 @@ class Classified(LabelBand, View):
         self, window: Window, bands: Sequence[int] | None = None, rounded: bool = True
     ) -> Judged:
         """Return the labels of a window together with confidence and probabilities."""
-        held = 4 * self.source.bands + 16 * len(self.labels)
+        # features as they are and as decimal numbers; chances, and what is kept of them
+        held = 8 * self.source.bands + 32 * len(self.labels)
         found = in_parts(window, held, self._part)
         labels = found.values[:1]
         if rounded:
@@ -138,7 +142,7 @@ class Classified(LabelBand, View):
         """Return label, confidence, per mille of each class as float32, which holds them all."""
         pixels = self.source.read(window)
         valid = self._usable(pixels, window)
-        values = np.zeros((2 + len(self.labels), window.pixels), np.float32)
+        values = np.zeros((self._layers, window.pixels), np.float32)
         flat = pixels.values.reshape(len(pixels.values), -1)
         for number, assigned in enumerate(self.models, 1):
             here = valid if self.regions is None else valid & (self._region(window) == number)
@@ -162,11 +166,17 @@ class Classified(LabelBand, View):
             whole[[self.labels.index(label) for label in model.labels]] = chances
             chances = whole
         winner = chances.argmax(0)
-        out = np.empty((2 + len(chances), chances.shape[1]), np.float32)
+        out = np.empty((self._layers, chances.shape[1]), np.float32)
         out[0] = np.array(self.labels, np.float32)[winner]
         out[1] = in_unit(np.take_along_axis(chances, winner[None], 0)[0], self.unit)
-        out[2:] = np.rint(chances * PER_MILLE)
+        if self.chances:
+            out[2:] = np.rint(chances * PER_MILLE)
         return out
+
+    @property
+    def _layers(self) -> int:
+        """Label, confidence, and per mille of each class if they are wanted."""
+        return 2 + len(self.labels) * self.chances
 
     def _usable(self, pixels: Pixels, window: Window) -> Mask:
         """Return where every feature is known and the mask allows a class."""
@@ -296,3 +306,9 @@ def missing_features(image: Image, values: Array) -> Mask | None:
             here = ~np.isfinite(band)
             found = here if found is None else found | here
     return found
+
+
+def complete(image: Image, found: Pixels) -> Mask:
+    """Return where every band of an image holds a number."""
+    gone = missing_features(image, found.values)
+    return found.valid if gone is None else np.asarray(found.valid & ~gone)

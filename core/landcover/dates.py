@@ -6,12 +6,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from datetime import date
+from functools import lru_cache
 
 from ..errors import InvalidOption
 
 _DATE = re.compile(r"\d{8}(\.\d+)?")
 
 
+@lru_cache(maxsize=4096)
 def day(text: str) -> int:
     """Return the number of a day, counted over all years; "20151208.1" is the same day again.
 

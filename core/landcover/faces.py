@@ -27,7 +27,7 @@ def neighbors(lines: Lines, labels: Array, areas: Array, pixel: tuple[float, flo
     steps[lines.starts[1:] - 1] = 0
     lengths = np.add.reduceat(steps, lines.starts[:-1]) if len(lines) else steps[:0]
     pairs = np.stack([lines.left, lines.right])
-    return Graph(labels, areas, np.concatenate([pairs, pairs[::-1]], 1), np.tile(lengths, 2))
+    return Graph(labels, areas, pairs, lengths)
 
 
 def between(lines: Lines, owners: Ids) -> tuple[Ids, Lines]:

@@ -20,6 +20,9 @@ CUT = 0.5
 PORTION = 1 << 17
 """Points that are looked at together."""
 
+REACH = 4.0
+"""Steps that a tangent is long at most: the curve stays within a step of the straight way."""
+
 STRAIGHT = 0.9999
 """Cosine above which a piece goes on straight."""
 
@@ -196,7 +199,8 @@ def _smoothed(lines: Lines, step: float) -> Lines:
     share = (ranges(np.zeros(len(points), np.int64), pieces) / pieces[owner])[:, None]
     following = np.minimum(owner + 1, len(points) - 1)
     chord = np.zeros(len(points))
-    chord[begin_at] = length
+    # as long as a long edge itself, tangents would blow square fields up to circles
+    chord[begin_at] = np.minimum(length, REACH * step)
     reach = chord[owner][:, None]
     a, b = points[owner], points[following]
     u, v = tangent[owner] * reach, tangent[following] * reach

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +21,9 @@ NO_GAP = 65535
 
 HELD = 12 << 20
 """Bytes of carried values held at once: about what a processor's cache holds."""
+
+EXACT = 1 << 24
+"""Whole numbers up to here are exact in float32."""
 
 
 @dataclass(frozen=True)
@@ -120,49 +124,62 @@ class Filler:
         some = clear.any(0)
         smooth = self._curves(values, clear)
         seen = np.zeros(some.shape, bool)
+        # memory that is used for one date after the other is not asked of the system again
+        marker = representable(self.nodata, out.dtype)
+        found = np.empty(values.shape[1:], self._kind(values, days, out.dtype))
         for index in range(len(out)):
             span = self._places.span(index, days)
-            found = self._between(index, rows, span)
+            self._between(index, rows, span, found)
             if smooth is not None:
                 smooth.put(index, found, span)
             usable = self.filling.usable(span)
             kept = some if usable is None else some & usable
-            self._store(found, kept, out[index])
+            self._store(found, kept, out[index], marker)
             seen |= kept
         return seen
 
-    def _between(self, index: int, rows: Carried, span: Span) -> Array:
-        """Return the interpolated values[band, pixel] of an output date as float64."""
+    def _kind(self, values: Array, days: Carried, stored: np.dtype[Any]) -> type[np.floating[Any]]:
+        """Return the type to compute in: float32 where it gives the whole numbers of float64."""
+        whole = values.dtype.kind in "iu" and stored.kind in "iu"
+        if not whole or not values.size or self.filling.method == "harmonic":
+            return np.float64
+        largest = max(abs(int(values.min())), abs(int(values.max())))
+        longest = int(np.subtract(days.after, days.before).max())
+        # products below 2^24 are exact; 3 rounding errors of the largest value stay below the
+        # distance of a fraction from a half, 1 / (2 longest), so that all round the same way
+        return np.float32 if 6 * largest * longest < EXACT else np.float64
+
+    def _between(self, index: int, rows: Carried, span: Span, out: Array) -> None:
+        """Write the interpolated out[band, pixel] of an output date."""
+        kind = out.dtype
         a = rows.before[self._places.before[index]]
         b = rows.after[self._places.after[index]]
-        whole = np.subtract(b, a, dtype=np.float64)
-        length = np.subtract(span.stop, span.start, dtype=np.float64)
-        passed = span.day - span.start.astype(np.float64)
+        np.subtract(b, a, out=out, dtype=kind)
+        length = np.subtract(span.stop, span.start, dtype=kind)
+        passed = span.day - span.start.astype(kind)
         if self.filling.method == "nearest":
-            whole *= 2 * passed > length
+            out *= 2 * passed > length
         else:
             # the product is exact, so that halves are halves and round as they should
             passed[length <= 0] = 0
             np.maximum(length, 1, out=length)
-            whole *= passed
-            whole /= length
-        whole += a
-        return np.asarray(whole)
+            out *= passed
+            out /= length
+        out += a
 
-    def _store(self, found: Array, kept: Mask, out: Array) -> None:
+    def _store(self, found: Array, kept: Mask, out: Array, marker: Any) -> None:
         kind = out.dtype
         if kind.kind != "f":
             np.rint(found, out=found)
             if self.filling.method == "harmonic":
                 limits = np.iinfo(kind)
                 np.clip(found, limits.min, limits.max, out=found)
-        marker = representable(self.nodata, kind)
-        if marker is not None and not np.isnan(marker):
-            clash = found == marker
-            if clash.any():
-                found[clash] = beside(marker, kind)
-        with np.errstate(invalid="ignore"):
             out[...] = found
+            _move(out, marker)
+        else:
+            _move(found, marker, kind)
+            with np.errstate(invalid="ignore"):
+                out[...] = found
         if not kept.all():
             out[:, ~kept] = self.nodata if marker is None else marker
 
@@ -175,6 +192,15 @@ class Filler:
         chosen = np.flatnonzero(enough)
         found = fitted(values[..., chosen], clear[:, chosen], basis)
         return Curves(found, chosen, waves(self._places.days, number))
+
+
+def _move(found: Array, marker: Any, kind: np.dtype[Any] | None = None) -> None:
+    """Move values of a type, else of their own, that would look like nodata to the one beside."""
+    if marker is None or np.isnan(marker):
+        return
+    clash = found == marker
+    if clash.any():
+        found[clash] = beside(marker, kind or found.dtype)
 
 
 @dataclass(frozen=True)

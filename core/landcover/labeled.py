@@ -8,6 +8,7 @@ import numpy as np
 from ..errors import IncompatibleImages
 from ..image import Array, Image, Pixels
 from ..windows import Window
+from .samples import LARGEST
 
 
 def refuse_no_classes(image: Image) -> None:
@@ -17,6 +18,14 @@ def refuse_no_classes(image: Image) -> None:
         raise IncompatibleImages(
             f"{image.name} has {bands} of {image.dtype.name}; a class map has one band of whole "
             "numbers."
+        )
+
+
+def refuse_large(labels: Array, name: str) -> None:
+    """Raise IncompatibleImages for a label that class maps cannot hold."""
+    if labels.dtype.itemsize > 2 and labels.size and labels.max() > LARGEST:
+        raise IncompatibleImages(
+            f"{name} has the label {labels.max()}; labels are whole numbers from 1 to {LARGEST}."
         )
 
 

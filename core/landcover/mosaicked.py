@@ -12,6 +12,7 @@ import numpy as np
 from ..image import Details, Pixels, View, constant
 from ..windows import Window
 from .classified import LabelBand
+from .labeled import refuse_large
 from .legend import Legend
 
 
@@ -82,6 +83,7 @@ class Labeled(LabelBand, View):
         """Read the map below."""
         found = self.source.read(window, (1,))
         known = found.valid & (found.values[0] > 0)
+        refuse_large(found.values[0][known], self.source.name)
         return Pixels(np.where(known, found.values, 0).astype(self.dtype), known)
 
 

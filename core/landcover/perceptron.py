@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Neural networks: trained by OpenCV, evaluated by numpy."""
+"""Neural networks, trained in small batches and evaluated by numpy alone."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from ..deps import require
 from ..errors import NoSolution
 from ..image import Array
 from ..progress import SILENT, Progress
@@ -23,13 +22,22 @@ BLOCK = 8192
 FOLDS = 3
 """The first of so many grouped folds is held out to find the temperature."""
 
+BATCH = 256
+RATE, DECAY = 0.003, 0.003
+"""Size of the first steps, which shrink to 0 by a cosine, and what pulls weights to 0."""
+
+SHARPNESS = 4.0
+"""Scores lie within ± this, so that no sample can drive a class to certainty."""
+
+MOMENTUM, EPSILON = (0.9, 0.999), np.float32(1e-8)
+"""How slowly the means of slopes and of their squares change, and what keeps steps finite."""
+
 
 @dataclass(frozen=True)
 class Perceptron:
-    """Layers of tanh(sum / 2), the symmetric sigmoid of OpenCV with α = β = 1.
+    """Layers of tanh, with weights[layer][out, in] and bias[layer].
 
-    Each of weights[layer][out, in] has its bias[layer]; scales of the input are part of the first
-    one; the last values are multiplied and shifted by `output[2, class]`.
+    The last values are multiplied and shifted by `output[2, class]`.
     """
 
     weights: tuple[Array, ...]
@@ -38,7 +46,7 @@ class Perceptron:
     temperature: float = 1.0
 
     def outputs(self, columns: Array) -> Array:
-        """Return values[class, pixel] of columns[feature, pixel], about -1 to 1."""
+        """Return the scores[class, pixel] of columns[feature, pixel]."""
         count = columns.shape[1]
         found = np.empty((len(self.biases[-1]), count))
         for start in range(0, count, BLOCK):
@@ -69,28 +77,20 @@ class Perceptron:
 
 
 def train_perceptron(rows: Rows, how: Settings, progress: Progress = SILENT) -> Perceptron:
-    """Train on standardized samples; the temperature fits a grouped part that is held out.
-
-    Raises MissingPackage without OpenCV.
-    """
+    """Train on standardized samples; the temperature fits a grouped part that is held out."""
     rows = rows.reweighted(how.seed)
-    whole = _trained(rows, how)
+    whole = _trained(rows, how, progress)
     try:
         fold = dealt(rows.indices, rows.groups, usable_folds(rows.indices, rows.groups, FOLDS))
     except NoSolution:
         return whole
-    progress.check()
-    part, held = _trained(rows.taken(fold != 0), how), rows.taken(fold == 0)
+    part, held = _trained(rows.taken(fold != 0), how, progress), rows.taken(fold == 0)
     return replace(whole, temperature=temperature(part.outputs(held.columns), held.indices))
 
 
 def uncalibrated(rows: Rows, how: Settings, progress: Progress = SILENT) -> Perceptron:
-    """Train once: the labels are those of `train_perceptron`, the probabilities too sure.
-
-    Raises MissingPackage without OpenCV.
-    """
-    progress.check()
-    return _trained(rows.reweighted(how.seed), how)
+    """Train once: the labels are those of `train_perceptron`, the probabilities too sure."""
+    return _trained(rows.reweighted(how.seed), how, progress)
 
 
 def load_perceptron(arrays: Mapping[str, Array], numbers: Mapping[str, Any]) -> Perceptron:
@@ -101,34 +101,66 @@ def load_perceptron(arrays: Mapping[str, Array], numbers: Mapping[str, Any]) -> 
     return Perceptron(weights, biases, arrays["output"], float(numbers["temperature"]))
 
 
-def _trained(rows: Rows, how: Settings) -> Perceptron:
-    cv2 = require("cv2", "Training mlp")
+def _trained(rows: Rows, how: Settings, progress: Progress) -> Perceptron:
+    """Minimize the cross-entropy by steps of Adam (Kingma and Ba 2015, arXiv:1412.6980)."""
+    rng = np.random.default_rng(how.seed)
     sizes = (rows.values.shape[1], *layers(how.hidden), rows.classes)
-    made = cv2.ml.ANN_MLP_create()
-    made.setLayerSizes(np.array(sizes, np.int32))
-    made.setActivationFunction(cv2.ml.ANN_MLP_SIGMOID_SYM, 1, 1)
-    made.setTrainMethod(cv2.ml.ANN_MLP_RPROP, 0.1)
-    made.setTermCriteria((cv2.TERM_CRITERIA_MAX_ITER, how.iterations, 0))
-    targets = np.full((len(rows), rows.classes), -1, np.float32)
-    targets[np.arange(len(rows)), rows.indices] = 1
-    order = np.random.default_rng(how.seed).permutation(len(rows))
-    made.train(rows.values[order], cv2.ml.ROW_SAMPLE, targets[order])
-    return _taken_out(made, len(sizes))
+    net, slopes = _Net.of(sizes), _Net.of(sizes)
+    for weights in net.weights:
+        weights[...] = rng.standard_normal(weights.shape) / np.sqrt(weights.shape[1])
+    columns, batch = rows.columns, min(BATCH, len(rows))
+    mean, square = np.zeros_like(net.flat), np.zeros_like(net.flat)
+    steps = how.iterations * (len(rows) // batch)
+    for passed in range(how.iterations):
+        progress.check()
+        order = rng.permutation(len(rows))
+        for at in range(len(rows) // batch):
+            some = order[at * batch : (at + 1) * batch]
+            net.slopes(columns[:, some], rows.indices[some], slopes)
+            step = passed * (len(rows) // batch) + at
+            mean += (1 - MOMENTUM[0]) * (slopes.flat - mean)
+            square += (1 - MOMENTUM[1]) * (slopes.flat**2 - square)
+            # both means begin at 0, which their sums of weights make good
+            whole = [1 - one ** (step + 1) for one in MOMENTUM]
+            rate = RATE * 0.5 * (1 + np.cos(np.pi * step / steps)) / whole[0]
+            move = mean / (np.sqrt(square / np.float32(whole[1])) + EPSILON)
+            np.subtract(net.flat, np.float32(rate) * move, out=net.flat)
+    scale = np.array([[SHARPNESS], [0.0]]) * np.ones(rows.classes)
+    return Perceptron(net.weights, tuple(one[:, 0].copy() for one in net.biases), scale)
 
 
-def _taken_out(made: Any, count: int) -> Perceptron:
-    """Return the weights of OpenCV's network, with the scale of its input in the first layer."""
-    scale = made.getWeights(0).reshape(-1, 2)
-    weights, biases = [], []
-    for layer in range(1, count):
-        table = made.getWeights(layer)
-        weights.append(table[:-1].T / 2)
-        biases.append(table[-1] / 2)
-    biases[0] = biases[0] + weights[0] @ scale[:, 1]
-    weights[0] = weights[0] * scale[:, 0]
-    output = made.getWeights(count).reshape(-1, 2).T
-    return Perceptron(
-        tuple(np.ascontiguousarray(one, np.float32) for one in weights),
-        tuple(one.astype(np.float32) for one in biases),
-        np.ascontiguousarray(output),
-    )
+@dataclass(frozen=True)
+class _Net:
+    """Weights and biases of all layers as views of one array."""
+
+    flat: Array
+    weights: tuple[Array, ...]
+    biases: tuple[Array, ...]
+
+    @classmethod
+    def of(cls, sizes: Sequence[int]) -> _Net:
+        """Return a network of zeros."""
+        shapes = list(zip(sizes[1:], sizes[:-1]))
+        flat = np.zeros(sum(out * (into + 1) for out, into in shapes), np.float32)
+        weights, biases, at = [], [], 0
+        for out, into in shapes:
+            weights.append(flat[at : at + out * into].reshape(out, into))
+            at += out * into
+            biases.append(flat[at : at + out, None])
+            at += out
+        return cls(flat, tuple(weights), tuple(biases))
+
+    def slopes(self, columns: Array, indices: Array, into: _Net) -> None:
+        """Write the derivatives of the mean cross-entropy of samples by all weights."""
+        held = [columns]
+        for weights, bias in zip(self.weights, self.biases):
+            held.append(np.tanh(product(weights, held[-1]) + bias))
+        back = softmax(SHARPNESS * held[-1])
+        back[indices, np.arange(len(indices))] -= 1
+        back *= np.float32(SHARPNESS / len(indices))
+        for layer in reversed(range(len(self.weights))):
+            back *= 1 - held[layer + 1] ** 2
+            slope = np.einsum("on,rn->or", back, held[layer])
+            into.weights[layer][...] = slope + np.float32(DECAY) * self.weights[layer]
+            back.sum(1, keepdims=True, out=into.biases[layer])
+            back = product(np.ascontiguousarray(self.weights[layer].T), back)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -41,7 +42,7 @@ class Regions:
         ids = self.numbered(len(self.starts) - 1, labels)
         count = int(ids.max()) + 1 - self.count
         local = (ids - self.count).ravel()
-        named = np.zeros(count, np.int64)
+        named = np.zeros(count, np.int32)
         named[local] = labels.ravel()
         self._labels.append(named)
         self._sizes.append(np.bincount(local, minlength=count))
@@ -60,19 +61,27 @@ class Regions:
         return regions_of(labels) + self.starts[strip]
 
     def known(self) -> Known:
-        """Return the regions of everything that was fed."""
+        """Return the regions of everything that was fed, which is forgotten."""
         unions = np.concatenate([np.empty((2, 0), np.int64), *self._unions], 1)
-        found, members = np.unique(joined(self.count, unions), return_inverse=True)
-        members = members.astype(np.int64)
-        labels = np.zeros(len(found), np.int64)
+        parents = joined(self.count, unions)
+        first = parents == np.arange(self.count)
+        members = (np.cumsum(first, dtype=np.int32) - 1)[parents]
+        count = int(first.sum())
+        labels = np.zeros(count, np.int32)
         labels[members] = np.concatenate(self._labels)
-        sizes = np.bincount(members, np.concatenate(self._sizes), len(found))
-        first, second, lengths = np.concatenate(self._pairs, 1)
-        pairs = np.stack([members[first], members[second]])
-        apart = pairs[0] != pairs[1]
-        pairs, lengths = pairs[:, apart], lengths[apart]
-        both = np.concatenate([pairs, pairs[::-1]], 1)
-        return Known(Graph(labels, sizes, both, np.concatenate([lengths, lengths])), members)
+        sizes = np.bincount(members, np.concatenate(self._sizes), count)
+        found = [np.empty((3, 0), np.int32)]
+        for pairs in self._given():
+            pairs[:2] = members[pairs[:2]]
+            found.append(pairs[:, pairs[0] != pairs[1]])
+        every = np.concatenate(found, 1)
+        return Known(Graph(labels, sizes, every[:2], every[2]), members)
+
+    def _given(self) -> Iterator[Array]:
+        """Yield what is known of neighbors and forget it, for it takes most of the memory."""
+        self._pairs.reverse()
+        while self._pairs:
+            yield self._pairs.pop()
 
     def _neighbors(self, one: Ids, other: Ids) -> None:
         """Count the edges between numbers of neighboring pixels."""
@@ -80,4 +89,4 @@ class Regions:
         low, high = np.minimum(one[apart], other[apart]), np.maximum(one[apart], other[apart])
         base = np.int64(int(high.max(initial=0)) + 1)
         keys, lengths = np.unique(low * base + high, return_counts=True)
-        self._pairs.append(np.stack([*np.divmod(keys, base), lengths]))
+        self._pairs.append(np.stack([*np.divmod(keys, base), lengths]).astype(np.int32))

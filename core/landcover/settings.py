@@ -120,7 +120,7 @@ class Settings:
     iterations: int = option(
         Kind.INTEGER,
         "Iterations",
-        200,
+        50,
         minimum=1,
         advanced=True,
         help="mlp: passes over all samples.",

@@ -142,6 +142,5 @@ def graph_of(labels: Array, regions: Ids) -> Graph:
     along = np.stack([regions[:-1].ravel(), regions[1:].ravel()])
     pairs = np.concatenate([across, along], 1)
     pairs = pairs[:, pairs[0] != pairs[1]]
-    pairs = np.concatenate([pairs, pairs[::-1]], 1)
     sizes = np.bincount(regions.ravel(), minlength=count)
     return Graph(named, sizes, pairs, np.ones(pairs.shape[1]))

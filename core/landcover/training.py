@@ -134,6 +134,6 @@ def _facts(
         "versions": {
             "python": platform.python_version(),
             "numpy": np.__version__,
-            "opencv": version("cv2") if classifier in ("rf", "svm", "mlp") else None,
+            "opencv": version("cv2") if classifier in ("rf", "svm") else None,
         },
     }

@@ -33,7 +33,7 @@ from ..vector import files_of
 from ..vector.clipping import Shapes
 from ..vector.groundtruth import Burning, GroundTruth, read_truth
 from ..vector.samplelayer import GROUP, REGION, Fields, write_samples
-from ..workflow.collecting import Collected, Wanted, collect
+from ..workflow.collecting import Collected, Wanted, collect, values_at
 
 NEEDS = (("samples", ()), ("SMOTE", ("scipy",)))
 
@@ -178,11 +178,9 @@ def _chosen(
         )
     rows, rates = taken_rows(candidates, rows, _sampling(request, regions.tolist()))
     _say_left_out(rates, request, progress)
-    spool.flush()
-    table = np.memmap(spool, np.float32, "r", shape=(len(order), image.bands))
     x, y = image.grid.to_map(col[rows] + 0.5, row[rows] + 0.5)
     samples = Samples(
-        table[order[rows]],
+        values_at(spool, order[rows], image.bands),
         candidates.labels[rows],
         candidates.polygons[rows],
         feature_names(image),

@@ -39,8 +39,8 @@ from ..vector.listing import expand_vectors
 from ..vector.samplelayer import Fields, read_samples
 
 NEEDS = (
-    ("maxlik", ()),
-    ("rf, svm, mlp", ("cv2",)),
+    ("maxlik, mlp", ()),
+    ("rf, svm", ("cv2",)),
     ("knn", ("scipy",)),
     ("report figures", ("matplotlib",)),
 )

@@ -55,7 +55,7 @@ class Request(Settings, Threads):
         """Check the options."""
         super().__post_init__()
         self.check_settings()
-        needed = {"knn": "scipy", "maxlik": "", "best": ""}.get(self.classifier, "cv2")
+        needed = {"knn": "scipy", "rf": "cv2", "svm": "cv2"}.get(self.classifier, "")
         if needed:
             refuse_absent(self.classifier, needed)
 

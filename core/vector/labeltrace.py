@@ -51,6 +51,10 @@ class LabelTrace:
         self._labels = None
         self._folder.cleanup()
 
+    def __getstate__(self) -> dict[str, object]:
+        """Leave the files behind: windows are looked at without them."""
+        return {"_labels_of": self._labels_of}
+
     def feed(self, index: int, window: Window, pixels: Pixels) -> tuple[Window, Array | None]:
         """Return the labels of a window, None where there are none."""
         labels = self._labels_of(pixels)

@@ -13,6 +13,7 @@ from typing import Any, TextIO
 from ..errors import Cancelled, OrthoweaveError
 from ..progress import SILENT, Progress, Recorder
 from ..stage import make_folder, staged
+from .heap import give_back
 from .tasks import Task
 
 FOLDER = "logs"
@@ -90,6 +91,7 @@ def perform(task: Task, folder: str, retries: int = 0, progress: Progress = SILE
         written = _Written(progress, out, err)
         with _Noted(err):
             _tried(task, retries, written)
+        give_back()
         seconds = time.monotonic() - started
         out.write(f"Finished after {seconds:.1f} s.\n")
     return Performed(seconds, tuple(written.warnings))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..image import Array, Image, Pixels
+from ..landcover.classified import complete
 from ..landcover.lines import Ids
 from ..landcover.objects import Moments, joined_moments, moments_of
 from ..progress import SILENT, Progress
@@ -21,31 +22,38 @@ from ..windows import Window
 class Tally:
     """Counts features and reference polygons in the objects of one image (an OwnCollector)."""
 
+    image: Image
     segments: Image
     wanted: Sequence[str]
     burning: Burning | None = None
+    reverse: Image | None = None
+    """The objects with the last of those that overlap on top, where they may."""
+    shared: int = 0
+    """Pixels that several objects hold; they count for the first one only."""
     _parts: list[Moments] = field(default_factory=list)
     _covers: list[Array] = field(default_factory=list)
 
-    def feed(self, index: int, window: Window, pixels: Pixels) -> tuple[Moments, Array]:
+    def feed(self, index: int, window: Window, pixels: Pixels) -> tuple[Moments, Array, int]:
         """Return the statistics of a window, and rows (object, polygon, pixels)."""
         objects = self.segments.read(window).values[0]
-        known = np.array(pixels.valid)
-        if pixels.values.dtype.kind == "f":
-            known &= np.isfinite(pixels.values).all(0)
+        known = complete(self.image, pixels)
         moments = moments_of(objects, pixels.values, known, self.wanted)
+        shared = 0
+        if self.reverse is not None:
+            shared = int(np.count_nonzero(self.reverse.read(window).values[0] != objects))
         if self.burning is None:
-            return moments, np.empty((0, 3), np.int64)
+            return moments, np.empty((0, 3), np.int64), shared
         held = self.burning.read(window).features
         both = (objects > 0) & (held > 0)
         pairs = objects[both].astype(np.int64) << 32 | held[both]
         keys, counts = np.unique(pairs, return_counts=True)
-        return moments, np.stack([keys >> 32, keys & 0xFFFFFFFF, counts], 1)
+        return moments, np.stack([keys >> 32, keys & 0xFFFFFFFF, counts], 1), shared
 
-    def merge(self, partial: tuple[Moments, Array]) -> None:
+    def merge(self, partial: tuple[Moments, Array, int]) -> None:
         """Add a window."""
         self._parts.append(partial[0])
         self._covers.append(partial[1])
+        self.shared += partial[2]
 
     def moments(self) -> Moments:
         """Return the statistics of all objects."""
@@ -59,8 +67,9 @@ class Tally:
         return np.column_stack([pairs[:, 0], pairs[:, 1] - 1, pixels])
 
 
-def tallied(image: Image, tally: Tally, threads: int = 0, progress: Progress = SILENT) -> Tally:
+def tallied(tally: Tally, threads: int = 0, progress: Progress = SILENT) -> Tally:
     """Read an image once, in windows that depend on it only, and return the tally."""
+    image = tally.image
     survey([image], own=[tally], canvas=image.grid, threads=threads, progress=progress)
     return tally
 

@@ -20,6 +20,7 @@ from ..progress import SILENT, Progress
 from ..vector.rings import Polygon
 from ..vector.shaping import is_valid
 from ..windows import Window
+from .heap import give_back
 from .sharing import Shares, read_under
 
 MOST = 1 << 20
@@ -138,11 +139,7 @@ def vectorized(
     progress.phase("Finding regions")
     for number in _counted(strips, progress.part(0.0, 0.3)):
         regions.feed(strips.read(number))
-    known = regions.known()
-    merging = Merging(known.graph, how.smallest / how.pixel_area)
-    merging.go()
-    kept, faces = np.unique(merging.owners(), return_inverse=True)
-    members = faces[known.members].astype(np.int32)
+    members, labels = _faces(regions, how.smallest / how.pixel_area)
     shares = {name: Shares() for name in layers}
     pieces, above = [], None
     progress.phase("Following borders")
@@ -159,11 +156,24 @@ def vectorized(
     # the frame is one pixel wide
     edges[:, :4] -= 1
     lines = chained(edges)
-    labels = known.graph.labels[kept]
     outer = (labels[lines.left] == 0) | (labels[lines.right] == 0)
     progress.phase("Drawing lines")
     drawing = Untangling(lines, how.lines, outer, len(labels), progress)
     return Vectorized(image.grid, how, labels, drawing, shares)
+
+
+def _faces(regions: Regions, smallest: float) -> tuple[Array, Ids]:
+    """Return the face of each number of a strip, and the label of each face.
+
+    Nothing else of the regions stays in memory.
+    """
+    known = regions.known()
+    merging, members = Merging(known.graph, smallest), known.members
+    del known
+    give_back()
+    merging.go()
+    kept, faces = np.unique(merging.owners(), return_inverse=True)
+    return faces[members].astype(np.int32), merging.labels[kept].astype(np.int64)
 
 
 def _counted(strips: Strips, progress: Progress) -> Iterator[int]:

@@ -13,13 +13,14 @@ from orthoweave.core.landcover.fitting import Task, fit
 from orthoweave.core.landcover.folds import dealt
 from orthoweave.core.landcover.models import Model, load_model, save_model
 from orthoweave.core.landcover.perceptron import train_perceptron
+from orthoweave.core.landcover.products import softmax
 from orthoweave.core.landcover.rules import Rows
 from orthoweave.core.landcover.samples import Samples
 from orthoweave.core.landcover.settings import Settings
 from orthoweave.core.landcover.training import train
 from orthoweave.core.landcover.vectormachine import train_vectors
 
-NEEDED = {"rf": "cv2", "svm": "cv2", "mlp": "cv2", "knn": "scipy"}
+NEEDED = {"rf": "cv2", "svm": "cv2", "knn": "scipy"}
 CLASSIFIERS = ("rf", "svm", "mlp", "knn", "maxlik")
 
 
@@ -164,25 +165,46 @@ def test_decisions_are_those_of_opencv(kernel):
     np.testing.assert_array_equal(ours, theirs)
 
 
-def test_outputs_of_the_network_are_those_of_opencv():
-    cv2 = pytest.importorskip("cv2")
-    rows = rows_of(clusters())
-    network = train_perceptron(rows, Settings(classifier="mlp", hidden="7,6", iterations=20))
-    made = cv2.ml.ANN_MLP_create()
-    made.setLayerSizes(np.array([4, 7, 6, 4], np.int32))
-    made.setActivationFunction(cv2.ml.ANN_MLP_SIGMOID_SYM, 1, 1)
-    made.setTrainMethod(cv2.ml.ANN_MLP_RPROP, 0.1)
-    made.setTermCriteria((cv2.TERM_CRITERIA_MAX_ITER, 20, 0))
-    targets = np.where(np.eye(4)[rows.indices] > 0, 1, -1).astype(np.float32)
-    order = np.random.default_rng(0).permutation(len(rows))
-    made.train(rows.values[order], cv2.ml.ROW_SAMPLE, targets[order])
-    # single precision through three layers
-    theirs = made.predict(rows.values)[1].T
-    np.testing.assert_allclose(network.outputs(rows.columns), theirs, atol=2e-5)
+def test_slopes_of_the_network_are_those_of_differences():
+    rows = rows_of(clusters(per_class=20))
+    rng = np.random.default_rng(3)
+    net, slopes = (perceptron._Net.of((4, 5, 3, 4)) for _ in range(2))
+    net.flat[:] = rng.normal(0, 0.5, len(net.flat))
+    net.slopes(rows.columns, rows.indices, slopes)
+
+    def loss(flat):
+        other = perceptron._Net.of((4, 5, 3, 4))
+        other.flat[:] = flat
+        layer = rows.columns.astype(float)
+        for weights, bias in zip(other.weights, other.biases):
+            layer = np.tanh(weights.astype(float) @ layer + bias)
+        chances = softmax(perceptron.SHARPNESS * layer)[rows.indices, np.arange(len(rows))]
+        decay = sum((weights.astype(float) ** 2).sum() for weights in other.weights)
+        return -np.log(chances).mean() + 0.5 * perceptron.DECAY * decay
+
+    for at in range(0, len(net.flat), 7):
+        step = np.zeros(len(net.flat), np.float32)
+        step[at] = 1e-2
+        expected = (loss(net.flat + step) - loss(net.flat - step)) / 2e-2
+        # the rest is the third derivative times 1e-4 / 6, and single precision
+        assert slopes.flat[at] == pytest.approx(expected, abs=2e-4)
+
+
+def test_a_network_learns_what_no_plane_divides():
+    rng = np.random.default_rng(5)
+    values = rng.uniform(-2, 2, (1200, 2)).astype(np.float32)
+    indices = (values[:, 0] * values[:, 1] > 0).astype(np.int64)
+    rows = Rows(values, indices, np.arange(1200), 2)
+    how = Settings(classifier="mlp", hidden="16,8", iterations=100)
+    network = train_perceptron(rows, how)
+    found = network.probabilities(rows.columns)
+    # half of them would be chance
+    assert (found.argmax(0) == indices).mean() > 0.95
+    again = train_perceptron(rows, how).probabilities(rows.columns)
+    np.testing.assert_array_equal(found, again)
 
 
 def test_comparisons_train_a_network_once_for_each_fold(monkeypatch):
-    needs("mlp")
     samples, made = clusters(per_class=40), []
     how = Settings(classifier="mlp", iterations=20)
     train_once = perceptron._trained

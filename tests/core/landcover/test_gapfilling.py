@@ -8,6 +8,8 @@ import pytest
 from orthoweave.core.errors import IncompatibleImages
 from orthoweave.core.grid import Grid
 from orthoweave.core.image import ArrayImage
+from orthoweave.core.landcover import interpolation
+from orthoweave.core.landcover.carrying import carried, selectors
 from orthoweave.core.landcover.dates import day, regular
 from orthoweave.core.landcover.gapfilling import GapFilled, Gaps, refuse_long
 from orthoweave.core.landcover.interpolation import Filling
@@ -251,3 +253,38 @@ def test_real_vegetation_index_with_real_clouds(shared):
         assert found[:, row, col].tolist() == np.rint(truth).tolist()
         # in units of the index
         assert np.abs(exact[:, row, col] - truth).max() / 10000 <= 1e-5
+
+
+@pytest.mark.parametrize("method", ["linear", "nearest"])
+def test_whole_numbers_are_those_of_double_precision(monkeypatch, method):
+    # 6 × 9300 × 300 days stays just below 2^24; every day of the gap, halves among the fractions
+    random = np.random.default_rng(4)
+    dates, targets = ("20180101", "20181028"), regular(day("20180101"), day("20181028"), 1)
+    assert 6 * 9300 * (day(dates[1]) - day(dates[0])) < interpolation.EXACT
+    values = random.integers(-9300, 9301, (2, 50, 60)).astype(np.int16)
+    values[:, 0] = np.arange(-30, 30), np.arange(30, -30, -1)
+    view = GapFilled(series(values, dates), None, Filling(targets, method=method))
+    kinds = []
+    between = interpolation.Filler._between
+    monkeypatch.setattr(
+        interpolation.Filler, "_between", lambda *a: kinds.append(a[-1].dtype) or between(*a)
+    )
+    quick = view.read(view.grid.window).values
+    monkeypatch.setattr(interpolation, "EXACT", 0)
+    np.testing.assert_array_equal(quick, view.read(view.grid.window).values)
+    assert {str(kind) for kind in kinds} == {"float32", "float64"}
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.6, 1.0])
+def test_carried_values_are_those_of_the_nearest_clear_dates(share):
+    random = np.random.default_rng(5)
+    values = random.integers(-99, 99, (7, 2, 40)).astype(np.int16)
+    clear = random.random((7, 40)) < share
+    found = carried(values, selectors(clear, 2)[:, None])
+    for pixel in np.flatnonzero(clear.any(0)):
+        known = np.flatnonzero(clear[:, pixel])
+        for row in range(8):
+            before, after = known[known < row], known[known >= row]
+            last, following = (before if len(before) else known[:1])[-1], (*after, known[-1])[0]
+            assert (found.before[row, :, pixel] == values[last, :, pixel]).all()
+            assert (found.after[row, :, pixel] == values[following, :, pixel]).all()

@@ -67,6 +67,14 @@ def test_a_curve_runs_through_its_points_and_ends():
     assert (np.rint(found * FRACTION) == found * FRACTION).all()
 
 
+def test_long_straight_edges_stay_where_they_are():
+    square = [(0, 0), (100, 0), (100, 100), (0, 100), (0, 0)]
+    found = generalized(lines(square), Generalizing(1.0, 1.0, False)).points
+    # a step at most: whole tangents would make a circle of it, 18 px outside of its edges
+    assert found.min() > -1 and found.max() < 101
+    assert np.abs(found - 50).max(1).min() > 49
+
+
 @pytest.mark.parametrize(
     ("first", "second", "bad"),
     [

@@ -94,7 +94,8 @@ def test_best_without_opencv_compares_what_is_there(monkeypatch, listen):
     samples, heard = polygons(), listen()
     monkeypatch.setattr(choosing, "available", lambda package: False)
     found = choose(Task(samples, Settings()), dealt(samples.indices, samples.groups, 3), heard)
-    assert found.classifier == "maxlik" and "OpenCV" in heard.warnings[0]
+    assert {one.classifier for one in found.compared} == {"maxlik", "mlp"}
+    assert "OpenCV: best compares maxlik, mlp only" in heard.warnings[0]
 
 
 def test_best_takes_the_highest_score_and_lists_all():

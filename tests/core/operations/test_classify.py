@@ -380,3 +380,18 @@ def test_no_map_stays_when_a_layer_of_it_cannot_be_finished(
     with pytest.raises(ImageIOError, match="disk is full"):
         classified(image, path, **layers(tmp_path))
     assert not list(tmp_path.glob("out/*")) and not list(tmp_path.glob("*conf*"))
+
+
+def test_labels_and_confidence_do_not_depend_on_what_else_is_written(
+    write, model, classified, tmp_path, read_back
+):
+    _, features = scene()
+    image = write("f.tif", features, names=NAMES)
+    found = []
+    for name in ("", "p.tif"):
+        confidence = str(tmp_path / f"confidence{name}.tif")
+        more = {"output_probability": str(tmp_path / name)} if name else {}
+        one = classified(image, model(), output_confidence=confidence, **more)
+        found.append((one.labels, read_back(confidence).values[0]))
+    for alone, beside in zip(*found):
+        np.testing.assert_array_equal(alone, beside)
