@@ -28,7 +28,7 @@ class LandCover(OperationAlgorithm):
     fails does not stop the others; the message names the tasks that failed.
 
     <b>Limits.</b> The accuracy is that of the polygons: they must be typical. Several tiles need
-    the Python packages SciPy and Shapely; forests, vector machines and networks need OpenCV.
+    the Python packages SciPy and Shapely; forests and vector machines need OpenCV.
     """
 
     operation = landcover

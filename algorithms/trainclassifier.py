@@ -27,7 +27,7 @@ class TrainClassifier(OperationAlgorithm):
     <b>How to read the numbers.</b> The accuracy is that of samples in polygons that were held
     out. It is not the accuracy of the map; measure that with reference polygons kept apart.
 
-    Training rf, svm and mlp needs the Python package OpenCV, knn needs SciPy; maxlik, and the use
+    Training rf and svm needs the Python package OpenCV, knn needs SciPy; mlp, maxlik, and the use
     of all other models, needs neither.
     """
 

@@ -140,6 +140,8 @@ class Request(ImageField, mergerasters.Merging, Images):
         if self.seams in ("voronoi", "leastcost"):
             require("shapely.geometry", f"SEAMS = {self.seams}")
             require("scipy.spatial", f"SEAMS = {self.seams}")
+        if "mask" in self.save_steps and self.seams == "none" and self.rule != "multiband":
+            raise InvalidOption("Images in between: mask needs seam cells, and SEAMS is none.")
         unknown = [step for step in self.save_steps if step not in STEPS]
         if unknown:
             raise InvalidOption(

@@ -35,7 +35,8 @@ class Request:
     )  # fmt: skip
     output_classes: str | None = option(
         Kind.TABLE_OUT, "Table of classes", None,
-        help="Polygons and area of each class in each run and set, as CSV.",
+        help="Polygons and area of each class in each run and set, and how far its validation "
+        "polygons stand from the nearest learned one, as CSV.",
     )  # fmt: skip
     block_size: float = option(
         Kind.NUMBER, "Side of blocks", 0.0, unit="map units", minimum=0, advanced=True,

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,8 @@ from ..options import Kind, option, result
 from . import Memory
 
 STATISTICS = ("rate", "confidence", "validity")
+
+_TAKEN = re.compile(r"fid|geom|name|area|validmean|validstd|confidence|c\d+")
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,10 @@ class Request(Memory):
             raise InvalidOption("Zones: give the field that names them (ZONE_FIELD).")
         if not self.class_field.strip() or len(self.class_field) > 10:
             raise InvalidOption("Field of the class: a name of 1 to 10 letters is needed.")
+        if _TAKEN.fullmatch(self.class_field.lower()):
+            raise InvalidOption(
+                f"Field of the class: {self.class_field} is the name of another field."
+            )
 
 
 @dataclass(frozen=True)

@@ -177,7 +177,8 @@ class Chaining(Writing):
     )  # fmt: skip
     auto_context: int = option(
         Kind.INTEGER, "Auto-context", 0, minimum=0, maximum=10, advanced=True,
-        help="How often the shares of classes around each pixel are learned from too.",
+        help="How often the shares of classes around each pixel are learned from too; 0: not at "
+        "all, 1 is mostly best, iota2 uses 3. Each round says whether it helps.",
     )  # fmt: skip
     sensor_fusion: bool = option(
         Kind.FLAG, "Fuse radar and optical", False, advanced=True,

@@ -42,7 +42,7 @@ class Costing(Hiding):
         None,
         help="Expression that is larger for better images, over {fields} of FOOTPRINTS and of the "
         "images' metadata, such as {valid_fraction}, -{pixel_size_x}, {date} or -{cloud}; empty: "
-        "no preference",
+        "images whose pixels are clearly larger come behind finer ones, else no preference",
     )
     bands: tuple[float, ...] = option(
         Kind.NUMBERS, "Bands", (), help="Numbers of the bands that are compared; empty: all."
