@@ -32,8 +32,12 @@ BLOCK = 512
 SWATH = 8192
 """Width of the columns in which windows run: the blocks that two rows share stay in memory.
 
-An image that is read best in narrower ones has an attribute `swath`.
+An image that is read best in narrower ones has an attribute `swath`, one that takes memory for
+each pixel while it is read has `reading_bytes`.
 """
+
+ACROSS = 2
+"""Most blocks side by side in a window."""
 
 OPEN_FILES = 64
 """Files that are open at once, unless the request says otherwise."""
@@ -88,7 +92,7 @@ def write(
     kept = reusable(path, image, request)
     if kept is not None:
         return _kept(kept, request, progress, collectors)
-    needed = _refuse_full_disk(image, path, form, copies=2 if request.cog else 1)
+    needed = _refuse_full_disk([image], path, request)
     if getattr(request, "dry_run", False):
         return _planned(image, path, needed, progress)
     threads = processors(request.threads)
@@ -134,6 +138,9 @@ def write_all(
     With RESUME, those that are complete stay when a later one fails.
     """
     written: list[Written] = []
+    new = [one for one, path in zip(images, paths) if reusable(path, one, request) is None]
+    if new:
+        _refuse_full_disk(new, paths[0], request)
     with together(written, request):
         for image, path, part in zip(images, paths, progress.split(len(paths))):
             written.append(write(image, path, request, part))
@@ -331,12 +338,11 @@ def _chunk(image: Image, block: tuple[int, int], memory: int, threads: int) -> t
 
     Small blocks are bundled; a strip is always written whole.
     """
-    room = (memory << 20) / (2 * threads + 2) / _pixel_bytes(image)
+    needed = _pixel_bytes(image) + getattr(image, "reading_bytes", 0)
+    room = (memory << 20) / (2 * threads + 2) / needed
     width = block[0] * max(1, min(BLOCK, int(room // block[1])) // block[0])
     height = block[1] * max(1, min(BLOCK, int(room // width)) // block[1])
-    # an image that is read best in narrow columns needs memory beyond its windows
-    most = 2 if getattr(image, "swath", SWATH) >= SWATH else 1
-    across = max(1, min(most, int(room // (width * height))))
+    across = max(1, min(ACROSS, int(room // (width * height))))
     fair = math.ceil(image.grid.width / width / threads)
     return (width * max(1, min(across, fair)), height)
 
@@ -355,16 +361,19 @@ def _stretch(values: Array) -> tuple[tuple[float, float], ...]:
     return tuple(pairs)
 
 
-def _refuse_full_disk(image: Image, path: str, form: Format, copies: int) -> float:
-    """Return the bytes that a file needs; raise ImageIOError when there are not so many."""
-    folder = os.path.dirname(os.path.abspath(path))
-    pixel = image.bands * image.dtype.itemsize
-    # compressed imagery rarely shrinks below a third
-    pixels = image.grid.window.pixels
-    if isinstance(image, Mosaic):
-        # ground between images stays sparse
-        pixels = min(pixels, sum(place.pixels for place in image.places))
-    needed = pixels * pixel * copies * (0.3 if form.compressed else 1.0)
+def _refuse_full_disk(images: Sequence[Image], path: str, request: Writing) -> float:
+    """Return the bytes that files need; raise ImageIOError when a folder has not so many."""
+    folder, needed = os.path.dirname(os.path.abspath(path)), 0.0
+    for image in images:
+        pixels, sample = image.grid.window.pixels, image.dtype.itemsize
+        if isinstance(image, Mosaic):
+            # ground between images stays sparse
+            pixels = min(pixels, sum(place.pixels for place in image.places))
+        form = Format.parse(request.creation_options, image.dtype, cog=request.cog)
+        # compressed imagery rarely shrinks below a third; two copies become one COG at a time
+        share = 0.3 if form.compressed else 1.0
+        needed += pixels * image.bands * sample * share
+    needed += needed / len(images) if request.cog else 0
     free = shutil.disk_usage(folder).free if os.path.isdir(folder) else math.inf
     if needed > free:
         raise ImageIOError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -12,6 +13,17 @@ from ..image import Array, Mask
 from ..windows import Window
 from .parts import box_of
 from .pyramid import doubled, halved
+
+
+class Bandwise(Protocol):
+    """Arrays[row, col] of bands; some are computed when they are asked for."""
+
+    def __len__(self) -> int:
+        """Return the number of bands."""
+
+    def __getitem__(self, band: int, /) -> Array:
+        """Return a band, counted from 0."""
+
 
 Planes = Mapping[int, Array]
 """An array for each image by its number."""
@@ -21,11 +33,11 @@ Planes = Mapping[int, Array]
 class Member:
     """How an image differs from the cut, and where it is shown, in a part of a window.
 
-    `difference`[band, row, col] and `mask`[row, col] cover the part; beyond it both are 0.
+    `difference`[band][row, col] and `mask`[row, col] cover the part; beyond it both are 0.
     """
 
     part: Window
-    difference: Array
+    difference: Bandwise
     mask: Array
 
 
@@ -40,7 +52,7 @@ def blended(
 
     Where no image is shown, differences are 0 and the rest is smoothed without them (normalized
     convolution). `top` stands for the mixed coarsest level when that is known already. All sides
-    of the window and its members are multiples of 2^levels.
+    of the window are multiples of 2^levels, those of its members even.
     """
     pyramid = _Pyramid.over(members, levels, shape)
     targets = [target for i in members for target in _targets(i, members[i], part, shape)]
@@ -70,8 +82,9 @@ def _count(members: Members) -> int:
 class _Level:
     """Shares[image] of a level in the parts of the images, and its valid fraction.
 
-    The fraction is None where everything is valid. `own` and `spread` are 1 / the fraction of its
-    pixels and of those doubled to the level below, 0 where there is none.
+    The parts hold all that the next level is made of, and their sides are even. The fraction is
+    None where everything is valid. `own` and `spread` are 1 / the fraction of its pixels and of
+    those doubled to the level below, 0 where there is none.
     """
 
     parts: Mapping[int, Window]
@@ -130,9 +143,14 @@ class _Pyramid:
         found = list[_Level]()
         for number in range(levels + 1):
             if number:
-                current = {index: halved(mask) for index, mask in current.items()}
-                parts = {index: coarser(part, 1) for index, part in parts.items()}
                 fraction = halved(fraction)
+                halves = {index: coarser(part, 1) for index, part in parts.items()}
+                # the last level is not halved
+                parts = _grown(halves, fraction.shape) if number < levels else halves
+                current = {
+                    index: _placed(halved(mask), halves[index], parts[index])
+                    for index, mask in current.items()
+                }
             if everywhere:
                 found.append(_Level(parts, current, fraction.shape))
                 continue
@@ -147,13 +165,19 @@ class _Pyramid:
         levels = self.levels[first:]
         kind = next(iter(planes.values())).dtype
         mixed = [np.zeros(level.shape, kind) for level in levels]
-        for index, current in planes.items():
+        for index, plane in planes.items():
+            # the planes are those of the level before, halved
+            above = self.levels[first - 1].parts[index] if first else None
+            current = plane
+            if above is not None:
+                current = _placed(plane, coarser(above, 1), levels[0].parts[index])
             for number, (fine, coarse) in enumerate(zip(levels, levels[1:])):
-                here, lower = fine.parts[index].slices, halved(current)
-                detail = _detail(current, lower, fine.own, coarse.spread, here)
+                part = fine.parts[index]
+                lower = halved(current)
+                detail = _detail(current, lower, fine.own, coarse.spread, part.slices)
                 detail *= fine.shares[index]
-                mixed[number][here] += detail
-                current = lower
+                mixed[number][part.slices] += detail
+                current = _placed(lower, coarser(part, 1), coarse.parts[index])
             if top is None:
                 last = levels[-1]
                 here = last.parts[index].slices
@@ -176,7 +200,7 @@ class _Pyramid:
         level = self.levels[1]
         found = np.zeros(part.shape, coarse.dtype)
         for one in targets:
-            plane = planes[one.index][one.coarse.within(coarser(one.part, 1))]
+            plane = _placed(planes[one.index], coarser(one.part, 1), one.coarse)
             rest = coarse[one.coarse.slices]
             rest = rest if level.fraction is None else rest * level.fraction[one.coarse.slices]
             fine = doubled(rest - plane)[one.fine.within(_finer(one.coarse))]
@@ -184,6 +208,22 @@ class _Pyramid:
                 fine *= level.spread[one.fine.slices]
             np.copyto(found[one.fine.within(part)], fine, where=one.shown)
         return found
+
+
+def _grown(parts: Mapping[int, Window], shape: tuple[int, ...]) -> dict[int, Window]:
+    """Return parts of a level with all round them that pixels of the coarser level reach."""
+    whole = array(shape)
+    return {i: part.padded(2).aligned(2, 2).clipped(whole) for i, part in parts.items()}
+
+
+def _placed(plane: Array, has: Window, wanted: Window) -> Array:
+    """Return a plane of a part as that of another part, with zeros round it."""
+    if has.contains(wanted):
+        return np.asarray(plane[wanted.within(has)])
+    found = np.zeros(wanted.shape, plane.dtype)
+    common = has.clipped(wanted)
+    found[common.within(wanted)] = plane[common.within(has)]
+    return found
 
 
 def _finer(window: Window) -> Window:

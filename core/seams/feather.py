@@ -6,6 +6,9 @@ from __future__ import annotations
 import numpy as np
 
 from ..image import Array, Mask
+from .rules import Place
+
+WHOLE: Place = (slice(None), slice(None))
 
 
 def distance(inside: Mask, radius: int) -> Array:
@@ -16,22 +19,32 @@ def distance(inside: Mask, radius: int) -> Array:
     Toriwaki (doi:10.1016/0031-3203(94)90133-3), limited to the radius.
     """
     limit = radius + 1
-    square = column_distance(inside, limit) ** 2
+    # two squares fit
+    kind = np.int16 if limit < 128 else np.int32
+    away: Array = column_distance(inside, limit).astype(kind)
+    square = away * away
     best = square.copy()
     width = inside.shape[1]
     for shift in range(1, min(limit, width)):
         np.minimum(best[:, shift:], square[:, :-shift] + shift * shift, out=best[:, shift:])
         np.minimum(best[:, :-shift], square[:, shift:] + shift * shift, out=best[:, :-shift])
-    return np.sqrt(np.minimum(best, limit * limit).astype(np.float32))
+    return np.asarray(np.sqrt(np.minimum(best, limit * limit).astype(np.float32)))
 
 
 def column_distance(inside: Mask, limit: int) -> Array:
-    """Return the distance to the nearest outside pixel of the same column, cut at the limit."""
-    found = np.where(inside, np.int32(limit), np.int32(0))
-    for row in range(1, len(found)):
-        np.minimum(found[row], found[row - 1] + 1, out=found[row])
-    for row in range(len(found) - 2, -1, -1):
-        np.minimum(found[row], found[row + 1] + 1, out=found[row])
+    """Return the distance to the nearest outside pixel of the same column, cut at the limit.
+
+    Steps of 1, 2, 4 ... pixels: every distance is a sum of some of them.
+    """
+    # a step is less than the limit
+    kind = np.uint8 if limit <= 128 else np.uint16
+    found: Array = np.where(inside, kind(limit), kind(0))
+    step = 1
+    while step < limit:
+        above, below = found[:-step] + step, found[step:] + step
+        np.minimum(found[step:], above, out=found[step:])
+        np.minimum(found[:-step], below, out=found[:-step])
+        step *= 2
     return found
 
 
@@ -64,16 +77,16 @@ class Blend:
         self._total: Array = np.zeros(shape, np.float32)
         self._count: Array = np.zeros(shape, np.uint16)
 
-    def add(self, values: Array, weight: Array) -> None:
-        """Add values[band, row, col] of an image with their weight[row, col]."""
+    def add(self, values: Array, weight: Array, place: Place = WHOLE) -> None:
+        """Add values[band, row, col] of an image, with their weight[row, col], to a part."""
         counts = weight > 0
         # what is not valid may be NaN and must not spread
         known = np.where(counts, values, values.dtype.type(0))
         self._sum = self._sum.astype(np.result_type(self._sum, known), copy=False)
         with np.errstate(invalid="ignore"):  # infinite values of two images
-            self._sum += known * weight
-        self._total += weight
-        self._count += counts
+            self._sum[:, place[0], place[1]] += known * weight
+        self._total[place] += weight
+        self._count[place] += counts
 
     @property
     def several(self) -> Mask:

@@ -18,6 +18,7 @@ from ..image import (
     Image,
     Pixels,
     calculation,
+    calculation_type,
     representable,
 )
 from ..windows import Window
@@ -76,6 +77,17 @@ class Mosaic:
     def swath(self) -> int:
         """Width of the columns in which it is written: blending reads beyond its windows."""
         return NARROW if self.overlap.rule == "multiband" else WIDE
+
+    @property
+    def reading_bytes(self) -> int:
+        """Memory that reading takes for each pixel, beside the pixels.
+
+        For multiband a tile with its surroundings, up to three times as large, of two images and
+        of what they show together.
+        """
+        if self.overlap.rule != "multiband":
+            return 0
+        return 9 * self.bands * calculation_type(self.dtype).itemsize
 
     def read(
         self, window: Window, bands: Sequence[int] | None = None, rounded: bool = True

@@ -28,8 +28,9 @@ from .pyramid import halved
 TILE = 512
 """Side of the tiles in which images are mixed."""
 
-WIDE = 4
-"""Most bands with which they are two as wide: fewer pixels are looked at twice."""
+LOW, FEW = 128, 3
+"""Height of the lowest tiles, and most bands with which they are as high as wide: a tile is read
+with its surroundings from several images at once, so that more bands take lower ones."""
 
 DIRECT = 5
 """Levels that are computed from all pixels at once; beyond, coarse pixels are gathered first."""
@@ -53,11 +54,16 @@ class Multiband:
 
     def mixed(self, window: Window, bands: Bands | None) -> Iterator[Mixed]:
         """Yield the mixed pixels of the tiles of a window that have a seam near."""
-        wide = 2 * TILE if self.parts.count(bands) <= WIDE else TILE
-        for tile in tiling(window, wide, TILE):
+        for tile in tiling(window, TILE, self._height(bands)):
             near = tile.padded(self.reach)
             if len(self.parts.under(near)) > 1:
                 yield from self._near(tile, near, bands)
+
+    def _height(self, bands: Bands | None) -> int:
+        height, count = TILE, self.parts.count(bands)
+        while height > LOW and height * count > TILE * FEW:
+            height //= 2
+        return height
 
     def _near(self, tile: Window, near: Window, bands: Bands | None) -> Iterator[Mixed]:
         """Mix the pixels of a tile near a seam; there may be none."""
@@ -79,7 +85,9 @@ class Multiband:
                 cut = self._cut(region, bands, rounded=False, known=known)
             else:
                 cut = whole.cropped(outer, region, self.parts.places)
-            yield self._mixed(box, region, cut, active[box.within(tile)], bands)
+            # with wide blending the seam may lie beyond the region, and nothing else in it
+            if cut.sources.any():
+                yield self._mixed(box, region, cut, active[box.within(tile)], bands)
 
     def _doubtful(self, known: Known, near: Window) -> bool:
         """Return True when there is a seam, and pixels must be read to tell where exactly."""
@@ -146,7 +154,7 @@ class Multiband:
         near = self._direct
         skipped = near if near < self.overlap.levels else 0
         top = self._top(box, region, skipped, bands) if skipped else None
-        members = self._members(cut, present(cut.sources), region, bands, 1 << near)
+        members = self._members(cut, present(cut.sources), region, bands, 2)
         change = blended(members, region.shape, near, box.shifted(-region.col, -region.row), top)
         pixels = cut.pixels.cropped(*box.within(region))
         values = settled(pixels.values + change, self.parts.kind, self.nodata)
@@ -160,7 +168,8 @@ class Multiband:
         for index in shown:
             inside = self.parts.places[index].clipped(window)
             if not inside.empty:
-                near = inside.padded(2 * step).shifted(-window.col, -window.row)
+                # halving reaches two pixels farther each time
+                near = inside.padded(2 * step - 2).shifted(-window.col, -window.row)
                 part = near.aligned(step, step).clipped(array(window.shape))
                 found[index] = self._member(index, cut, window, part, bands)
         return found
@@ -173,10 +182,8 @@ class Multiband:
         kind = cut.pixels.values.dtype if wanted == "auto" else np.dtype(wanted)
         inside = self.parts.places[index].clipped(window)
         known = cut.members.get(index) or self.parts.read(index, inside, bands, rounded=False)
-        difference = np.zeros((len(known.values), *part.shape), kind)
         here = inside.shifted(-window.col, -window.row)
-        shown = cut.pixels.cropped(*here.slices)
-        difference[here.banded(part)] = _difference(known, shown)
+        difference = _Difference(known, cut.pixels.cropped(*here.slices), here, part, kind)
         return Member(part, difference, (cut.sources[part.slices] == index + 1).astype(kind))
 
     def _top(self, box: Window, region: Window, skipped: int, bands: Bands | None) -> Array:
@@ -211,13 +218,17 @@ class _Gathered:
         """Halve what a tile with its margin has of each image, and keep it without the margin."""
         inner = coarser(around, self._times).padded(-2)
         for index, member in members.items():
-            difference, mask = member.difference, member.mask
-            for _ in range(self._times):
-                difference, mask = halved(difference), halved(mask)
             part = coarser(member.part.shifted(around.col, around.row), self._times)
-            common, kept = part.clipped(inner), self._kept(index, difference.dtype)
-            kept.difference[common.banded(array(kept.mask.shape))] = difference[common.banded(part)]
-            kept.mask[common.slices] = mask[common.within(part)]
+            common, kept = part.clipped(inner), self._kept(index, member.mask.dtype)
+            for band in range(len(member.difference)):
+                coarse = self._coarse(member.difference[band])
+                kept.difference[band][common.slices] = coarse[common.within(part)]
+            kept.mask[common.slices] = self._coarse(member.mask)[common.within(part)]
+
+    def _coarse(self, plane: Array) -> Array:
+        for _ in range(self._times):
+            plane = halved(plane)
+        return plane
 
     def _kept(self, index: int, kind: np.dtype[Any]) -> Member:
         if index not in self.members:
@@ -226,13 +237,30 @@ class _Gathered:
         return self.members[index]
 
 
-def _difference(pixels: Pixels, cut: Pixels) -> Array:
-    """What an image shows beyond the cut; 0 where either is not valid or a value is infinite."""
-    with np.errstate(invalid="ignore"):
-        values = pixels.values - cut.values
-    both = pixels.valid & cut.valid
-    if values.dtype.kind == "f" and not np.isfinite(values).all():
-        return np.where(both & np.isfinite(values), values, values.dtype.type(0))
-    if not both.all():
-        np.copyto(values, values.dtype.type(0), where=~both)
-    return values
+class _Difference:
+    """What an image shows beyond the cut in a part of a window, band by band.
+
+    0 where either is not valid or a value is infinite; `here` is where the image has pixels.
+    """
+
+    def __init__(
+        self, pixels: Pixels, cut: Pixels, here: Window, part: Window, kind: np.dtype[Any]
+    ) -> None:
+        self._pixels, self._cut = pixels, cut
+        self._both = pixels.valid & cut.valid
+        self._all = bool(self._both.all())
+        self._place, self._shape, self._kind = here.within(part), part.shape, kind
+
+    def __len__(self) -> int:
+        return len(self._pixels.values)
+
+    def __getitem__(self, band: int) -> Array:
+        with np.errstate(invalid="ignore"):
+            values = self._pixels.values[band] - self._cut.values[band]
+        if not self._all:
+            np.copyto(values, values.dtype.type(0), where=~self._both)
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
+            values = np.where(np.isfinite(values), values, values.dtype.type(0))
+        found = np.zeros(self._shape, self._kind)
+        found[self._place] = values
+        return found

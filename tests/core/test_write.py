@@ -159,6 +159,15 @@ def test_blocks_shrink_when_memory_is_short():
     assert (width, height) == (block, block)
 
 
+def test_windows_are_smaller_for_images_that_take_memory_while_they_are_read():
+    grid = image((3, 10, 4000)).grid
+    plain = SimpleNamespace(bands=3, dtype=np.dtype("u1"), grid=grid)
+    costly = SimpleNamespace(bands=3, dtype=np.dtype("u1"), grid=grid, reading_bytes=500)
+    assert writing._chunk(plain, (512, 512), 256, 2) == (1024, 512)
+    assert writing._chunk(costly, (512, 512), 256, 2) == (512, 512)
+    assert writing._chunk(costly, (512, 512), 4096, 2) == (1024, 512)
+
+
 def test_collectors_are_fed_with_what_is_written_in_order(tmp_path):
     class Sums:
         def __init__(self):
@@ -241,6 +250,19 @@ def test_a_disk_that_is_too_small_is_known_before(tmp_path, monkeypatch):
     with pytest.raises(ImageIOError, match="needs about 432 kB"):
         write_image(image(), str(tmp_path / "m.tif"), options(cog=True))
     assert not list(tmp_path.iterdir())
+
+
+def test_files_of_a_run_must_fit_together(tmp_path, monkeypatch):
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10, 10, 300_000))
+    paths = [str(tmp_path / name) for name in ("a.tif", "b.tif")]
+    with pytest.raises(ImageIOError, match="^This run needs about 432 kB on disk; 300 kB are free"):
+        writing.write_all([image(), image()], paths, options())
+    assert not list(tmp_path.iterdir())
+    writing.write_all([image()], paths[:1], options())
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10, 10, 230_000))
+    with pytest.raises(ImageIOError, match="needs about 324 kB"):
+        writing.write_all([image(), image((3, 300, 200))], paths, options())
 
 
 def test_a_folder_that_cannot_be_written_is_a_sentence(monkeypatch, tmp_path):

@@ -298,7 +298,7 @@ def test_a_disc_is_exact():
     marks[20, 25] = marks[0, 0] = True
     rows, cols = np.indices(marks.shape)
     far = np.minimum(np.hypot(rows - 20, cols - 25), np.hypot(rows, cols))
-    for radius in (1, 5, 12):
+    for radius in (1, 5, 12, 127, 128, 200):
         np.testing.assert_array_equal(within(marks, radius), far <= radius)
     assert not within(np.zeros((3, 4), bool), 2).any()
 
@@ -311,3 +311,18 @@ def test_double_precision_changes_the_last_digits_only():
     assert (found[0] != found[1]).any()
     # sums of a few dozen float32 numbers near 200
     np.testing.assert_allclose(found[0], found[1], atol=2e-4)
+
+
+def test_ground_that_nobody_sees_near_a_seam_stays_empty():
+    valid = np.ones(SIDE, bool)
+    valid[:, :100] = False
+    images = [image("a", flat(90), valid), image("b", flat(120), valid)]
+    found = whole(mixed(images, halves(), 128), 64)
+    np.testing.assert_array_equal(found.valid, valid)
+
+
+def test_tiles_of_many_bands_are_lower_and_mix_the_same():
+    view = mixed([image("a", noise(1, bands=8)), image("b", noise(2, bands=8))], halves(), 16)
+    every = view.read(GRID.window).values
+    for band in (1, 5, 8):
+        np.testing.assert_array_equal(every[band - 1], view.read(GRID.window, (band,)).values[0])
