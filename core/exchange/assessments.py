@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -109,10 +109,9 @@ def write_assessed(
 
     write_text(inside("RESULTS.txt"), results_text(assessed.runs, names, assessed.title))
     write_json(inside("RESULTS.json"), results_values(assessed))
-    first = assessed.each[0]
-    if first.estimates is not None:
-        text = areas_text(first.estimates, first.mapped, assessed.hectares, names)
-        write_text(inside("AREAS.csv"), text)
+    weighted = [(one.estimates, one.mapped) for one in assessed.each if one.estimates is not None]
+    if weighted:
+        write_text(inside("AREAS.csv"), areas_text(weighted, assessed.hectares, names))
     for run, one in enumerate(assessed.each):
         write_confusion(inside("TMP", f"Classif_Seed_{run}.csv"), one.confusion)
         text = results_text(runs_of([one.confusion]), names, f"Confusion matrix, run {run}")
@@ -225,20 +224,19 @@ def _tables(assessed: Assessed) -> Iterator[Table]:
     )
     heads = ("Label", "Class", "Precision", "Recall", "F-score", "F-score with other polygons")
     yield Table("Classes", heads, rows)
-    first = assessed.each[0]
-    if first.estimates is not None:
-        yield _areas(first, first.estimates, assessed)
-    yield Table(
-        "Reference",
-        ("Label", "Class", "Polygons", "Pixels compared"),
-        tuple(
-            (label, names[label], int(polygons), int(pixels))
-            for label, polygons, pixels in zip(
-                first.confusion.labels, first.polygons, first.confusion.counts.sum(1)
-            )
-        ),
-        note=f"{first.confusion.not_mapped} reference pixels have no class on the map.",
-    )
+    for run, one in enumerate(assessed.each):
+        which = f", run {run}" if len(assessed.each) > 1 else ""
+        if one.estimates is not None:
+            yield _areas(one, one.estimates, assessed, f"Areas{which}")
+        yield _reference(one, names, f"Reference{which}")
+
+
+def _reference(one: Assessment, names: Mapping[int, str], title: str) -> Table:
+    """Return what a map was compared with."""
+    counted = zip(one.confusion.labels, one.polygons, one.confusion.counts.sum(1))
+    rows = tuple((label, names[label], int(count), int(pixels)) for label, count, pixels in counted)
+    note = f"{one.confusion.not_mapped} reference pixels have no class on the map."
+    return Table(title, ("Label", "Class", "Polygons", "Pixels compared"), rows, note=note)
 
 
 def _interval(every: Sequence[Assessment], at: int, label: int) -> str:
@@ -249,7 +247,7 @@ def _interval(every: Sequence[Assessment], at: int, label: int) -> str:
     return "-" if math.isnan(low) else f"{low:.3f} to {high:.3f}"
 
 
-def _areas(one: Assessment, estimates: Estimates, assessed: Assessed) -> Table:
+def _areas(one: Assessment, estimates: Estimates, assessed: Assessed, title: str) -> Table:
     """Return mapped and estimated areas; both are parts of the assessed map."""
     whole = float(one.mapped.sum()) * assessed.hectares * estimates.assessed
     rows = tuple(
@@ -267,7 +265,7 @@ def _areas(one: Assessment, estimates: Estimates, assessed: Assessed) -> Table:
     note = f"Overall accuracy weighted by area: {overall}; ± is 95 %."
     if estimates.not_assessed:
         note += f" {100 * (1 - estimates.assessed):.1f} % of the map are not assessed."
-    return Table("Areas", heads, rows, note=note)
+    return Table(title, heads, rows, note=note)
 
 
 def _plus_minus(value: float, error: float, digits: int) -> str:

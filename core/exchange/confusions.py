@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,6 +17,7 @@ from ..landcover.areas import NORMAL, Estimates
 from ..landcover.confusion import Confusion, Scores, mean_of, scores_of
 from ..landcover.intervals import Spread, spread_of
 from ..stage import write_text
+from .numbertable import csv_text
 from .text import read_lines
 
 ROWS, COLUMNS = "#Reference labels (rows):", "#Produced labels (columns):"
@@ -126,16 +125,26 @@ def spread_text(spread: Spread) -> str:
 
 
 def areas_text(
-    estimates: Estimates, mapped: Array, pixel_hectares: float, names: Mapping[int, str]
+    runs: Sequence[tuple[Estimates, Array]], pixel_hectares: float, names: Mapping[int, str]
 ) -> str:
     """Return AREAS.csv: mapped and estimated hectares of each class, user and producer accuracy.
 
-    `mapped` are pixels on the map for each class; half-widths are those of 95 %.
+    Each run comes with the pixels on its map of each class; several are told apart by a last
+    column. Half-widths are those of 95 %.
     """
-    columns = "label name mapped_ha estimated_ha ci95_ha user user_ci95 producer producer_ci95"
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns.split())
+    titles = "label name mapped_ha estimated_ha ci95_ha user user_ci95 producer producer_ci95"
+    several = len(runs) > 1
+    rows = (
+        [*row, run] if several else row
+        for run, (estimates, mapped) in enumerate(runs)
+        for row in _area_rows(estimates, mapped, pixel_hectares, names)
+    )
+    return csv_text([*titles.split(), *(["run"] if several else [])], rows)
+
+
+def _area_rows(
+    estimates: Estimates, mapped: Array, pixel_hectares: float, names: Mapping[int, str]
+) -> Iterator[list[Any]]:
     assessed = float(np.sum(mapped)) * pixel_hectares * estimates.assessed
     for place, label in enumerate(estimates.labels):
         hectares = [
@@ -150,8 +159,7 @@ def areas_text(
             estimates.producer_errors[place] * NORMAL,
         ]
         cells = [*(_plain(value, 2) for value in hectares), *(_plain(v, 4) for v in shares)]
-        writer.writerow([label, names.get(label, str(label)), *cells])
-    return text.getvalue()
+        yield [label, names.get(label, str(label)), *cells]
 
 
 def _plain(value: float, digits: int) -> str:

@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from ..errors import InvalidOption
@@ -50,3 +51,12 @@ def _cells(path: str) -> Iterator[tuple[int, list[str]]]:
     for number, row in enumerate(csv.reader(read_lines(path)), 1):
         if row:
             yield number, [cell.strip() for cell in row]
+
+
+def csv_text(titles: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Return a table as CSV; cells with commas or quotes in them are quoted."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(titles)
+    writer.writerows(rows)
+    return text.getvalue()

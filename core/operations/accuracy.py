@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,14 +22,15 @@ from ..landcover.legend import Legend
 from ..placement import onto
 from ..progress import SILENT, Progress, Recorder
 from ..provenance import recorded, repetition
-from ..raster import expand, open_image, refuse_overwriting
+from ..raster import RasterImage, expand, open_image, refuse_overwriting
 from ..raster.crs import is_geographic, reference
+from ..raster.palette import read_palette
 from ..report.html import numbers_of
 from ..requests.accuracy import Request as Request
 from ..requests.accuracy import Result as Result
 from ..vector import files_of
 from ..vector.groundtruth import Burning, read_truth
-from ..workflow.comparing import Judged, roles_of, tally_of
+from ..workflow.comparing import Judged, coded, roles_of, style_judged, tally_of
 from ..write import write
 
 NEEDS = (("scores", ()), ("figures", ("matplotlib",)))
@@ -64,6 +65,8 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
         write(Judged(one.image, one.burning, tuple(one.roles.tolist())), path, request, part).path
         for one, path, part in zip(compared, paths, heard.part(0.8, 0.95).split(len(maps)))
     ]
+    for path in layers:
+        style_judged(path)
     outcome = _outcome(compared, assessed, folder, layers)
     _warn(outcome, compared, heard)
     write_assessed(
@@ -78,13 +81,16 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
     return outcome
 
 
-def compare(image: Image, number: int, request: Request, progress: Progress = SILENT) -> Compared:
+def compare(
+    image: RasterImage, number: int, request: Request, progress: Progress = SILENT
+) -> Compared:
     """Return what a map is worth as run `number`.
 
     Raises IncompatibleImages when it is no class map, InvalidOption when nothing can be compared.
     """
     refuse_no_classes(image)
     truth = read_truth(request.polygons, request.field, image.grid.crs, progress)
+    truth = coded(truth, _names(image, request))
     roles = roles_of(truth, request.run_field.replace("$", str(number)), request.part)
     burning = Burning(image.grid, truth)
     _refuse_outside(burning, image)
@@ -103,6 +109,12 @@ def compare(image: Image, number: int, request: Request, progress: Progress = SI
             "there is nothing to compare."
         )
     return Compared(image, burning, roles, tally, found)
+
+
+def _names(image: RasterImage, request: Request) -> Mapping[int, str]:
+    """Return what the classes of a map are called: by the nomenclature, else by its style."""
+    given = read_legend(request.nomenclature).names
+    return given or {label: name for label, (name, _) in read_palette(image.path).items()}
 
 
 def pixel_hectares(grid: Grid) -> float:

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InvalidOption
+from ..exchange.numbertable import csv_text
 from ..image import Array, Mask
 from ..landcover.samples import blocks
 from ..landcover.spacing import leveling_range, near, nearest
@@ -237,18 +236,27 @@ def _cut(shape: bytes, cutters: tuple[Shapes, Sequence[str]] | None) -> Iterator
 
 
 def _table(parted: Parted) -> str:
-    """Return polygons and area of each class by run and set, as CSV."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["class", "name", "region", "run", "set", "polygons", "area"])
+    """Return polygons, area and distance of each class by run and set, as CSV.
+
+    The distance is the median one of validation polygons to the nearest that is learned from.
+    """
     names, regions = dict(parted.truth.named), np.array(parted.regions, object)
-    areas = Shapes(tuple(feature.geometry for feature in parted.truth.features)).areas
+    shapes = Shapes(tuple(feature.geometry for feature in parted.truth.features))
+    rows = []
     for label in parted.truth.classes:
         for region in sorted(set(parted.regions)):
             mine = (parted.truth.labels == label) & (regions == region)
             for run, roles in enumerate(parted.roles):
                 for role in (LEARN, VALIDATION, UNUSED):
-                    rows = mine & (roles == role)
+                    some = mine & (roles == role)
                     cells = [label, names.get(label, label), region, run, ROLES[role]]
-                    writer.writerow([*cells, int(rows.sum()), f"{areas[rows].sum():g}"])
-    return text.getvalue()
+                    apart = _apart(shapes.boxes, roles == LEARN, some) if role == VALIDATION else ""
+                    rows.append([*cells, int(some.sum()), f"{shapes.areas[some].sum():g}", apart])
+    titles = ("class", "name", "region", "run", "set", "polygons", "area", "distance")
+    return csv_text(titles, rows)
+
+
+def _apart(boxes: Array, learned: Mask, asked: Mask) -> str:
+    """Return the median distance of polygons to the nearest learned one; "" where none is."""
+    found = nearest(boxes, learned, asked)
+    return f"{np.median(found):g}" if np.isfinite(found).any() else ""

@@ -34,10 +34,13 @@ from .accuracy import pixel_hectares
 
 NEEDS = (("polygons", ()),)
 
-PARTS = (".shp", ".shx", ".dbf", ".prj")
+PARTS = (".shp", ".shx", ".dbf", ".prj", ".cpg")
 HECTARE = 10_000.0
 WIDE = 20
 """Pixels above which a tolerance is hardly meant."""
+
+SHARES = 1900
+"""Fields of classes that a GeoPackage can hold beside the others."""
 
 FINEST = 16
 """Steps of smoothing in a pixel at most."""
@@ -67,7 +70,8 @@ def vectorize(request: Request, progress: Progress = SILENT) -> Result:
     layer = Layer("classes", "Polygon", crs, table.fields, features, style)
     write_layers(output, [layer])
     progress.advance(0.9)
-    files = [_zone(request, name, zones[name], layer, output) for name in zones]
+    titles = _titles(request.prefix, list(zones))
+    files = [_zone(request, titles[name], zones[name], layer, output) for name in zones]
     if small:
         progress.warn(
             f"{small} polygons are smaller than {request.mmu:g} m² and have no neighbor to join."
@@ -156,6 +160,12 @@ class _Table:
         """Return the share of each class in each polygon, percent."""
         face, label, pixels = self.found.shares["rate"].table(self.found.owners)
         whole = np.bincount(face, pixels, len(self.found.labels))
+        count = len(np.unique(label[label > 0]))
+        if count > SHARES:
+            raise InvalidOption(
+                f"Statistics: shares of {count} classes do not fit into a table, which holds "
+                f"{SHARES}. Leave out rate."
+            )
         columns = {}
         for value in np.unique(label[label > 0]).tolist():
             share = np.zeros(len(whole))
@@ -201,10 +211,24 @@ def _zones(request: Request, image: RasterImage, progress: Progress) -> dict[str
     return found
 
 
+def _titles(prefix: str, names: Sequence[str]) -> dict[str, str]:
+    """Return a file name for each zone: letters that files may have, no two alike."""
+    found: dict[str, str] = {}
+    used = set[str]()
+    for name in names:
+        text = f"{prefix}_{name}"
+        plain = "".join(one if one.isalnum() or one in "-_. " else "_" for one in text)
+        number, title = 1, plain
+        while title.lower() in used:
+            number, title = number + 1, f"{plain}_{number + 1}"
+        used.add(title.lower())
+        found[name] = title
+    return found
+
+
 def _zone(request: Request, name: str, areas: Sequence[bytes], layer: Layer, output: str) -> str:
     """Write the polygons inside a zone as a shapefile, and zipped; return its path."""
-    safe = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in name)
-    path = os.path.join(os.path.dirname(output), f"{request.prefix}_{safe}.shp")
+    path = os.path.join(os.path.dirname(output), f"{name}.shp")
     cut = replace(layer, geometry="MultiPolygon", features=tuple(_cut(layer.features, areas)))
     written = write_shapefile(path, cut)
     if request.zip:

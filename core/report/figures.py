@@ -144,6 +144,26 @@ def ground_map(
     return _drawn(title, caption, draw)
 
 
+def lines_over(picture: Array, lines: Sequence[Array], *, title: str, caption: str = "") -> Figure:
+    """Draw lines (points[point, (col, row)] in pixels) over picture[row, col, color] (uint8)."""
+
+    def draw() -> str:
+        rows, cols = picture.shape[:2]
+        width = min(10.0, 8.0 * cols / rows)
+        figure = _figure(width, width * rows / cols)
+        axes = figure.add_axes((0, 0, 1, 1))
+        axes.imshow(picture, interpolation="antialiased", extent=(0, cols, rows, 0))
+        for line in lines:
+            axes.plot(*np.asarray(line, float).T, color="white", linewidth=2.2, alpha=0.6)
+            axes.plot(*np.asarray(line, float).T, color="#dc1414", linewidth=1.1)
+        axes.set_xlim(0, cols)
+        axes.set_ylim(rows, 0)
+        axes.set_axis_off()
+        return _jpeg(figure)
+
+    return _drawn(title, caption, draw)
+
+
 @dataclass(frozen=True)
 class Drawn:
     """Points of a panel joined by a line, or single ones where `dots`; a color or a number."""

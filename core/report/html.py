@@ -249,7 +249,7 @@ def _listed(title: str, texts: Iterable[str]) -> str:
 
 def _repeat(repeat: Repeat) -> Iterator[str]:
     if repeat.request:
-        rows = tuple((name.upper(), _request_text(v)) for name, v in repeat.request.items())
+        rows = tuple((name.upper(), option_text(v)) for name, v in repeat.request.items())
         yield _table(Table("Request", ("Parameter", "Value"), rows))
     if repeat.versions:
         found = tuple((name, text or "absent") for name, text in repeat.versions.items())
@@ -259,8 +259,9 @@ def _repeat(repeat: Repeat) -> Iterator[str]:
         yield f"<h2>Repeat this run</h2>\n{lines}"
 
 
-def _request_text(value: Any) -> str:
-    if value is None:
+def option_text(value: Any) -> str:
+    """Return the value of an option as people read it."""
+    if value is None or value == [] or value == ():
         return "(empty)"
     if isinstance(value, (list, tuple)):
         return ", ".join(map(str, value))

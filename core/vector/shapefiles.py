@@ -18,7 +18,7 @@ _TYPES = {"string": ogr.OFTString, "integer": ogr.OFTInteger, "real": ogr.OFTRea
 
 
 def write_shapefile(path: str, layer: Layer) -> str:
-    """Write a layer as <path>, which ends in .shp, with .shx, .dbf and .prj; return its path.
+    """Write a layer as <path>, which ends in .shp, with .shx, .dbf, .prj, .cpg; return its path.
 
     Raises ImageIOError when it cannot be written.
     """
@@ -38,7 +38,9 @@ def _fill(path: str, layer: Layer, title: str) -> None:
     if dataset is None:
         raise ImageIOError(f"{title} cannot be written.")
     crs = reference(layer.crs) if layer.crs else None
-    table = dataset.CreateLayer(layer.name, crs, getattr(ogr, "wkb" + layer.geometry))
+    kind = getattr(ogr, "wkb" + layer.geometry)
+    # texts of all languages; without it only those of western Europe
+    table = dataset.CreateLayer(layer.name, crs, kind, ["ENCODING=UTF-8"])
     for name, declared in layer.fields:
         table.CreateField(ogr.FieldDefn(name[:10], _TYPES[declared]))
     for feature in layer.features:

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,9 @@ from ..image import Array, Details, Image, Pixels, View, constant
 from ..landcover.assessment import Tally
 from ..landcover.labeled import read_labels
 from ..progress import SILENT, Progress
-from ..vector.groundtruth import Burning, GroundTruth
+from ..raster.palette import palette_style
+from ..vector import Burned
+from ..vector.groundtruth import Burning, GroundTruth, Held
 from ..windows import Window, tiling
 
 SIDE = 512
@@ -30,8 +32,53 @@ JUDGED = (
 )
 """Colors of a difference map."""
 
+MEANINGS = ("validation: wrong", "validation: right", "learned: wrong", "learned: right")
+"""What the values of a difference map above 0 say."""
+
 UNUSED, VALIDATION, LEARN = range(3)
 """Roles of a polygon in a run."""
+
+
+@dataclass(frozen=True)
+class Inside(Burning):
+    """Features of a ground truth on the pixels of a part of a grid; elsewhere there are none.
+
+    Tiles overlap: what another one maps is not a pixel without class of this one.
+    """
+
+    area: Burned
+
+    def read(self, window: Window) -> Held:
+        """Return the features of a window."""
+        found, inside = super().read(window), self.area.read(window).valid
+        return Held(np.where(inside, found.features, 0), found.conflicts & inside)
+
+
+def style_judged(path: str) -> None:
+    """Write the style of a difference map beside it: what its colors say."""
+    entries = zip(range(1, len(JUDGED)), MEANINGS, JUDGED[1:])
+    palette_style(
+        path, [(n, text, "#{:02x}{:02x}{:02x}".format(*color), 255) for n, text, color in entries]
+    )
+
+
+def coded(truth: GroundTruth, names: Mapping[int, str]) -> GroundTruth:
+    """Return a reference of text labels with the numbers that a map has for these names.
+
+    A reference that lacks a class of the map would number the others differently. Classes that the
+    map does not know get numbers above its own; without any common name all stay as they are.
+    """
+    labels = {name: label for label, name in names.items()}
+    texts = dict(truth.named)
+    if not set(texts.values()) & set(labels):
+        return truth
+    free = max(labels.values()) + 1
+    for text in texts.values():
+        if text not in labels:
+            labels[text], free = free, free + 1
+    numbers = np.array([labels[texts[label]] for label in truth.labels.tolist()], np.int64)
+    named = tuple(sorted((labels[text], text) for text in texts.values()))
+    return replace(truth, labels=numbers, named=named)
 
 
 def roles_of(truth: GroundTruth, field: str, part: str) -> Array:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..report.html import document, escape
+from ..report.html import document, escape, option_text
 from ..stage import write_text
 from .logs import FOLDER, log_path
 from .running import Outcome
@@ -74,7 +74,7 @@ def status_body(
     parts += _failures(graph, outcomes, folder, place)
     for section in sections:
         rows = "".join(
-            f"<tr><td>{escape(name)}</td><td>{escape(value)}</td></tr>"
+            f"<tr><td>{escape(name)}</td><td>{escape(option_text(value))}</td></tr>"
             for name, value in section.rows
         )
         parts.append(f"<h2>{escape(section.title)}</h2><table>{rows}</table>")

@@ -29,8 +29,9 @@ Fingerprint = Mapping[str, Any]
 def fingerprint(path: str) -> Fingerprint | None:
     """Return what tells a version of a file or folder from another; None where there is none.
 
-    A file: size, time, and a digest below 1 MiB. A folder: a digest of its list of files with their
-    sizes and times. A layer behind `|` belongs to its file.
+    A file: size, time, and a digest below 1 MiB. A shapefile: also those of its table and CRS. A
+    folder: a digest of its list of files with their sizes and times, without what GDAL notes beside
+    images. A layer behind `|` belongs to its file.
     """
     file = path.partition("|")[0]
     if os.path.isdir(file):
@@ -42,13 +43,16 @@ def fingerprint(path: str) -> Fingerprint | None:
     if status.st_size < SMALL:
         with open(file, "rb") as content:
             found["digest"] = _digest(content.read())
+    stem, ending = os.path.splitext(file)
+    if ending.lower() == ".shp":
+        found["parts"] = [fingerprint(stem + part) for part in (".dbf", ".prj", ".cpg")]
     return found
 
 
 def _listing(folder: str) -> Iterator[tuple[str, int, int]]:
     for place, folders, files in os.walk(folder):
         folders.sort()
-        for name in sorted(files):
+        for name in sorted(name for name in files if not name.endswith(".aux.xml")):
             status = os.stat(os.path.join(place, name))
             yield os.path.join(place, name), status.st_size, status.st_mtime_ns
 

@@ -18,10 +18,11 @@ from ...requests import regularizeclasses, vectorizeclasses
 from ...requests.shared.chaining import GROUPS
 from ...vector.clipping import Shapes
 from ...vector.features import read_polygons, refuse_no_field
-from ...vector.groundtruth import read_truth
+from ...vector.groundtruth import GroundTruth, read_truth
 from ...workflow.state import State
 from .. import gapfill
 from . import vectors
+from .fusion import UNDECIDED
 from .plan import Plan
 from .tasks import tasks_of
 
@@ -41,7 +42,9 @@ def check(plan: Plan, progress: Progress = SILENT) -> None:
     _check_module(plan)
     _check_vectors(plan)
     if plan.request.builder != "features":
-        _check_places(plan, progress)
+        truth = read_truth(plan.request.polygons or "", plan.request.field or "", plan.crs)
+        _check_undecided(plan, truth)
+        _check_places(plan, truth, progress)
 
 
 def _check_series(plan: Plan) -> None:
@@ -89,9 +92,18 @@ def _check_vectors(plan: Plan) -> None:
         refuse_no_field(zones[0].values, how.zone_field, how.zones)
 
 
-def _check_places(plan: Plan, progress: Progress) -> None:
+def _check_undecided(plan: Plan, truth: GroundTruth) -> None:
+    """Refuse a class that has the label of pixels on which the runs do not agree."""
+    label = plan.steps.get("fuseclassifications", {}).get("undecided", UNDECIDED)
+    if plan.request.merge_runs and label in truth.classes:
+        raise InvalidOption(
+            f"Fuse the runs: {label} marks pixels on which they do not agree, and is a class of "
+            f"{truth.title}. Configure another merge_final_classifications_undecidedlabel."
+        )
+
+
+def _check_places(plan: Plan, truth: GroundTruth, progress: Progress) -> None:
     """Count the polygons that no tile reaches; refuse a reference of which none is reached."""
-    truth = read_truth(plan.request.polygons or "", plan.request.field or "", plan.crs)
     boxes = Shapes(tuple(feature.geometry for feature in truth.features)).boxes
     reached = np.zeros(len(boxes), bool)
     tiles = np.array([bounds_in(tile.grid, plan.crs) for tile in plan.tiles], float)

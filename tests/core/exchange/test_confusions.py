@@ -102,7 +102,9 @@ def test_what_is_undefined_is_a_dash_and_null():
 def test_areas_are_hectares_with_half_widths():
     mapped = np.array([1000, 2000, 3000])
     rows = list(
-        csv.DictReader(io.StringIO(areas_text(area_weighted(FIRST, mapped), mapped, 0.01, NAMES)))
+        csv.DictReader(
+            io.StringIO(areas_text([(area_weighted(FIRST, mapped), mapped)], 0.01, NAMES))
+        )
     )
     assert [row["label"] for row in rows] == ["11", "12", "31"]
     assert rows[0]["mapped_ha"] == "10.00"

@@ -11,6 +11,7 @@ from orthoweave.core.errors import IncompatibleImages, InvalidOption
 from orthoweave.core.exchange import assessments
 from orthoweave.core.operations import accuracy
 from orthoweave.core.raster import open_image
+from orthoweave.core.raster.palette import palette_style, read_palette
 from orthoweave.core.report import confusion
 from orthoweave.core.vector.features import Feature
 from orthoweave.core.vector.layers import Layer, write_layers
@@ -167,6 +168,8 @@ def test_the_files_of_iota2_are_there(write, polygons, land, tmp_path):
         "Confusion_Matrix_Classif_Seed_0.png",
         "diff_seed_0.tif",
     }
+    told = read_palette(str(tmp_path / "out" / "diff_seed_0.tif"))
+    assert told[1] == ("validation: wrong", "#ca0020") and sorted(told) == [1, 2, 3, 4]
     assert set(os.listdir(tmp_path / "out" / "TMP")) == {
         "Classif_Seed_0.csv",
         "ClassificationResults_seed_0.txt",
@@ -194,6 +197,43 @@ def test_text_labels_are_coded_by_the_alphabet(write, polygons, tmp_path):
     found = accuracy.run(request([path], polygons(rows), tmp_path))
     assert found.accuracy == 1
     assert results(tmp_path)["classes"] == {"1": "crop", "2": "wood"}
+
+
+@pytest.mark.parametrize("told", ["style", "nomenclature"])
+def test_text_labels_get_the_numbers_of_the_map_whatever_classes_there_are(
+    write, polygons, tmp_path, told
+):
+    names = {1: "crop", 2: "grass", 3: "wood"}
+    land = np.full((HEIGHT, WIDTH), 1, np.uint8)
+    land[:, 60:] = 3
+    path, more = write("land.tif", land, nodata=0), {}
+    if told == "style":
+        palette_style(path, [(n, name, "#00ff00", 255) for n, name in names.items()])
+    else:
+        listed = tmp_path / "names.txt"
+        listed.write_text("".join(f"{name}:{n}\n" for n, name in names.items()))
+        more["nomenclature"] = str(listed)
+    # without grass, wood would be number 2 by the alphabet; the map knows nothing of water
+    rows = [("wood", (70, 0, 80, 10), {}), ("crop", (0, 0, 10, 10), {})]
+    assert accuracy.run(request([path], polygons(rows), tmp_path, **more)).accuracy == 1
+    rows.append(("water", (0, 20, 10, 40), {}))
+    assert accuracy.run(request([path], polygons(rows), tmp_path, **more)).accuracy == 0.5
+    assert results(tmp_path)["classes"] == {"1": "crop", "3": "wood", "4": "water"}
+
+
+def test_each_run_has_its_areas(write, polygons, land, tmp_path):
+    other = land.copy()
+    other[:, :10] = 12
+    paths = [write("a.tif", land, nodata=0), write("b.tif", other, nodata=0)]
+    rows = [(label, box, {**values, "seed_1": "validation"}) for label, box, values in ROWS]
+    accuracy.run(request(paths, polygons(rows), tmp_path))
+    with open(tmp_path / "out" / "AREAS.csv", encoding="utf-8") as file:
+        table = list(csv.DictReader(file))
+    for run, one in enumerate((land, other)):
+        mapped = [float(row["mapped_ha"]) for row in table if row["run"] == str(run)]
+        assert mapped == pytest.approx([(one == label).sum() / 100 for label in (11, 12, 31)])
+    page = (tmp_path / "out" / "RESULTS.html").read_text()
+    assert all(f"{title}, run {run}" in page for title in ("Areas", "Reference") for run in (0, 1))
 
 
 def test_polygons_of_another_crs_are_brought_to_the_map(write, polygons, land, tmp_path):

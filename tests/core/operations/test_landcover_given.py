@@ -96,6 +96,14 @@ def test_polygons_that_no_tile_reaches_are_counted(made, tmp_path):
         landcover.run(asked(made, tmp_path / "out", polygons=none, dry_run=True))
 
 
+def test_a_class_with_the_label_of_undecided_pixels_is_refused_at_once(made, tmp_path):
+    sql = "SELECT CASE code WHEN 211 THEN 255 ELSE code END AS code, geometry FROM groundTruth"
+    path = translated(made, tmp_path / "t.gpkg", sql)
+    request = asked(made, tmp_path / "out", polygons=path, runs=2, merge_runs=True, dry_run=True)
+    with pytest.raises(InvalidOption, match="255 marks pixels .* and is a class of t.gpkg"):
+        landcover.run(request)
+
+
 def test_features_need_no_reference(made, tmp_path):
     wanted = {"polygons": None, "field": None, "nomenclature": None, "builder": "features"}
     out = tmp_path / "out"

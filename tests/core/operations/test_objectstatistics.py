@@ -6,6 +6,7 @@ import pytest
 from orthoweave.core.errors import IncompatibleImages, InvalidOption
 from orthoweave.core.landcover.sieving import regions_of
 from orthoweave.core.operations import classify, objectstatistics, trainclassifier
+from orthoweave.core.progress import SILENT
 from orthoweave.core.raster import open_image
 from orthoweave.core.raster.crs import parse_crs
 from orthoweave.core.vector import Feature, Layer, read_polygons, write_layers
@@ -43,9 +44,9 @@ def layer(path, shapes, fields):
     return write_layers(str(path), [Layer("p", "Polygon", crs, tuple(fields), features)])
 
 
-def run(image, tmp_path, name="out.gpkg", **more):
+def run(image, tmp_path, name="out.gpkg", progress=SILENT, **more):
     request = objectstatistics.Request(image=image, output=str(tmp_path / name), **more)
-    found = objectstatistics.run(request)
+    found = objectstatistics.run(request, progress)
     return found, read_polygons(found.output, "")
 
 
@@ -206,3 +207,40 @@ def test_images_that_do_not_serve_are_refused(image, write, tmp_path):
     twins = write("t.tif", np.random.default_rng(0).random((2, 20, 20)), names=("a", "A"))
     with pytest.raises(InvalidOption, match="Two fields would be called"):
         run(twins, tmp_path, step=5)
+    with pytest.raises(InvalidOption, match="All bands of c are constant"):
+        run(write("c.tif", np.full((2, 20, 20), 7, np.uint8)), tmp_path)
+    large = write("l.tif", np.full((20, 20), 3 * 10**9, np.uint32))
+    with pytest.raises(IncompatibleImages, match="objects have numbers up to 2147483647"):
+        run(image, tmp_path, segments=large)
+
+
+def test_a_pixel_that_one_band_lacks_belongs_to_no_superpixel_and_to_no_mean(write, tmp_path):
+    values = np.random.default_rng(0).integers(100, 900, (3, 30, 30)).astype(np.int16)
+    values[1, 5, 5] = -999
+    path = write("f.tif", values, nodata=-999)
+    assert np.argwhere(segments(tmp_path, path, step=8)[0] == 0).tolist() == [[5, 5]]
+    wanted = ("mean", "min", "max", "std", "count")
+    own = write("s.tif", np.ones((30, 30), np.uint8))
+    _, (one,) = run(path, tmp_path, segments=own, statistics=wanted)
+    known = values[:, values[1] > 0].astype(float)
+    assert one.values["count"] == known.shape[1] == 899
+    for name in ("mean", "min", "max", "std"):
+        found = [one.values[f"band_{band}_{name}"] for band in (1, 2, 3)]
+        assert found == pytest.approx(getattr(np, name)(known, axis=1), rel=1e-12)
+
+
+def test_parcels_without_pixel_and_pixels_in_several_parcels_are_counted(image, tmp_path, listen):
+    shapes = [
+        (square(40, 40, 50, 50), {}),
+        (square(45, 40, 55, 50), {}),
+        (square(60.1, 60.1, 60.3, 60.3), {}),
+        (square(70, 60, 80, 70), {}),
+    ]
+    parcels = layer(tmp_path / "p.gpkg", shapes, [("x", "integer")])
+    heard = listen()
+    found, features = run(image, tmp_path, segments=parcels, statistics=("count",), progress=heard)
+    assert [one.values["count"] for one in features] == [100, 50, 100]
+    assert heard.warnings == [
+        "1 of 4 objects hold no center of a pixel of f and are left out.",
+        "Objects overlap: 50 pixels lie in several and count for the first only.",
+    ]

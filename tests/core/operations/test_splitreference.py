@@ -186,6 +186,10 @@ def test_the_table_counts_polygons_and_areas(fields, tmp_path):
     learned = [row for row in rows if row["set"] == "learn"]
     assert [row["class"] for row in learned] == ["1", "2", "3"]
     assert all(float(row["area"]) == 64 * int(row["polygons"]) for row in learned)
+    # fields are 8 wide, every 10: the nearest other one is 2 away, or a few columns
+    apart = [float(row["distance"]) for row in rows if row["set"] == "validation"]
+    assert len(apart) == 3 and np.median(apart) == found.validation_distance
+    assert all(not row["distance"] for row in rows if row["set"] != "validation")
 
 
 def test_what_is_held_out_is_marked(fields, tmp_path):

@@ -155,12 +155,8 @@ def test_zones_become_shapefiles_that_are_cut_and_zipped(path, labels, tmp_path)
         area = sum(f.values["Area"] for f in read_polygons(one, ""))
         assert area == pytest.approx(np.count_nonzero(labels[:, cols]) * PIXEL, abs=1.0)
         with zipfile.ZipFile(one[:-4] + ".zip") as archive:
-            assert {Path(name).suffix for name in archive.namelist()} == {
-                ".shp",
-                ".shx",
-                ".dbf",
-                ".prj",
-            }
+            parts = {Path(name).suffix for name in archive.namelist()}
+            assert parts == {".shp", ".shx", ".dbf", ".prj", ".cpg"}
     more = {"zones": zones, "zone_field": "code", "zone_value": "32", "prefix": "x", "zip": False}
     found, _ = run(path, tmp_path, **more)
     assert [Path(one).name for one in found.zone_files] == ["x_32.shp"]
@@ -184,6 +180,8 @@ def test_a_map_without_class_gives_an_empty_layer(write, tmp_path, listen):
     [
         ({"statistics": ("rates",)}, "'rates' is none of rate, confidence, validity"),
         ({"zones": "z.gpkg"}, "give the field that names them"),
+        ({"class_field": "Area"}, "Area is the name of another field"),
+        ({"class_field": "c11"}, "c11 is the name of another field"),
         ({"class_field": "landcoverclass"}, "1 to 10 letters"),
     ],
 )
@@ -219,3 +217,29 @@ def test_a_stop_leaves_no_file(path, tmp_path, listen, after):
     with pytest.raises(Cancelled):
         vectorizeclasses.run(request, listen(cancel_after=after))
     assert not list((tmp_path / "o").glob("*")) if (tmp_path / "o").exists() else True
+
+
+def test_files_of_zones_have_names_of_their_own_and_stay_in_the_folder(path, tmp_path):
+    corners = [(5e5, 4998800), (500700, 4998800), (500700, 5e6), (5e5, 5e6), (5e5, 4998800)]
+    square = wkb_of([(np.array(corners, float),)])
+    names = ("Ö 森/a", "Ö 森:a", "ö 森_A")
+    features = tuple(Feature(square, {"code": name}) for name in names)
+    layer = Layer("z", "Polygon", parse_crs("EPSG:32633"), (("code", "string"),), features)
+    zones = write_layers(str(tmp_path / "zones.gpkg"), [layer])
+    found, _ = run(path, tmp_path, zones=zones, zone_field="code", prefix="../x", zip=False)
+    expected = [".._x_Ö 森_a.shp", ".._x_Ö 森_a_2.shp", ".._x_ö 森_A_3.shp"]
+    assert [Path(one).name for one in found.zone_files] == expected
+    assert all(Path(one).parent == tmp_path for one in found.zone_files)
+
+
+def test_more_classes_than_a_table_has_columns_are_refused(write, tmp_path):
+    many = write("many.tif", np.arange(1, 2501, dtype=np.uint16).reshape(50, 50))
+    with pytest.raises(InvalidOption, match="shares of 2500 classes do not fit.*Leave out rate"):
+        run(many, tmp_path, mmu=0)
+    assert run(many, tmp_path, mmu=0, statistics=())[0].polygon_count == 2500
+
+
+def test_labels_that_no_class_map_holds_are_refused_not_wrapped(write, tmp_path):
+    large = write("large.tif", np.array([[1, 70000]], np.int32))
+    with pytest.raises(IncompatibleImages, match="the label 70000; labels are .* to 65535"):
+        run(large, tmp_path)

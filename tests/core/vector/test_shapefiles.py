@@ -20,16 +20,16 @@ def layer(features):
 
 def test_a_layer_is_written_with_its_values_and_crs(tmp_path):
     values = {"tile": "T31TCJ", "priority_long": 3, "size": 2.5}
-    features = (Feature(SQUARE, values), Feature(SQUARE, {"tile": "T31TDJ"}))
+    features = (Feature(SQUARE, values), Feature(SQUARE, {"tile": "Wälder 森"}))
     path = write_shapefile(str(tmp_path / "a" / "x.shp"), layer(features))
     dataset = ogr.Open(path)
     found = dataset.GetLayer(0)
     rows = [(row["tile"], row["priority_l"], row["size"]) for row in found]
-    assert rows == [("T31TCJ", 3, 2.5), ("T31TDJ", None, None)]
+    assert rows == [("T31TCJ", 3, 2.5), ("Wälder 森", None, None)]
     assert same_crs(found.GetSpatialRef().ExportToWkt(), parse_crs("EPSG:32633"))
     assert found.GetExtent() == (0, 9, 0, 9)
     names = {entry.name for entry in (tmp_path / "a").iterdir()}
-    assert names == {f"x.{ending}" for ending in ("shp", "shx", "dbf", "prj")}
+    assert names == {f"x.{ending}" for ending in ("shp", "shx", "dbf", "prj", "cpg")}
 
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path):

@@ -20,7 +20,7 @@ def page(tmp_path):
     graph = chain(folder, {"a1": "always"})
     run = Run(graph, read_state(folder), lambda _: None)
     run.go(Here(folder))
-    sections = [Section("Configuration", [("FIELD", "<code>")])]
+    sections = [Section("Configuration", [("FIELD", "<code>"), ("MASKS", []), ("CLEAN", False)])]
     path = write_page(folder, "Land cover", graph, run.outcomes, sections)
     with open(path, encoding="utf-8") as file:
         return path, file.read()
@@ -31,6 +31,7 @@ def test_the_page_says_what_failed_and_why(page):
     assert "2 of 5 tasks are finished (2 done, 1 failed, 2 not reached)" in text
     assert "a has no solution." in text
     assert "&lt;code&gt;" in text
+    assert "<td>MASKS</td><td>(empty)</td>" in text and "<td>CLEAN</td><td>no</td>" in text
 
 
 def test_each_task_has_the_color_of_its_status(page):
