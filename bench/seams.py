@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""How well least-cost seams run: their cost beside center seams, and what they cross.
+"""How well least-cost seams run: their cost beside center seams, what they cross, how they show.
 
 Pairs of neighboring drone frames, pairs of aerial images of different years (each cropped to 70 %
 of its width, from the left and from the right), and tiles of ../shared/tools/make_cases.py with
 small bright objects, each of them in one tile only, which counts as crossed where a seam of that
-tile runs through it. Then the cost of two large images.
+tile runs through it. Then the visibility of seams (bench/visibility.py has its definition and what
+it can and cannot tell), and the cost of two large images.
 
-    .venv/bin/python bench/seams.py --folder build/bench/seams
+    .venv/bin/python bench/seams.py --folder build/bench/seams [--spectralmatch PYTHON]
+    .venv/bin/python bench/seams.py --only visibility
     .venv/bin/python bench/seams.py --large build/bench/6000    # made by bench/two_images.py
 """
 
@@ -25,9 +27,10 @@ ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
 sys.path.insert(0, str(Path(__file__).parent))
 
+import visibility  # noqa: E402
 from measure import cost_of, orthoweave  # noqa: E402
 
-TARGET = 0.6
+YEARS = "20120731 20150926"
 
 
 def main() -> None:
@@ -35,24 +38,42 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--folder", type=Path, default=ROOT / "build" / "bench" / "seams")
     parser.add_argument("--large", type=Path, help="folder with a.tif and b.tif")
+    parser.add_argument("--only", default="", help="cost, objects or visibility")
+    parser.add_argument("--spectralmatch", default="", help="a Python that has that package")
     chosen = parser.parse_args()
     chosen.folder.mkdir(parents=True, exist_ok=True)
     if chosen.large:
         large(chosen.large, chosen.folder)
         return
+    if chosen.only in ("", "cost"):
+        costs(chosen.folder)
+    if chosen.only in ("", "objects"):
+        say("\n| objects in overlaps | crossed | by center seams |\n|---|---|---|")
+        for seed in (13, 14, 15):
+            count, crossed, centers = objects(chosen.folder / f"objects{seed}", seed)
+            say(f"| {count} | {crossed} | {centers} |")
+    if chosen.only in ("", "visibility"):
+        frames = sorted((SHARED / "data" / "drone_brighton").glob("*.tif"))
+        scenes = sorted((SHARED / "data" / "l8_quebec_mosaic").glob("*[12].tif"))
+        dates = dict(aerial(chosen.folder))
+        sets = {"Brighton": frames, "Quebec": scenes, "NAIP 2012 and 2015": dates[YEARS]}
+        for seed in (13, 14):
+            sets[f"made from {seed}"] = made(chosen.folder / f"made{seed}", seed)
+        for row in visibility.rows(sets, chosen.folder / "shown", chosen.spectralmatch):
+            say(row)
+
+
+def costs(folder: Path) -> None:
+    """Print what seams of pairs cost beside those through the middle."""
     say("| pair | mean cost | of center seams | ratio |\n|---|---|---|---|")
-    for title, pairs in (("drone_brighton", drone()), ("naip_nd", aerial(chosen.folder))):
+    for title, pairs in (("drone_brighton", drone()), ("naip_nd", aerial(folder))):
         ratios = []
         for name, images in pairs:
-            found = seams(images, chosen.folder / "pair.gpkg")
+            found = seams(images, folder / "pair.gpkg")
             cost, center = found["mean_seam_cost"], found["mean_center_cost"]
             ratios.append(cost / center)
             say(f"| {name} | {cost:.3f} | {center:.3f} | {ratios[-1]:.2f} |")
         say(f"| **{title}** | | mean of {len(ratios)} | **{sum(ratios) / len(ratios):.2f}** |")
-    say("\n| objects in overlaps | crossed | by center seams |\n|---|---|---|")
-    for seed in (13, 14, 15):
-        count, crossed, centers = objects(chosen.folder / f"objects{seed}", seed)
-        say(f"| {count} | {crossed} | {centers} |")
 
 
 def drone() -> Iterator[tuple[str, list[Path]]]:
@@ -104,6 +125,17 @@ def objects(folder: Path, seed: int) -> tuple[int, int, int]:
     laid = [cuts(folder / name) for name in ("least.gpkg", "center.gpkg")]
     crossed = [sum(shape.Crosses(lines[name]) for name, shape in rectangles) for lines in laid]
     return (len(rectangles), crossed[0], crossed[1])
+
+
+def made(folder: Path, seed: int) -> list[Path]:
+    """Return tiles of one image with gains, vignetting and haze of their own."""
+    sys.path.insert(0, str(SHARED / "tools"))
+    import make_cases
+
+    source = next((SHARED / "data" / "za_aerial_wgs84").glob("*.tif"))
+    if not (folder / "truth.json").exists():
+        make_cases.mosaic(str(source), str(folder), seed, 3, 2, 0.3, bands=[1, 2, 3])
+    return sorted(folder.glob("tile_??.tif"))
 
 
 def placed(images: list[Path], tiles: list[dict]) -> Iterator[tuple[str, ogr.Geometry]]:

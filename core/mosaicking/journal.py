@@ -74,6 +74,14 @@ class Journal:
         self.states[step] = state
         return state
 
+    def begin(self, step: str) -> None:
+        """Forget the models of a step that are about to be written anew.
+
+        So a run that ends in between does not leave what looks like an edit by hand.
+        """
+        if self.entries.pop(step, None) is not None:
+            self._save()
+
     def finish(
         self,
         step: str,

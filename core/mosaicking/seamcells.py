@@ -7,14 +7,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..deps import require
+import numpy as np
+
+from ..deps import available, require
 from ..errors import InvalidOption
 from ..grid import Grid
-from ..image import Image
+from ..image import Array, Image
+from ..progress import SILENT, Progress
 from ..seams.cells import Partition
 from ..seams.overlap import Seams
 from ..vector import Burned, Footprint, polygons_by_name, read_polygons
-from ..vector.rings import area_of, rings_of, wkb_of
+from ..vector.rings import area_of, points_of, rings_of, wkb_of
+
+FLAW = 1e-6
+"""Part of the ground on which cells may overlap or leave gaps without a word."""
 
 NUMBERS = ("length", "cost", "center_cost", "crossed")
 
@@ -74,9 +80,9 @@ def cells_from(found: Partition, clauses: Sequence[str], prices: Prices) -> Seam
 
 
 def read_cells(
-    path: str, images: Sequence[Image], name: str, known: Mapping[str, Any] | None
+    path: str, images: Sequence[Image], name: str, known: Mapping[str, Any]
 ) -> SeamCells:
-    """Read the cells of an earlier run; `known` are its numbers, None when somebody edited them."""
+    """Read the cells of an earlier run; `known` are its numbers."""
     crs = images[0].grid.crs
     features = read_polygons(path, crs)
     if name not in features[0].values:
@@ -87,26 +93,66 @@ def read_cells(
         for number, image in enumerate(images)
         if found[image.name]
     }
-    if known is not None:
-        facts: dict[str, Any] = {key: known.get(key) for key in NUMBERS}
-        facts["clauses"] = tuple(known.get("clauses", ()))
-        return SeamCells(shapes, **facts)
-    without = tuple(
-        f"{image.name} has none in the edited file"
-        for number, image in enumerate(images)
-        if number not in shapes
-    )
-    every = [wkb for cell in shapes.values() for wkb in cell]
-    return SeamCells(shapes, length=_length(every), clauses=without, exact=False)
+    cuts = _seams_between([wkb for cell in shapes.values() for wkb in cell])
+    facts: dict[str, Any] = {key: known.get(key) for key in NUMBERS}
+    return SeamCells(shapes, cuts, clauses=tuple(known.get("clauses", ())), **facts)
 
 
-def _length(cells: Sequence[bytes]) -> float:
-    """Return the length of all lines that two cells share."""
+def given_cells(
+    labels: Burned, grounds: Sequence[bytes] = (), progress: Progress = SILENT
+) -> SeamCells:
+    """Return cells that somebody drew; their seams only where Shapely is installed.
+
+    Overlaps of cells, and gaps between them on known grounds, are warned of.
+    """
+    shapes: dict[int, tuple[bytes, ...]] = {}
+    for wkb, label in labels.shapes:
+        shapes[label - 1] = (*shapes.get(label - 1, ()), wkb)
+    if not available("shapely"):
+        return SeamCells(shapes, exact=False)
+    every = [wkb for wkb, _ in labels.shapes]
+    cuts = _seams_between(every)
+    _warn_of_flaws(every, grounds, progress)
+    length = sum(_length(points_of(cut)) for cut in cuts)
+    return SeamCells(shapes, cuts, length=length, exact=False)
+
+
+def _warn_of_flaws(cells: Sequence[bytes], grounds: Sequence[bytes], progress: Progress) -> None:
+    """Say by how much cells overlap, and what part of the ground they leave out."""
     loads = require("shapely.wkb", "Seam cells").loads
     unite = require("shapely.ops", "Seam cells").unary_union
-    polygons = [loads(wkb) for wkb in cells]
+    polygons = [loads(wkb).buffer(0) for wkb in cells]
     whole = unite(polygons)
-    return max(0.0, (sum(float(one.length) for one in polygons) - float(whole.length)) / 2)
+    twice = sum(one.area for one in polygons) - whole.area
+    if twice > FLAW * whole.area:
+        progress.warn(
+            f"The seam cells overlap on {twice:.4g} squared map units; there the first image wins."
+        )
+    if grounds:
+        ground = unite([loads(wkb).buffer(0) for wkb in grounds])
+        left = ground.difference(whole).area
+        if left > FLAW * ground.area:
+            progress.warn(
+                f"The seam cells leave gaps of {left:.4g} squared map units, which other images "
+                "fill where FILL_GAPS is yes."
+            )
+
+
+def _seams_between(cells: Sequence[bytes]) -> tuple[bytes, ...]:
+    """Return the borders of cells inside the ground of all, as lines."""
+    loads = require("shapely.wkb", "Seam cells").loads
+    shaping = require("shapely.ops", "Seam cells")
+    polygons = [loads(wkb) for wkb in cells]
+    borders = shaping.unary_union([one.boundary for one in polygons])
+    inside = borders.difference(shaping.unary_union(polygons).boundary)
+    parts = [one for one in getattr(inside, "geoms", [inside]) if one.length > 0]
+    merged = shaping.linemerge(parts) if len(parts) > 1 else inside
+    return tuple(one.wkb for one in getattr(merged, "geoms", [merged]) if one.length > 0)
+
+
+def _length(points: Array) -> float:
+    steps = np.diff(points, axis=0)
+    return float(np.hypot(steps[:, 0], steps[:, 1]).sum())
 
 
 def read_footprints(path: str, images: Sequence[Image], name: str) -> tuple[Footprint, ...]:

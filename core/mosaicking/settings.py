@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from ..errors import ImageIOError, InvalidOption
-from ..options import Option, build, options_of
+from ..options import Option, build, converted, options_of
 
 Settings = Mapping[str, Mapping[str, Any]]
 """For the id of an algorithm, its options by their names in small letters."""
@@ -24,6 +24,11 @@ STEERED = frozenset(
     )
 )
 """Options of steps that a run of all of them decides itself."""
+
+FILES = frozenset(("output_type", "output_nodata", "cog", "creation_options", "build_overviews"))
+"""Options of files that these steps write when they run alone; here there are none."""
+
+UNWRITTEN = ("globalregression", "localblockadjustment")
 
 
 def settings_of(given: Any, steps: Mapping[str, type], own: Collection[str] = ()) -> Settings:
@@ -45,7 +50,7 @@ def settings_of(given: Any, steps: Mapping[str, type], own: Collection[str] = ()
         found[step] = {}
         for name, value in values.items():
             _refuse(step, name, known_options)
-            found[step][name.lower()] = value
+            found[step][name.lower()] = _valued(step, known_options[name.lower()], value)
     return found
 
 
@@ -61,12 +66,23 @@ def request_of(kind: type, step: str, values: Mapping[str, Any], settings: Setti
         raise InvalidOption(f"SETTINGS, {step}: {error}" if given else str(error)) from error
 
 
+def _valued(step: str, declared: Option, value: Any) -> Any:
+    """Return a value in the type of its option, whether its step runs or not."""
+    if value is None:
+        return None
+    try:
+        return converted(declared, value)
+    except InvalidOption as error:
+        raise InvalidOption(f"SETTINGS, {step}: {error}") from error
+
+
 def _refuse(step: str, name: str, known: Mapping[str, Option]) -> None:
     option = known.get(name.lower())
     if option is None:
         near = _near(name.lower(), known).upper().replace("DID YOU MEAN", "Did you mean")
         raise InvalidOption(f"SETTINGS: {step} has no option {name!r}.{near}")
-    if option.kind.destination or name.lower() in STEERED:
+    unused = step in UNWRITTEN and name.lower() in FILES
+    if unused or option.kind.destination or name.lower() in STEERED:
         raise InvalidOption(
             f"SETTINGS: {name} of {step} is decided by the pipeline itself and cannot be set."
         )

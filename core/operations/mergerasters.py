@@ -49,6 +49,8 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
     if done.planned:
         return Result(images_used=len(images), images_skipped=skipped)
     sources = _save_sources(merged, request, progress.part(0.85, 0.92))
+    if merged.overlap.seams is not None:
+        progress.phase("Measuring the seams")
     seen = seam_visibility(merged, done.path, request.threads, progress.part(0.92, 1.0))
     covered = done.valid_pixels / merged.grid.window.pixels
     progress.info(
@@ -98,7 +100,6 @@ def seam_visibility(
     seams = merged.overlap.seams
     if seams is None:
         return None
-    progress.phase("Measuring the seams")
     windows = math.ceil(merged.grid.width / TILE) * math.ceil(merged.grid.height / TILE)
     walk = partial(each, threads=threads, progress=progress, total=windows)
     return visibility(open_image(path), seams.labels, walk)

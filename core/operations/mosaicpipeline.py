@@ -15,6 +15,7 @@ from ..image import Image
 from ..mosaicking.hardcut import BLENDING, watched
 from ..mosaicking.hidden import without_hidden
 from ..mosaicking.journal import NAME, open_journal
+from ..mosaicking.seamcells import given_cells
 from ..placement import onto, revisited
 from ..progress import SILENT, Progress, Recorder
 from ..provenance import recorded
@@ -26,27 +27,19 @@ from ..requests.mosaicpipeline import STEPS
 from ..requests.mosaicpipeline import Request as Request
 from ..requests.mosaicpipeline import Result as Result
 from ..seams.holes import Holes
-from ..seams.mosaic import Mosaic, Seams
+from ..seams.mosaic import Mosaic
 from ..vector import files_of
 from ..write import write
 from . import globalregression, mergerasters
 from .mergerasters import seam_visibility
-from .mosaic.models import (
-    FOOTPRINTS,
-    LOCAL,
-    REFERENCE,
-    REGRESSION,
-    SEAMLINES,
-    Models,
-    Scene,
-    clipped,
-    corrected,
-    estimate,
-)
+from .mosaic.before import PICTURE, recalled, remember
+from .mosaic.cells import cells_of
+from .mosaic.models import Models, clipped, corrected, estimate
 from .mosaic.placed import COREGISTRATION, Placed, in_place
 from .mosaic.plan import Plan, plan_of
-from .mosaic.report import Done, seam_numbers, write_reports
-from .seam.masks import mask_files
+from .mosaic.refusals import refuse_places, refuse_plan, refuse_unwritable
+from .mosaic.report import Done, seam_numbers, unseen, write_reports
+from .mosaic.scene import FOOTPRINTS, LOCAL, REFERENCE, REGRESSION, SEAMLINES, Scene
 from .voronoiseamlines import refuse_few
 
 NEEDS = (
@@ -55,7 +48,10 @@ NEEDS = (
     ("report figures", ("matplotlib",)),
 )
 
-KEPT = (REGRESSION, REFERENCE, FOOTPRINTS, SEAMLINES, "report.json", NAME, "tie_points.json")
+KEPT = (
+    *(REGRESSION, REFERENCE, FOOTPRINTS, SEAMLINES, PICTURE),
+    *("report.json", NAME, "tie_points.json"),
+)
 """Models and numbers in the work folder."""
 
 
@@ -80,10 +76,13 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
         placed = in_place(files, plan, journal, heard.part(0.0, 0.2))
     scene = align(placed, files, plan, places.folder, heard)
     before = _thumbnail(scene.grid, scene.images)
+    fed = recalled(before, scene, journal, heard)
     with clock.step("Comparing the images"):
-        models = estimate(scene, plan, journal, (before,), heard.part(0.2, 0.5))
+        models = estimate(scene, plan, journal, fed, heard.part(0.2, 0.5))
+        remember(fed, scene, journal)
     for clause in models.cells.clauses if models.cells else ():
         heard.warn(f"No seam cell: {clause}.")
+    models = with_given(scene, models, plan, request, heard)
     merged, cut = watched(apply(scene, models, plan, request, heard))
     holes, after = Holes(merged), _thumbnail(scene.grid, [merged])
     step, last = heard.part(0.5, 0.9), heard.part(0.9, 0.96)
@@ -97,7 +96,7 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
     saved = [] if planned else save_steps(scene, placed.images, plan, models, request, heard)
     outcome = Result(
         None if planned else places.output,
-        os.path.join(places.folder, SEAMLINES) if models.cells else request.seamlines,
+        request.seamlines or (os.path.join(places.folder, SEAMLINES) if models.cells else None),
         places.folder,
         places.report,
         images_used=len(files),
@@ -114,6 +113,8 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
     )
     done = Done(request, scene, models, journal, clock.steps, outcome, (before, after), written)
     sentence = write_reports(done, heard.warnings)
+    for words in unseen(models, seen, planned=planned):
+        heard.info(words)
     heard.info(f"{sentence} Mosaic: {outcome.output or 'none'}. Report: {places.report}.")
     heard.advance(1.0)
     return outcome
@@ -134,10 +135,12 @@ def destinations(
     report = os.path.abspath(request.report or os.path.join(folder, "report.html"))
     local = [local_path(LOCAL, image.name) for image in images]
     local += [_step_name(step, image) for step in request.save_steps for image in images]
+    refuse_places(output, report, folder, [*KEPT, *local])
     for name in (report, *KEPT, *local):
         refuse_overwriting(os.path.join(folder, name), inputs)
+    refuse_unwritable(*map(os.path.dirname, (output, report, os.path.join(folder, NAME))))
     plan = plan_of(request, images, folder)
-    mask_files(images, plan.masks)
+    refuse_plan(plan, images)
     refuse_seamless_rule(plan.merging.rule, plan.seams != "none")
     if plan.seams != request.seams:
         progress.info("The rule multiband needs seams: they are laid through the overlaps' middle.")
@@ -166,16 +169,22 @@ def align(
     return Scene(files, aligned, grid, folder, upstream, placed.moves)
 
 
+def with_given(
+    scene: Scene, models: Models, plan: Plan, request: Request, progress: Progress = SILENT
+) -> Models:
+    """Return the models with the cells of SEAMLINES, where they are given."""
+    if not request.seamlines:
+        return models
+    drawn = cells_of(request.seamlines, scene.images, scene.grid, plan.field, progress)
+    return replace(models, cells=given_cells(drawn, progress=progress))
+
+
 def apply(
     scene: Scene, models: Models, plan: Plan, request: Request, progress: Progress = SILENT
 ) -> Mosaic:
     """Return the mosaic as a view of corrected images: nothing is computed yet."""
-    grid, how, seams = scene.grid, plan.merging, None
-    if models.cells:
-        seams = models.cells.seams(grid)
-    elif request.seamlines:
-        cells = mergerasters.cells_of(request.seamlines, scene.images, grid, plan.field, progress)
-        seams = Seams(cells)
+    grid, how = scene.grid, plan.merging
+    seams = models.cells.seams(grid) if models.cells else None
     images: list[Image] = [corrected(i, models, plan, how.output_type) for i in scene.images]
     if seams and how.rule in BLENDING:
         # windows reach over the seams into their neighbors

@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+
 from ..image import Array
-from .figures import ground_map, picture_strip, quick_look
+from .figures import ground_map, lines_over, picture_strip, quick_look
 from .html import Figure, Number, Table, Verdict
 from .overlaps import overlap_verdict
 from .thumbnail import Thumbnail
@@ -22,6 +24,14 @@ SEAM_READING = (
     "The cost along seams is that of least-cost seams: differences and edges, in units of what is "
     "usual in the overlap.",
 )
+
+
+ON_BORDERS = (
+    "The seams run along the borders of images only, as those of images of the same ground do: no "
+    "ground beside them is in both images, so they have no cost and no visibility."
+)
+
+SEAMLESS = "One image covers all ground, so there are no seams, no cost and no visibility of them."
 
 
 class Step(Protocol):
@@ -133,10 +143,17 @@ def steps_table(
 
 def images_table(rows: Sequence[tuple[str, int, int, float]]) -> Table:
     """Return the table of images: name, valid pixels, pixels, area of the seam cell."""
+    whole = sum(area for *_, area in rows)
     return Table(
         "Images",
-        ("Image", "Valid pixels", "Pixels", "Area in the mosaic, map units²"),
-        tuple(rows),
+        (
+            "Image",
+            "Valid pixels",
+            "Pixels",
+            "Area in the mosaic, map units²",
+            "Share of the mosaic, %",
+        ),
+        tuple((*row, 100 * row[-1] / whole if whole else 0.0) for row in rows),
     )
 
 
@@ -147,6 +164,21 @@ def cells_figure(shapes: Mapping[str, Sequence[Array]], lines: Sequence[Array]) 
         lines=lines,
         title="Seam cells",
         caption="The part of the mosaic that each image gives; red: the seams.",
+    )
+
+
+def seams_figure(after: Thumbnail, lines: Sequence[Array]) -> tuple[Figure, ...]:
+    """Return the seams (in map units) over the picture of the mosaic; nothing without either."""
+    if not (lines and after.valid.any()):
+        return ()
+    drawn = [np.stack(after.picture.to_pixel(*line.T), 1) for line in lines]
+    return (
+        lines_over(
+            _look(after, after.stretch()),
+            drawn,
+            title="Seams",
+            caption="The mosaic; red: where one image takes over from another.",
+        ),
     )
 
 

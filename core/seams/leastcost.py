@@ -104,7 +104,7 @@ def cut_cheaply(
     polygons = _loaded(layout.footprints)
     state = covered(arrange(boundaries(polygons), closed=True), polygons)
     kin = kinship(state, 0.5 * layout.rule.pixel**2, layout.rule.contained)
-    strict = _strict(kin)
+    strict = _strict(kin, taste.ranks)
     level = first_level(store)
     ground = replace(
         ground,
@@ -158,11 +158,18 @@ def _loaded(footprints: Sequence[bytes]) -> list[Any]:
     return [p if p.is_valid else p.buffer(0) for p in polygons]
 
 
-def _strict(kin: Kinship) -> Kinship:
-    """Return who yields to whom; images that cover the same ground compete."""
+def _strict(kin: Kinship, ranks: Sequence[float]) -> Kinship:
+    """Return who yields to whom; images that cover the same ground compete.
+
+    So do better ones with worse ones that lie inside them.
+    """
     same = {frozenset(pair) for pair in kin.twins.items()}
     kept = {
-        image: frozenset(n for n in others if frozenset((image, n)) not in same)
+        image: frozenset(
+            n
+            for n in others
+            if frozenset((image, n)) not in same and not (ranks and ranks[image] > ranks[n])
+        )
         for image, others in kin.yields.items()
     }
     return Kinship(kept, kin.twins)

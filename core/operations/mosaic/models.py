@@ -3,41 +3,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from time import monotonic
 from typing import Any
 
+from ...errors import NoSolution
 from ...exchange.blockmaps import local_path
 from ...grid import Grid
 from ...image import Image
 from ...masks.restricted import Restricted
 from ...mosaicking.blockfacts import facts_of_blocks, read_blocks, saved_blocks
 from ...mosaicking.hidden import ClearJoint, ClearOwn
-from ...mosaicking.journal import KEPT, NEW, Journal, facts_of, telling
-from ...mosaicking.seamcells import Prices, SeamCells, cells_from, read_cells, read_footprints
+from ...mosaicking.journal import KEPT, NEW, Journal
+from ...mosaicking.matchfacts import facts_of_matching, known_matching
+from ...mosaicking.seamcells import (
+    Prices,
+    SeamCells,
+    cells_from,
+    given_cells,
+    read_cells,
+    read_footprints,
+)
 from ...normalizing.blocking import (
     BlockCollectors,
     BlockEstimate,
-    Blocking,
     block_collectors,
     estimate_blocks,
 )
 from ...normalizing.counting import Collectors, collectors
 from ...normalizing.knowing import known_of
 from ...placement import common_canvas
-from ...progress import SILENT, Progress
-from ...raster import RasterImage
-from ...requests.footprints import Outlining
-from ...requests.shared.regression import Estimating
+from ...progress import SILENT, Progress, Recorder
 from ...requests.voronoiseamlines import Grounds
 from ...seams.cellstore import CellSums
-from ...seams.hints import Hint
 from ...seams.voronoi import partition
 from ...stage import write_text
 from ...survey import JointCollector, OwnCollector, survey
-from ...transform.correction import Correction
 from ...vector import Burned, Footprint, FootprintTrace, write_layers
 from ...vector.rings import rings_of, wkb_of
 from ...vector.tracing import tidied
@@ -45,24 +48,22 @@ from .. import globalregression, leastcostseamlines, localblockadjustment
 from ..footprints import footprint_layer, warn_of_empty
 from ..leastcostseamlines import Outlined, clauses, priced_layers
 from ..seam.areas import area_of_interest, used_ground
-from ..seam.masks import masks_of
 from ..voronoiseamlines import reasons, rule_for, seam_layers
+from .cells import cells_of
 from .plan import Plan
-
-MATCHING, BLOCKS, OUTLINES, SEAMS = (
-    "globalregression",
-    "localblockadjustment",
-    "footprints",
-    "seamlines",
+from .scene import (
+    BLOCKS,
+    FOOTPRINTS,
+    LOCAL,
+    MATCHING,
+    OUTLINES,
+    REFERENCE,
+    REGRESSION,
+    SEAMLINES,
+    SEAMS,
+    Scene,
+    judge,
 )
-"""The steps as pipeline.json calls them."""
-
-REGRESSION, REFERENCE, LOCAL = (
-    "regression.json",
-    "block_maps/reference.tif",
-    "block_maps/$_local.tif",
-)
-FOOTPRINTS, SEAMLINES = "footprints.gpkg", "seamlines.gpkg"
 
 
 @dataclass(frozen=True)
@@ -88,43 +89,6 @@ class Models:
         return bool(self.blocks and self.blocks.changed)
 
 
-@dataclass(frozen=True)
-class Scene:
-    """The images as files, and in place in one CRS; the grid of their mosaic; where models lie.
-
-    `moves` are the corrections that put the images in place, if any.
-    """
-
-    files: Sequence[RasterImage]
-    images: Sequence[Image]
-    grid: Grid
-    folder: str
-    upstream: tuple[str, ...] = ()
-    moves: Sequence[Correction] = ()
-
-    def masks(
-        self, grids: Sequence[Grid], plan: Plan, progress: Progress = SILENT
-    ) -> tuple[Hint | None, ...]:
-        """Return what is masked in the images, on a grid for each; nothing without masks."""
-        return masks_of(self.images, grids, plan.masks, plan.field, progress, self.moves)
-
-    def path(self, name: str) -> str:
-        """Return the path of a file of the work folder."""
-        return f"{self.folder}/{name}"
-
-    @property
-    def blocks(self) -> tuple[str, str]:
-        """The reference map, and the pattern of the local ones."""
-        return self.path(REFERENCE), self.path(LOCAL)
-
-    @property
-    def facts(self) -> list[Any]:
-        """What all models are made of."""
-        grids = [(g.width, g.height, g.transform, g.crs) for g in (i.grid for i in self.images)]
-        nodata = [image.nodata for image in self.files]
-        return [facts_of(image.path for image in self.files), grids, nodata]
-
-
 def corrected(image: Image, models: Models, plan: Plan, output_type: str = "same") -> Image:
     """Return an image with the corrections of its models, as a view."""
     if models.regression:
@@ -144,33 +108,9 @@ def estimate(
     """Estimate the models that are not known yet, from one reading; all are in the work folder."""
     judge(scene, plan, journal, progress)
     with ExitStack() as held:
-        run = _Estimation(scene, plan, journal, held, progress)
+        run = _Estimation(scene, plan, journal, held, Recorder(progress))
         run.look(watching)
         return run.solve()
-
-
-def judge(scene: Scene, plan: Plan, journal: Journal, progress: Progress = SILENT) -> None:
-    """Tell for each step whether its models are known."""
-    facts, before = scene.facts, list(scene.upstream)
-    if plan.matches:
-        given = telling(plan.matching, Estimating)
-        made_of = [facts, plan.masked(scene.files), facts_of(plan.read_by(plan.matching))]
-        journal.judge(MATCHING, given, made_of, before, progress)
-        if plan.evens:
-            given = telling(plan.blocking, Blocking)
-            before = [*before, MATCHING]
-            journal.judge(BLOCKS, given, made_of, before, progress)
-    if plan.seaming is not None:
-        given = telling(plan.seaming, Outlining)
-        journal.judge(OUTLINES, given, facts, scene.upstream, progress)
-        priced = plan.seams == "leastcost"
-        before = [*before, *([BLOCKS] if plan.evens else [MATCHING] if plan.matches else [])]
-        before = [*(dict.fromkeys(before) if priced else scene.upstream), OUTLINES]
-        priced_by = [plan.seams, plan.masked(scene.files), facts_of(plan.read_by(plan.seaming))]
-        given = telling(plan.seaming)
-        for name in ("images", "output_type"):
-            given.pop(name, None)
-        journal.judge(SEAMS, given, [facts, *priced_by], before, progress)
 
 
 @dataclass
@@ -181,7 +121,7 @@ class _Estimation:
     plan: Plan
     journal: Journal
     held: ExitStack
-    progress: Progress
+    progress: Recorder
     models: Models = field(default_factory=Models)
     sums: Collectors | None = None
     blocks: BlockCollectors | None = None
@@ -253,6 +193,11 @@ class _Estimation:
             known = known_of(path, images, keep=True)
             for image in images:
                 known.adjustments.of(image.name)
+            facts = known_matching(self._facts(MATCHING) or {})
+            if facts:
+                return globalregression.Estimate(
+                    known.adjustments, *facts, band_names=images[0].band_names
+                )
             unread = collectors(images, common_canvas(images), how)
             found = globalregression.estimate(images, unread, how, self.progress, known)
             return replace(found, adjustments=known.adjustments)
@@ -260,16 +205,14 @@ class _Estimation:
         with self._finishing(MATCHING, [REGRESSION]) as numbers:
             found = globalregression.estimate(images, counted, how, self.progress)
             write_text(path, found.adjustments.text() + "\n")
-            numbers["mean_difference_before"] = found.agreement.before
-            numbers["mean_difference_after"] = found.agreement.after
+            numbers.update(facts_of_matching(found.agreement, found.groups, found.empty))
         return found
 
     def _evened(self) -> BlockEstimate:
         scene, how = self.scene, self.plan.blocking
-        state, files = self.journal.states[BLOCKS], scene.blocks
-        if state != NEW or self.blocks is None:
-            facts = self.journal.numbers(BLOCKS) if state == KEPT else None
-            return read_blocks(files, scene.images, how, facts)
+        files = scene.blocks
+        if self.journal.states[BLOCKS] != NEW or self.blocks is None:
+            return read_blocks(files, scene.images, how, self._facts(BLOCKS))
         matched = self.models.regression
         names = [REFERENCE, *(local_path(LOCAL, image.name) for image in scene.images)]
         with self._finishing(BLOCKS, names) as numbers:
@@ -291,6 +234,8 @@ class _Estimation:
         with self._finishing(OUTLINES, [FOOTPRINTS]):
             step = self.progress.part(0.7, 0.75)
             found = self.trace.footprints(scene.grid.crs, progress=step)
+            if not any(one.valid_pixels for one in found):
+                raise NoSolution("No image has a valid pixel, so there is nothing to put together.")
             warn_of_empty(found, self.progress)
             write_layers(path, [footprint_layer(found, scene.grid.crs, self.plan.field)])
         # as later runs will find them
@@ -298,10 +243,12 @@ class _Estimation:
 
     def _divided(self, how: Grounds, footprints: Sequence[Footprint]) -> SeamCells:
         scene, path, field_name = self.scene, self.scene.path(SEAMLINES), self.plan.field
-        state = self.journal.states[SEAMS]
-        if state != NEW:
-            known = self.journal.numbers(SEAMS) if state == KEPT else None
-            return read_cells(path, scene.images, field_name, known)
+        facts = self._facts(SEAMS)
+        if facts is not None:
+            return read_cells(path, scene.images, field_name, facts)
+        if self.journal.states[SEAMS] != NEW:
+            drawn = cells_of(path, scene.images, scene.grid, field_name, self.progress)
+            return given_cells(drawn, [one.geometry for one in footprints], self.progress)
         crs = scene.grid.crs
         exact, guides = _grounds(footprints, scene.images, crs, how, self.progress)
         within = area_of_interest(how, crs, self.progress)
@@ -343,11 +290,25 @@ class _Estimation:
             self.scene.images, sums, outlined, how, corrected=seen, progress=step
         )
 
+    def _facts(self, step: str) -> Mapping[str, Any] | None:
+        """Return what is known of the models of an earlier run, None when somebody edited them.
+
+        What that run had to say about them is said again.
+        """
+        if self.journal.states[step] != KEPT:
+            return None
+        numbers = self.journal.numbers(step)
+        for sentence in numbers.get("warnings", ()):
+            self.progress.warn(sentence)
+        return numbers
+
     @contextmanager
     def _finishing(self, step: str, files: Sequence[str]) -> Iterator[dict[str, Any]]:
-        """Take note of a step whose models are written inside, and of the numbers put in."""
-        started, numbers = monotonic(), dict[str, Any]()
+        """Take note of a step whose models are written inside: numbers put in, and warnings."""
+        started, numbers, said = monotonic(), dict[str, Any](), len(self.progress.warnings)
+        self.journal.begin(step)
         yield numbers
+        numbers["warnings"] = self.progress.warnings[said:]
         self.journal.finish(step, files, monotonic() - started, numbers)
         self.progress.check()
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from time import monotonic
 
+from ...errors import NoSolution
 from ...exchange.transform import read_transform
 from ...image import Image
 from ...mosaicking.journal import NEW, Journal, facts_of, telling
@@ -20,6 +21,11 @@ from .plan import Plan
 
 COREGISTRATION = "coregisterset"
 TIE_POINTS = "tie_points.json"
+
+ADVICE = (
+    'Options of this step stand in SETTINGS, such as {"coregisterset": {"GLOBAL_MODEL": "affine"}} '
+    'or {"coregisterset": {"REFUSED": "unchanged"}}, which leaves such images where they are.'
+)
 
 
 @dataclass(frozen=True)
@@ -48,7 +54,11 @@ def in_place(
     if journal.judge(COREGISTRATION, given, made_of, (), progress) != NEW:
         return _again(images, [os.path.join(journal.folder, name) for name in files], how)
     started = monotonic()
-    views, done = coregisterset.registered(images, how, progress)
+    journal.begin(COREGISTRATION)
+    try:
+        views, done = coregisterset.registered(images, how, progress)
+    except NoSolution as error:
+        raise NoSolution(f"{error} {ADVICE}") from error
     before, after = done.found.rmse
     numbers = {"rmse_before": before, "rmse_after": after, "groups": max(done.found.groups)}
     journal.finish(COREGISTRATION, [*files, TIE_POINTS], monotonic() - started, numbers)

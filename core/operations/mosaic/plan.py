@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ...errors import InvalidOption
 from ...image import Image
 from ...mosaicking.journal import facts_of
 from ...mosaicking.settings import Settings, request_of, settings_of
@@ -176,6 +177,12 @@ def _merging(request: Any, settings: Settings, paths: tuple[str, ...]) -> merger
     own = {name: getattr(request, name) for name in options_of(request) if name in known}
     own.update({"images": paths, "seamlines": request.seamlines, "resume": "no"})
     aligned = settings.get("alignrasters", {})
+    for name in aligned:
+        if name not in own:
+            raise InvalidOption(
+                f"SETTINGS: {name.upper()} of alignrasters has no effect here; the mosaic's grid "
+                "is that of EXTENT, CRS, RESOLUTION and TAP."
+            )
     own.update({name: value for name, value in aligned.items() if name in own})
     found: mergerasters.Request = request_of(mergerasters.Request, "mergerasters", own, settings)
     return found

@@ -16,7 +16,9 @@ from ...provenance import peak_memory_mb, repetition, write_json
 from ...report import localblocks, overlaps
 from ...report.html import Figure, Report, Table, numbers_of, write_report
 from ...report.mosaic import (
+    ON_BORDERS,
     SEAM_READING,
+    SEAMLESS,
     Coverage,
     before_and_after,
     cells_figure,
@@ -24,13 +26,16 @@ from ...report.mosaic import (
     images_table,
     models_table,
     mosaic_verdict,
+    seams_figure,
     steps_table,
 )
 from ...report.thumbnail import Thumbnail
 from ...vector.rings import points_of, rings_of
 from ...write import Written
 from .. import globalregression, localblockadjustment
-from .models import Models, Scene
+from .before import STEP as PICTURED
+from .models import Models
+from .scene import Scene
 
 
 @dataclass(frozen=True)
@@ -75,10 +80,13 @@ def write_reports(done: Done, warnings: Sequence[str]) -> str:
         title="Mosaic",
         verdict=mosaic_verdict(*models.differences, coverage, changed=models.changed),
         numbers=(*numbers_of(outcome), *coverage_numbers(coverage)),
-        figures=(*before_and_after(*done.pictures), *_figures(models, images)),
+        figures=(*_pictures(done), *_figures(models, images)),
         tables=(*_tables(models), *_runs(done)),
         skipped=tuple((one, "no seam cell") for one in _clauses(models)),
-        reading=_reading(models),
+        reading=(
+            *unseen(models, outcome.seam_visibility, planned=coverage is None),
+            *_reading(models),
+        ),
         warnings=tuple(warnings),
         repeat=repetition("mosaicpipeline", done.request),
     )
@@ -87,7 +95,7 @@ def write_reports(done: Done, warnings: Sequence[str]) -> str:
         **asdict(outcome),
         "coverage": {number.label: number.value for number in report.numbers},
         "overlaps": _overlaps(models),
-        "models": dict(done.journal.states),
+        "models": _models(done.journal),
         "steps": [asdict(step) for step in done.steps],
         "peak_memory_mb": peak_memory_mb(),
     }
@@ -95,6 +103,11 @@ def write_reports(done: Done, warnings: Sequence[str]) -> str:
         numbers["shading"] = localblockadjustment.numbers(models.blocks)["shading"]
     write_json(os.path.join(done.scene.folder, "report.json"), numbers)
     return report.verdict.sentence
+
+
+def _models(journal: Journal) -> dict[str, str]:
+    """Return what became of each model; the picture of the images is none."""
+    return {step: state for step, state in journal.states.items() if step != PICTURED}
 
 
 def _clauses(models: Models) -> tuple[str, ...]:
@@ -109,6 +122,21 @@ def _overlaps(models: Models) -> list[dict[str, Any]]:
     for pair, number in zip(found, after):
         pair["after_local"] = number
     return found
+
+
+def unseen(models: Models, visibility: float | None, *, planned: bool) -> tuple[str, ...]:
+    """Return a sentence about seams that have no visibility, or nothing."""
+    if planned or models.cells is None or visibility is not None:
+        return ()
+    return (ON_BORDERS if models.cells.cuts else SEAMLESS,)
+
+
+def _pictures(done: Done) -> Iterator[Figure]:
+    """Pictures of the images, the mosaic, and its seams."""
+    yield from before_and_after(*done.pictures)
+    if done.models.cells:
+        lines = [points_of(line) for line in done.models.cells.cuts]
+        yield from seams_figure(done.pictures[1], lines)
 
 
 def _figures(models: Models, images: Sequence[Image]) -> Iterator[Figure]:
@@ -130,7 +158,7 @@ def _figures(models: Models, images: Sequence[Image]) -> Iterator[Figure]:
 
 def _tables(models: Models) -> Iterator[Table]:
     """Tables of images, overlaps, gains and blocks."""
-    if models.cells:
+    if models.cells and models.footprints:
         yield images_table(
             [
                 (one.name, one.valid_pixels, one.pixels, models.cells.area(number))
@@ -150,7 +178,7 @@ def _runs(done: Done) -> Iterator[Table]:
     entries = done.journal.entries
     rows = [
         (step, ", ".join(_short(list(entries[step].files))), state, entries[step].seconds)
-        for step, state in done.journal.states.items()
+        for step, state in _models(done.journal).items()
         if step in entries
     ]
     if rows:

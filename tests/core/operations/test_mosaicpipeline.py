@@ -275,6 +275,7 @@ def test_a_work_folder_keeps_what_was_in_it(tiles, tmp_path):
         "block_maps",
         "footprints.gpkg",
         "mine.txt",
+        "pictures",
         "pipeline.json",
         "regression.json",
         "report.html",
