@@ -43,7 +43,10 @@ def image_style(
 def shown_bands(
     band_names: Sequence[str], bands: int, colors: Sequence[str] = ()
 ) -> tuple[int, int, int]:
-    """Return the bands shown as red, green and blue: the named or declared ones, else 3, 2, 1."""
+    """Return the bands shown as red, green and blue: the named or declared ones.
+
+    Else 1, 2, 3 of three bands, as cameras write them, and 3, 2, 1 of more, as satellites do.
+    """
     for texts, matches in ((band_names, _names_color), (colors, str.__eq__)):
         found = [
             next((band for band, text in enumerate(texts[:bands], 1) if matches(text, color)), 0)
@@ -51,7 +54,7 @@ def shown_bands(
         ]
         if all(found):
             return (found[0], found[1], found[2])
-    return (3, 2, 1)
+    return (1, 2, 3) if bands == 3 else (3, 2, 1)
 
 
 def cells_style(field: str) -> str:

@@ -25,7 +25,7 @@ def renderer(folder: Path, *given, **how):
 @pytest.mark.parametrize(
     ("names", "colors", "shown"),
     [
-        (("", "", ""), (), (3, 2, 1)),
+        (("", "", ""), (), (1, 2, 3)),
         (("a", "b", "c", "d"), (), (3, 2, 1)),
         (("red", "green", "blue"), (), (1, 2, 3)),
         (("Blue (B2)", "Green (B3)", "Red (B4)", "NIR"), (), (3, 2, 1)),
@@ -35,7 +35,7 @@ def renderer(folder: Path, *given, **how):
         (("", "", ""), ("red", "green", "blue"), (1, 2, 3)),
         (("coastal", "blue", "green", "red"), ("gray", "", "", ""), (4, 3, 2)),
         (("red", "", "", ""), ("", "red", "green", "blue"), (2, 3, 4)),
-        (("infrared", "x", "y"), (), (3, 2, 1)),
+        (("infrared", "x", "y"), (), (1, 2, 3)),
     ],
 )
 def test_bands_named_or_declared_as_colors_are_shown_as_them(names, colors, shown):
