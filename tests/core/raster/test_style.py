@@ -45,10 +45,10 @@ def test_bands_named_or_declared_as_colors_are_shown_as_them(names, colors, show
 def test_an_image_of_three_bands_is_stretched_by_band(tmp_path):
     found = renderer(tmp_path, ("", "", ""), 3, [(1, 11), (2, 22), (3, 33)])
     assert found.attrib["type"] == "multibandcolor"
-    assert [found.attrib[f"{name}Band"] for name in ("red", "green", "blue")] == ["3", "2", "1"]
+    assert [found.attrib[f"{name}Band"] for name in ("red", "green", "blue")] == ["1", "2", "3"]
     assert found.attrib["alphaBand"] == "-1"
     ends = [(part[0].text, part[1].text) for part in found]
-    assert ends == [("3", "33"), ("2", "22"), ("1", "11")]
+    assert ends == [("1", "11"), ("2", "22"), ("3", "33")]
 
 
 def test_fewer_bands_are_gray_and_a_mask_is_shown_as_alpha(tmp_path):
