@@ -110,6 +110,14 @@ class Cluster:
                 f"SCHEDULER: {len(strange)} of {len(there)} workers ({strange[0]}) do not have "
                 f"this version of {PACKAGE}. Put the folder that holds it on their PYTHONPATH."
             )
+        try:
+            # newer schedulers look at the work that they hand on
+            self.client.submit(_unseen, [], pure=False).result()
+        except (RuntimeError, ImportError) as error:
+            raise InvalidOption(
+                f"SCHEDULER: the scheduler cannot load {PACKAGE}. Put the folder that holds it on "
+                "the PYTHONPATH of the scheduler, too."
+            ) from error
 
     def refuse_unseen(self, paths: Sequence[str]) -> None:
         """Raise InvalidOption when a worker does not see one of the files that exist here."""

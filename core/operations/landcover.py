@@ -177,8 +177,13 @@ def _sections(plan: Plan) -> tuple[Section, ...]:
     inputs = [(tile.name, ", ".join(tile.files)) for tile in plan.tiles]
     inputs.append(("reference", plan.request.polygons or ""))
     final = plan.tree.at("final")
-    found = sorted(os.scandir(final), key=lambda one: one.name) if os.path.isdir(final) else []
-    sizes = [(one.name, size_text(one.stat().st_size)) for one in found if one.is_file()]
+    folders = [path for path in (final, os.path.join(final, "vectors")) if os.path.isdir(path)]
+    found = (one for path in folders for one in sorted(os.scandir(path), key=lambda one: one.name))
+    sizes = [
+        (os.path.relpath(one.path, final), size_text(one.stat().st_size))
+        for one in found
+        if one.is_file()
+    ]
     return (
         Section("Configuration", told),
         Section("Environment", list(versions().items())),

@@ -82,13 +82,21 @@ def objects_of(image: Image, request: Request, folder: str, progress: Progress =
         shapes = tuple((one.geometry, number) for number, one in enumerate(parcels, 1))
         last = Burned(image.grid, shapes[::-1], "segments")
         return Objects(Burned(image.grid, shapes, "segments"), parcels, last)
-    raster = open_image(request.segments)
+    return Objects(Segments(open_numbers(request.segments), image.grid))
+
+
+def open_numbers(path: str) -> RasterImage:
+    """Open a raster of numbered objects.
+
+    Raises IncompatibleImages when it has several bands or decimal numbers.
+    """
+    raster = open_image(path)
     if raster.bands != 1 or raster.dtype.kind not in "ui":
         raise IncompatibleImages(
             f"{raster.name} has {raster.bands} bands of {raster.dtype.name}; objects are numbered "
             "in one band of whole numbers."
         )
-    return Objects(Segments(raster, image.grid))
+    return raster
 
 
 def is_vector(segments: str) -> bool:

@@ -25,7 +25,7 @@ from ..seams.ground import Rule
 from ..seams.voronoi import partition
 from ..survey import survey
 from ..vector import Feature, FootprintTrace, Layer, read_polygons, write_layers
-from ..vector.rings import area_of, rings_of, wkb_of
+from ..vector.rings import Polygon, area_of, rings_of, wkb_of
 from ..vector.shapefiles import write_shapefile
 from ..vector.sources import open_layer
 from ..vector.styles import cells_style
@@ -34,6 +34,9 @@ from ..windows import Window
 VECTORS = (".gpkg", ".shp", ".geojson", ".json", ".fgb", ".sqlite", ".gml", ".kml")
 POLYGONS = (3, 6)
 """Codes of Polygon and MultiPolygon."""
+
+LITTLE = 1.0
+"""Part of a tile's ground that may lie apart from the rest without a word, %."""
 
 NEEDS = (("polygons", ("scipy", "shapely")),)
 
@@ -118,8 +121,20 @@ def footprints(
         if tile.name in {one.name for one in found}:
             raise InvalidOption(f"Two tiles are called {tile.name}. Rename one of them.")
         largest = max(polygons, key=lambda polygon: area_of([polygon]))
+        _say_left(tile.name, polygons, largest, progress)
         found.append(replace(tile, footprint=wkb_of([largest])))
     return tuple(found)
+
+
+def _say_left(name: str, polygons: Sequence[Polygon], kept: Polygon, progress: Progress) -> None:
+    """Warn when much of a tile's ground lies apart from its largest part."""
+    whole = area_of(polygons)
+    left = 100 * (1 - area_of([kept]) / whole)
+    if left >= LITTLE:
+        progress.warn(
+            f"{left:.0f} % of the valid ground of {name} lies apart from its largest part, beyond "
+            "pixels without data, and is left out. Divide the tile there to keep it."
+        )
 
 
 def ranked(tiles: Sequence[Tile], request: Request, progress: Progress = SILENT) -> tuple[int, ...]:

@@ -20,8 +20,8 @@ class Request(DrawingSets):
         Kind.NUMBERS,
         "Bands",
         (),
-        help="Three bands shown as red, green and blue, or one; empty: those named so, else 1,2,3 of "
-        "three bands and 3,2,1 of more.",
+        help="Three bands shown as red, green and blue, or one; empty: those named so, else 1,2,3 "
+        "of three bands and 3,2,1 of more.",
     )
     names: tuple[str, ...] = option(
         Kind.NAMES,

@@ -335,6 +335,15 @@ def test_a_wrong_address_gives_its_sentence_and_leaves_no_file(
     assert not (tmp_path / "out").exists()
 
 
+def test_a_scheduler_that_lacks_the_package_is_told(cluster, monkeypatch):
+    def submit(work, *_, **__):
+        raise RuntimeError("Error during deserialization of the task graph.")
+
+    monkeypatch.setattr(cluster.client, "submit", submit)
+    with pytest.raises(InvalidOption, match="the scheduler cannot load .* PYTHONPATH of the sched"):
+        cluster.refuse_unfit()
+
+
 def test_nobody_at_an_address_gives_its_sentence_soon(monkeypatch):
     monkeypatch.setattr("orthoweave.core.cluster.PATIENCE", 1)
     sentence = "no Dask scheduler answers at 127.0.0.1:9 "

@@ -28,7 +28,7 @@ from ...workflow.objecttable import KEY, Pooled
 from .mapping import Classify
 from .plan import Plan
 from .samples import Collect, enlarged
-from .segments import describing, pooled, statistics_of
+from .segments import all_around, describing, pooled, statistics_of
 
 ROWS = 4096
 """Objects that are read together."""
@@ -60,10 +60,11 @@ class CollectObjects(Collect):
         learning = self._labeled(tables, progress)
         samples = self._samples(tables, learning).complete()
         if not len(samples):
+            given = "Give smaller ones in SEGMENTS, or more polygons."
             raise InvalidOption(
                 f"No object learns for region {name} in run {self.run}: polygons cover less of "
-                "each than asked for, or polygons that validate lie in them too. Make the objects "
-                "smaller (OBJECT_SIZE)."
+                "each than asked for, or polygons that validate lie in them too. "
+                f"{given if plan.request.segments else 'Make the objects smaller (OBJECT_SIZE).'}"
             )
         samples = enlarged(plan, name, self._drawn(samples))
         write_samples(plan.tree.samples(name, self.run), samples, Fields(plan.label), plan.crs)
@@ -71,9 +72,10 @@ class CollectObjects(Collect):
 
     def _labeled(self, tables: Sequence[Pooled], progress: Progress) -> Labeled:
         """Return the objects of which a label that learns covers enough, and no other set any."""
-        covers = np.concatenate(
-            [np.load(self.plan.tree.covers(tile.name)) for tile in self.plan.of(self.model)]
-        )
+        plan = self.plan
+        # an object may reach into tiles that the region of the model does not reach
+        tiles = all_around(plan, plan.of(self.model))
+        covers = np.concatenate([np.load(plan.tree.covers(tile.name)) for tile in tiles])
         mine, others = self._sets()
         strange = np.unique(covers[np.isin(covers[:, 1], others), 0])
         learns = np.isin(covers[:, 1], mine)
@@ -87,7 +89,7 @@ class CollectObjects(Collect):
         found = _mostly(covers)
         sizes = _sizes(tables, found.keys)
         pixels = _pixels_of(covers, found)
-        enough = pixels >= (0 if self.plan.points else describing(self.plan).min_cover) * sizes
+        enough = pixels >= (0 if plan.points else describing(plan).min_cover) * sizes
         return Labeled(found.keys[enough], found.labels[enough], found.polygons[enough])
 
     def _sets(self) -> tuple[Ids, Ids]:
@@ -218,9 +220,13 @@ class ClassifyObjects(Classify):
         largest = max(plan.legend.names, default=0)
         segments = open_image(tree.segments(self.tile.name))
         view = Looked(segments, area, classes, layers, model, largest)
-        chances = tree.probability(*key) if plan.request.probability else ""
-        paths = Maps(tree.labels(*key), tree.confidence(*key), chances)
-        write_maps(view, paths, plan.writing(share), progress.part(0.5, 1.0), plan.legend)
+        write_maps(
+            view,
+            Maps(*plan.maps_of(key)),
+            plan.writing(share),
+            progress.part(0.5, 1.0),
+            plan.legend,
+        )
         known = int(np.count_nonzero(classes))
         progress.info(f"{known} of {len(classes) - 1} objects of {self.tile.name} have a class.")
 

@@ -21,6 +21,7 @@ from ...vector.features import read_polygons, refuse_no_field
 from ...vector.groundtruth import GroundTruth, read_truth
 from ...workflow.state import State
 from .. import gapfill
+from ..objectstatistics import is_vector, open_numbers
 from . import vectors
 from .fusion import UNDECIDED
 from .plan import Plan
@@ -41,6 +42,7 @@ def check(plan: Plan, progress: Progress = SILENT) -> None:
     _check_series(plan)
     _check_module(plan)
     _check_vectors(plan)
+    _check_objects(plan)
     if plan.request.builder != "features":
         truth = read_truth(plan.request.polygons or "", plan.request.field or "", plan.crs)
         _check_undecided(plan, truth)
@@ -92,6 +94,29 @@ def _check_vectors(plan: Plan) -> None:
         refuse_no_field(zones[0].values, how.zone_field, how.zones)
 
 
+def _check_objects(plan: Plan) -> None:
+    """Refuse objects that cannot be read, or that all lie elsewhere."""
+    source = plan.request.segments
+    if not source:
+        return
+    if is_vector(source):
+        parcels = read_polygons(source, plan.crs)
+        boxes = Shapes(tuple(parcel.geometry for parcel in parcels)).boxes
+    else:
+        grid = open_numbers(source).grid
+        if plan.crs and not grid.crs:
+            raise InvalidOption(
+                f"Objects: {os.path.basename(source)} has no CRS, so that its place is not known. "
+                "Assign its CRS to it first."
+            )
+        boxes = np.array([bounds_in(grid, plan.crs)], float)
+    if not _reached(plan, boxes).any():
+        raise InvalidOption(
+            f"Objects: {os.path.basename(source)} has none in a tile (extents: {_extent(boxes)}; "
+            f"{_extent(_boxes(plan))})."
+        )
+
+
 def _check_undecided(plan: Plan, truth: GroundTruth) -> None:
     """Refuse a class that has the label of pixels on which the runs do not agree."""
     label = plan.steps.get("fuseclassifications", {}).get("undecided", UNDECIDED)
@@ -105,17 +130,12 @@ def _check_undecided(plan: Plan, truth: GroundTruth) -> None:
 def _check_places(plan: Plan, truth: GroundTruth, progress: Progress) -> None:
     """Count the polygons that no tile reaches; refuse a reference of which none is reached."""
     boxes = Shapes(tuple(feature.geometry for feature in truth.features)).boxes
-    reached = np.zeros(len(boxes), bool)
-    tiles = np.array([bounds_in(tile.grid, plan.crs) for tile in plan.tiles], float)
-    for left, low, right, high in tiles:
-        reached |= ((boxes[:, 0] < right) & (boxes[:, 2] > left) & (boxes[:, 1] < high)) & (
-            boxes[:, 3] > low
-        )
+    reached = _reached(plan, boxes)
     outside = int((~reached).sum())
     if outside == len(boxes):
         raise InvalidOption(
             f"None of the {outside} polygons of {truth.title} meets a tile (extents: "
-            f"{_extent(boxes)}; {_extent(tiles)})."
+            f"{_extent(boxes)}; {_extent(_boxes(plan))})."
         )
     if outside:
         progress.warn(f"{outside} of {len(boxes)} polygons of {truth.title} lie outside the tiles.")
@@ -124,6 +144,20 @@ def _check_places(plan: Plan, truth: GroundTruth, progress: Progress) -> None:
         names = dict(plan.legend.names)
         listed = ", ".join(f"{n} ({names[n]})" if n in names else str(n) for n in lost[:8])
         progress.warn(f"No polygon of {len(lost)} classes lies in a tile: {listed}.")
+
+
+def _boxes(plan: Plan) -> Array:
+    """Return the bounds of the tiles, one row for each."""
+    return np.array([bounds_in(tile.grid, plan.crs) for tile in plan.tiles], float)
+
+
+def _reached(plan: Plan, boxes: Array) -> Array:
+    """Return which boxes meet a tile."""
+    found = np.zeros(len(boxes), bool)
+    for left, low, right, high in _boxes(plan):
+        beside = (boxes[:, 0] < right) & (boxes[:, 2] > left)
+        found |= beside & (boxes[:, 1] < high) & (boxes[:, 3] > low)
+    return found
 
 
 def _extent(boxes: Array) -> str:

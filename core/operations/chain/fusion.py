@@ -59,10 +59,8 @@ class FuseModels:
         )
         maps = [open_image(path) for path in request.images]
         fused = fuseclassifications.apply(maps, request, plan.legend, progress.part(0.0, 0.3))
-        paths = Maps(
-            request.output, request.output_confidence or "", request.output_probability or ""
-        )
-        write_maps(fused, paths, plan.writing(share), progress.part(0.3, 1.0), plan.legend)
+        paths, how = Maps(*plan.maps_of(target)), plan.writing(share)
+        write_maps(fused, paths, how, progress.part(0.3, 1.0), plan.legend)
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,7 @@ from ...landcover.mosaicked import Labeled, Percent, Zeroed
 from ...landcover.training import train
 from ...masks.restricted import Restricted
 from ...progress import Progress
-from ...raster import open_image
-from ...vector.samplelayer import Fields, read_samples
+from ...raster import RasterImage, open_image
 from ...windows import Window
 from ...workflow.maps import Maps, write_maps
 from ...write import write
@@ -55,12 +54,7 @@ class MosaicFeatures:
         """Write final/features_map.tif."""
         plan = self.plan
         images = [open_image(plan.features_file(tile)) for tile in plan.tiles]
-        request = mosaicclassification.Request(
-            images=tuple(image.path for image in images),
-            envelopes=plan.tree.envelopes,
-            output_folder=plan.tree.at("final"),
-        )
-        pieces = mosaicclassification.pieces_of(images, request, Legend(), progress)
+        pieces = envelopes_of(plan, images, progress)
         plain = Pieces(tuple(images), pieces.tiles, pieces.grid, pieces.envelopes)
         kind = np.result_type(*(image.dtype for image in images))
         write(
@@ -69,6 +63,16 @@ class MosaicFeatures:
             plan.writing(share),
             progress,
         )
+
+
+def envelopes_of(plan: Plan, images: Sequence[RasterImage], progress: Progress) -> Pieces:
+    """Return how images of all tiles are put together as classes: each in its envelope."""
+    request = mosaicclassification.Request(
+        images=tuple(image.path for image in images),
+        envelopes=plan.tree.envelopes,
+        output_folder=plan.tree.at("final"),
+    )
+    return mosaicclassification.pieces_of(images, request, Legend(), progress)
 
 
 @dataclass(frozen=True)
@@ -82,9 +86,7 @@ class Learn:
     def __call__(self, progress: Progress, share: float) -> None:
         """Read the samples, train, write the model."""
         plan, tree, name = self.plan, self.plan.tree, self.model.name
-        how = plan.training()
-        path = tree.samples(name, self.run, plan.round)
-        samples = sensing.seen(plan, read_samples([path], Fields(plan.label)))
+        how, samples = plan.training(), sensing.samples_of(plan, name, self.run)
         names = {label: plan.legend.name(label) for label in samples.classes.tolist()}
         found = train(samples, how, progress, names=names, weights=class_weights(how, samples))
         save_model(found.model, tree.model(name, self.run))
@@ -146,8 +148,7 @@ class Classify:
         found = (assigned(model, image, progress),)
         wanted = plan.request.probability
         view = Classified(image, found, area, unit="fraction", largest=largest, chances=wanted)
-        chances = tree.probability(*key) if wanted else ""
-        paths = Maps(tree.labels(*key), tree.confidence(*key), chances)
+        paths = Maps(*plan.maps_of(key))
         mapped = write_maps(view, paths, plan.writing(share), progress, plan.legend)
         counted = ", ".join(f"{a} {b}" for a, b in zip(mapped.labels, mapped.pixels))
         progress.info(f"Pixels by label: {counted}.")

@@ -92,8 +92,9 @@ def _tables(plan: Plan, tile: Tile) -> tuple[str, ...]:
 
 
 def _collecting(plan: Plan, model: Model, run: int) -> Task:
-    tree, tiles = plan.tree, plan.of(model)
-    read = [path for tile in tiles for path in (tree.covers(tile.name), *_tables(plan, tile))]
+    tree, tiles = plan.tree, segments.all_around(plan, plan.of(model))
+    read = [tree.covers(tile.name) for tile in tiles]
+    read += [path for tile in tiles for path in segments.files_of(plan, tile).all]
     return Task(
         f"merge_model_{model.name}_seed_{run}_usually",
         "samplesByModels",

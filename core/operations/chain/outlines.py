@@ -12,7 +12,6 @@ from ...exchange.legend import read_legend
 from ...executor import each
 from ...image import Array, Image, Pixels, View
 from ...landcover.labeled import read_labels
-from ...landcover.legend import Legend
 from ...landcover.lines import Ids
 from ...progress import Progress
 from ...raster import open_image
@@ -22,9 +21,9 @@ from ...vector.styles import classes_style
 from ...windows import Window, tiling
 from ...workflow.objecttable import KEY, SIDE, read_table
 from ...workflow.outlining import outlined
-from .. import mosaicclassification
 from ..mosaicclassification import Pieces
 from ..objectstatistics import is_vector
+from .mapping import envelopes_of
 from .plan import Plan
 from .segments import files_of, placed
 
@@ -95,12 +94,7 @@ class Outline:
         """Return the objects of all tiles as one image, by their place in the keys from 1."""
         plan, tree = self.plan, self.plan.tree
         maps = [open_image(tree.temporary(f"{t.name}_seed_{self.run}.tif")) for t in plan.tiles]
-        request = mosaicclassification.Request(
-            images=tuple(image.path for image in maps),
-            envelopes=tree.envelopes,
-            output_folder=tree.at("final"),
-        )
-        pieces = mosaicclassification.pieces_of(maps, request, Legend(), progress)
+        pieces = envelopes_of(plan, maps, progress)
         views = tuple(
             Renumbered(open_image(tree.segments(tile.name)), np.append(0, placed(mine, keys)))
             for tile, mine in zip(plan.tiles, listed)

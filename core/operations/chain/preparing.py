@@ -128,11 +128,12 @@ class Envelopes:
     def __call__(self, progress: Progress, share: float) -> None:
         """Write one layer of all envelopes, and one for each tile."""
         plan = self.plan
-        tiles = [self._outline(tile) for tile in plan.tiles]
+        parts = progress.part(0.0, 0.5).split(len(plan.tiles))
+        tiles = [self._outline(tile, part) for tile, part in zip(plan.tiles, parts)]
         order = northwest([tile.box for tile in tiles])
         shapes: Sequence[bytes] = [tile.footprint for tile in tiles]
         if len(tiles) > 1:
-            shapes = divided(tiles, order, "voronoi", 0.0, progress)
+            shapes = divided(tiles, order, "voronoi", 0.0, progress.part(0.5, 1.0))
         layer = envelope_layer(tiles, order, shapes)
         write_layers(plan.tree.envelopes, [layer])
         for tile in tiles:
@@ -140,9 +141,9 @@ class Envelopes:
             one = replace(layer, name=tile.name, features=mine, style="")
             write_shapefile(plan.tree.envelope(tile.name), one)
 
-    def _outline(self, tile: Tile) -> Outline:
+    def _outline(self, tile: Tile, progress: Progress) -> Outline:
         path = self.plan.tree.common(tile.name)
-        (found,) = footprints([path], self.plan.request.threads)
+        (found,) = footprints([path], self.plan.request.threads, progress)
         return replace(found, name=tile.name)
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...errors import InvalidOption
-from ...image import Array, ArrayImage, Image, Pixels, View, constant
+from ...image import Array, Image, Pixels, View, constant
 from ...landcover.classified import missing_features
 from ...landcover.lines import Ids
 from ...placement import bounds_in
@@ -29,7 +29,7 @@ from ...workflow.segmenting import Segments
 from ...write import write
 from ..extractsamples import feature_names
 from ..objectstatistics import objects_of
-from .context import Segment, working_folder
+from .context import Segment, nothing, working_folder
 from .mapping import Within
 from .plan import Plan
 from .reference import is_empty
@@ -95,6 +95,12 @@ def around(plan: Plan, tile: Tile) -> tuple[Tile, ...]:
     )
 
 
+def all_around(plan: Plan, tiles: Sequence[Tile]) -> tuple[Tile, ...]:
+    """Return the tiles that may hold a part of an object of some tiles, in their order."""
+    found = {one.name for tile in tiles for one in around(plan, tile)}
+    return tuple(tile for tile in plan.tiles if tile.name in found)
+
+
 def envelope_of(plan: Plan, tile: Tile) -> Burned:
     """Return the pixels that the mosaic takes from a tile."""
     path = plan.tree.envelope(tile.name)
@@ -135,6 +141,15 @@ class Keyed:
     own: Image
     base: int
     earlier: tuple[tuple[Image, Ids], ...] = ()
+    reverse: Image | None = None
+    """Our own with the last of those that overlap on top."""
+
+    def shared(self, window: Window) -> Array:
+        """Return the pixels that several objects hold, of which the first one gets them."""
+        if self.reverse is None:
+            return constant(False, window.shape)
+        both: Array = self.own.read(window).values[0] != self.reverse.read(window).values[0]
+        return both
 
     def read(self, window: Window) -> Ids:
         """Return the key of the object of each pixel, 0 for none."""
@@ -179,7 +194,7 @@ class SegmentTile(Segment):
         plan, tree, name = self.plan, self.plan.tree, self.tile.name
         with working_folder(tree.feature(name, "tmp/segments")) as folder:
             keyed = self._keyed(folder, progress.part(0.0, 0.8))
-            keys = self._inside(keyed)
+            keys = self._inside(keyed, progress)
             numbered = Numbered(keyed.own, keyed, keys)
             write(numbered, tree.segments(name), plan.writing(share), progress.part(0.8, 1.0))
         with staged(tree.segment_keys(name)) as path, open(path, "wb") as file:
@@ -190,7 +205,8 @@ class SegmentTile(Segment):
         plan, tile = self.plan, self.tile
         how = describing(plan)
         if how.segments:
-            return Keyed(objects_of(plan.features(tile), how, folder, progress).image, 0)
+            given = objects_of(plan.features(tile), how, folder, progress)
+            return Keyed(given.image, 0, reverse=given.reverse)
         earlier = tuple(
             (Segments(open_image(plan.tree.segments(one.name)), tile.grid), _keys(plan, one))
             for one in before(plan, tile)
@@ -201,19 +217,23 @@ class SegmentTile(Segment):
             own = objects_of(free, how, folder, progress).image
         except InvalidOption as error:
             progress.warn(f"{tile.name} gets no superpixels of its own: {error}")
-            shape = (tile.grid.height, tile.grid.width)
-            nothing = np.broadcast_to(np.int32(0), (1, *shape))
-            own = ArrayImage("segments", tile.grid, nothing, constant(False, shape), 0.0, ("",))
+            own = nothing(tile.grid)
         return Keyed(own, base, earlier)
 
-    def _inside(self, keyed: Keyed) -> Ids:
+    def _inside(self, keyed: Keyed, progress: Progress) -> Ids:
         """Return the keys of the objects that the tile's envelope holds a pixel of."""
         area = envelope_of(self.plan, self.tile)
-        found = np.zeros(1, np.int64)
+        found, shared = np.zeros(1, np.int64), 0
         for window in tiling(self.tile.grid.window, SIDE, SIDE):
             inside = area.labels(window) > 0
             if inside.any():
                 found = np.union1d(found, keyed.read(window)[inside])
+                shared += int(np.count_nonzero(keyed.shared(window) & inside))
+        if shared:
+            progress.warn(
+                f"Objects overlap: {shared} pixels of {self.tile.name} lie in several and count "
+                "for the first only."
+            )
         return found[found > 0]
 
 

@@ -69,8 +69,10 @@ def _dated(tile: Tile) -> Iterator[str]:
             yield f"{source.sensor}_b1_20000101"
 
 
-def seen(plan: Plan, samples: Samples) -> Samples:
-    """Return the features of samples that the models of a plan look at."""
+def samples_of(plan: Plan, name: str, run: int) -> Samples:
+    """Return what a model of a plan learns from: the features that it looks at."""
+    path = plan.tree.samples(name, run, plan.round)
+    samples = read_samples([path], Fields(plan.label))
     if not plan.seeing:
         return samples
     return samples.only([n for n, name in enumerate(samples.names) if kind_of(name) == plan.seeing])
@@ -134,7 +136,7 @@ class Believe:
     def __call__(self, progress: Progress, share: float) -> None:
         """Write the confusion of the samples while they were held out."""
         plan, tree, name = self.plan, self.plan.tree, self.model.name
-        samples = seen(plan, read_samples([tree.samples(name, self.run)], Fields(plan.label)))
+        samples = samples_of(plan, name, self.run)
         model, classes = load_model(tree.model(name, self.run)), samples.classes
         try:
             count = usable_folds(samples.indices, samples.groups, plan.training().folds)
@@ -197,9 +199,7 @@ class FuseSensors:
         plan, tree = self.plan, self.plan.tree
         key = (self.tile.name, self.model.name, self.run)
         fused, how = self._fused(key), plan.writing(share)
-        chances = tree.probability(*key) if plan.request.probability else ""
-        paths = Maps(tree.labels(*key), tree.confidence(*key), chances)
-        write_maps(fused, paths, how, progress.part(0.0, 0.7), plan.legend)
+        write_maps(fused, Maps(*plan.maps_of(key)), how, progress.part(0.0, 0.7), plan.legend)
         write(Chosen(fused), tree.choice(*key), how, progress.part(0.7, 1.0))
 
     def _fused(self, key: tuple[str, str, int]) -> Fused:

@@ -30,7 +30,8 @@ from ...vector import Burned
 from ...vector.groundtruth import GroundTruth, read_truth
 from ...workflow.comparing import JUDGED, Inside, Judged, roles_of, style_judged, tally_of
 from ...write import write
-from .. import accuracy, mosaicclassification
+from .. import accuracy
+from .mapping import envelopes_of
 from .plan import Plan
 from .reference import shapes_in
 from .tiles import Tile
@@ -118,12 +119,7 @@ class MergeConfusions:
         images = [
             open_image(tree.temporary(f"{tile.name}_seed_{run}_CompRef.tif")) for tile in plan.tiles
         ]
-        request = mosaicclassification.Request(
-            images=tuple(image.path for image in images),
-            envelopes=tree.envelopes,
-            output_folder=tree.at("final"),
-        )
-        pieces = mosaicclassification.pieces_of(images, request, Legend(), progress)
+        pieces = envelopes_of(plan, images, progress)
         view = Painted(pieces.together(pieces.maps, np.dtype(np.uint8)), JUDGED)
         path = tree.final(f"diff_seed_{run}.tif")
         write(view, path, plan.writing(share), progress)

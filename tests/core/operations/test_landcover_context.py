@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from orthoweave.core.errors import InvalidOption
+from orthoweave.core.errors import InvalidOption, NoSolution
 from orthoweave.core.operations import landcover
 from orthoweave.core.operations.chain import revisiting
 from orthoweave.core.requests.landcover import Request
@@ -218,6 +218,18 @@ def test_no_round_reads_the_reference_again(whole, made, tmp_path):
     landcover.run(asked(made, out, first_step="learning"))
     name = "final/Classif_Seed_0.tif"
     assert (out / name).read_bytes() == (whole / name).read_bytes()
+
+
+def test_ground_that_a_stripe_without_data_cuts_off_is_told(made, tmp_path):
+    values = np.full((BANDS, 40, 60), 500, np.int16)
+    values[:, 30:32] = 0
+    write_image(tmp_path / "T31TCJ.tif", values, 0)
+    heard = Heard()
+    request = asked(made, tmp_path / "out", images=(str(tmp_path / "T31TCJ.tif"),))
+    with pytest.raises(NoSolution):
+        landcover.run(request, heard)
+    # 8 of 38 rows with data
+    assert any("21 % of the valid ground of T31TCJ lies apart" in text for text in heard.warnings)
 
 
 def test_the_plan_and_the_status_page_name_every_round(whole, made, tmp_path):

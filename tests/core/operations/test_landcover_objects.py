@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from orthoweave.core.errors import InvalidOption, NoSolution
+from orthoweave.core.errors import InvalidOption, NoSolution, OrthoweaveError
 from orthoweave.core.operations import landcover
 from orthoweave.core.operations.landcover import Request
 from osgeo import gdal, ogr
@@ -188,6 +190,107 @@ def test_no_object_learns_that_a_polygon_of_validation_reaches_into(by_superpixe
     name = "Samples_region_1_seed0_learn.sqlite"
     file = gdal.OpenEx(str(by_superpixel / "learningSamples" / name))
     assert 10 < file.GetLayer(0).GetFeatureCount() <= len(learn)
+
+
+def test_no_part_of_an_object_that_learns_validates_in_a_tile_beyond_its_region(made, tmp_path):
+    """Objects in two parts: one in region west, one where only the eastern tile is."""
+    regions, path = tmp_path / "parts.shp", tmp_path / "parted.gpkg"
+    theia.write_regions(regions)
+    objects = [_both(square(row, 50, 10, 10), square(row, 150, 4, 4)) for row in ROWS]
+    layer_of(path, [*objects, *(square(row, 160, 10, 10) for row in ROWS)])
+    polygons, apart = tmp_path / "reference.gpkg", theia.SIDE // theia.CELL
+    truth = [int(made.truth[row, col]) for col in (50, 150, 160) for row in ROWS]
+    shapes = [square(row + 1, col + 1, 8, 8) for col in (50, 150, 160) for row in ROWS]
+    layer_of(polygons, shapes, truth)
+    given = {"segments": str(path), "regions": str(regions), "polygons": str(polygons)}
+    out = tmp_path / "out"
+    landcover.run(asked(made, out, **given, field="number", last_step="sampling"))
+    file = ogr.Open(str(out / "reference.shp"))
+    role = {row.GetField("originfid"): row.GetField("seed_0") for row in file.GetLayer(0)}
+    numbers = sorted(role)
+    file = gdal.OpenEx(str(out / "learningSamples" / "Samples_region_west_seed0_learn.sqlite"))
+    found = {row.GetField("originfid") for row in file.GetLayer(0)}
+    west, east = numbers[:apart], numbers[apart : 2 * apart]
+    free = {one for one, other in zip(west, east) if role[other] == "learn"}
+    assert {"learn", "validation"} == {role[one] for one in east}
+    # what cannot be seen, because it was never clear, is in neither
+    assert found <= free & {one for one in west if role[one] == "learn"}
+    assert found
+
+
+ROWS = range(0, theia.SIDE, theia.CELL)
+
+
+def _both(one, other):
+    found = ogr.Geometry(ogr.wkbMultiPolygon)
+    found.AddGeometry(one)
+    found.AddGeometry(other)
+    return found
+
+
+def layer_of(path, shapes, numbers=None):
+    """Write shapes with a number each."""
+    file = ogr.GetDriverByName("GPKG").CreateDataSource(str(path))
+    layer = file.CreateLayer(path.stem, theia.reference(), ogr.wkbUnknown)
+    layer.CreateField(ogr.FieldDefn("number", ogr.OFTInteger))
+    for number, shape in zip(numbers or range(1, len(shapes) + 1), shapes):
+        feature = ogr.Feature(layer.GetLayerDefn())
+        feature.SetField("number", number)
+        feature.SetGeometry(shape)
+        layer.CreateFeature(feature)
+
+
+def write_numbers(path, kind, crs=True):
+    file = gdal.GetDriverByName("GTiff").Create(str(path), 20, 20, 1, kind)
+    file.SetGeoTransform((theia.LEFT, theia.PIXEL, 0, theia.TOP, 0, -theia.PIXEL))
+    if crs:
+        file.SetProjection(theia.reference().ExportToWkt())
+    file.GetRasterBand(1).Fill(1)
+
+
+def test_objects_that_cannot_be_used_are_refused_before_work(made, tmp_path):
+    layer_of(tmp_path / "far.gpkg", [square(-900, -900, 5, 5)])
+    layer_of(tmp_path / "none.gpkg", [])
+    write_numbers(tmp_path / "real.tif", gdal.GDT_Float32)
+    write_numbers(tmp_path / "lost.tif", gdal.GDT_Int32, crs=False)
+    told = {
+        "far.gpkg": r"far.gpkg has none in a tile \(extents: ",
+        "none.gpkg": "none.gpkg has no polygons",
+        "real.tif": "objects are numbered in one band of whole numbers",
+        "lost.tif": "lost.tif has no CRS",
+        "absent.tif": "absent.tif cannot be opened",
+    }
+    for name, sentence in told.items():
+        request = asked(made, tmp_path / "out", segments=str(tmp_path / name))
+        with pytest.raises(OrthoweaveError, match=sentence):
+            landcover.run(request)
+    assert not (tmp_path / "out").exists()
+
+
+def test_pixels_of_several_parcels_are_counted(made, tmp_path):
+    wide = [square(row, col, 10, 13) for row in ROWS for col in range(0, 180, 10)]
+    layer_of(tmp_path / "wide.gpkg", wide)
+    request = asked(made, tmp_path / "out", segments=str(tmp_path / "wide.gpkg"))
+    heard = Heard()
+    with pytest.raises(NoSolution, match="No object learns .* Give smaller ones in SEGMENTS"):
+        landcover.run(
+            replace(request, polygons=polygon_across(made, tmp_path), field="number"), heard
+        )
+    # three columns at each of eight borders, in the 98 rows that the satellite has seen
+    assert f"Objects overlap: {3 * 8 * 98} pixels of T31TCJ lie in several" in "".join(
+        heard.warnings
+    )
+
+
+def polygon_across(made, folder):
+    """Write two polygons of two classes, which each touch a little of a parcel."""
+    layer_of(folder / "small.gpkg", [square(5, 5, 2, 2), square(45, 45, 2, 2)], [11, 34])
+    return str(folder / "small.gpkg")
+
+
+def test_the_status_page_lists_the_polygons(by_parcel):
+    page = (by_parcel[0] / "logs" / "html" / "index.html").read_text(encoding="utf-8")
+    assert "vectors/Objects_Seed_1.gpkg" in page
 
 
 def test_the_plan_lists_the_steps_of_objects(made, tmp_path):
