@@ -141,5 +141,8 @@ def _warn(
             f"No polygon lies on {', '.join(polygons.missed)}, so nothing of it is kept. Check "
             "MASK_MODE and the CRS of the polygons."
         )
-    if polygons.outside:
-        progress.warn(f"{polygons.outside} polygons lie outside all images.")
+    if polygons.outside and request.mask_field:
+        where = f"no image that their {request.mask_field!r} names"
+        progress.warn(f"Polygons on {where}: {polygons.outside}.")
+    elif polygons.outside:
+        progress.warn(f"Polygons outside all images: {polygons.outside}.")

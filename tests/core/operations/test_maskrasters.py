@@ -194,9 +194,21 @@ def test_polygons_elsewhere_are_said_and_counted(write, mask, polygons, listen):
     found, result = mask(path, polygons([box(100, 0, 110, 9)]), heard)
     assert result.polygons_outside == 1 and result.kept_pixels == 0 and not found.valid.any()
     assert any("No polygon lies on a.tif" in text for text in heard.warnings)
-    assert any("1 polygons lie outside all images" in text for text in heard.warnings)
+    assert "Polygons outside all images: 1." in heard.warnings
     _, result = mask(path, polygons([box(100, 0, 110, 9)]), crop=True)
     assert result.kept_pixels == 0
+
+
+def test_a_polygon_on_the_image_that_names_another_one_is_not_called_outside(
+    write, mask, polygons, listen
+):
+    path = write("img_1.tif", np.ones((20, 20), np.uint8))
+    shapes = [box(0, 0, 5, 5), box(8, 8, 9, 9), box(50, 0, 60, 9)]
+    heard = listen()
+    layer = polygons(shapes, ["img_1", "img_10", "img_1"])
+    _, result = mask(path, layer, heard, mask_field="image")
+    assert (result.kept_pixels, result.polygons_outside) == (25, 2)
+    assert heard.warnings == ["Polygons on no image that their 'image' names: 2."]
 
 
 @pytest.mark.parametrize(
