@@ -105,17 +105,20 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
 
 
 def footprints(
-    paths: Sequence[str], threads: int = 0, progress: Progress = SILENT
+    paths: Sequence[str], threads: int = 0, progress: Progress = SILENT, *, every: bool = True
 ) -> tuple[Tile, ...]:
     """Return the largest polygon of each tile, in the CRS of the first one.
 
-    Raises InvalidOption when two tiles have one name, IncompatibleImages when one is empty.
+    Raises InvalidOption when two tiles have one name, IncompatibleImages when one is empty, unless
+    not `every` tile is needed: then it is left out.
     """
     found: list[Tile] = []
     for path, part in zip(paths, progress.split(len(paths))):
         crs = found[0].crs if found else ""
         tile = _of_layer(path, crs) if _is_vector(path) else _of_raster(path, crs, threads, part)
         polygons = rings_of(tile.footprint)
+        if not polygons and not every:
+            continue
         if not polygons:
             raise IncompatibleImages(f"{tile.name} has no valid pixel, so no footprint.")
         if tile.name in {one.name for one in found}:

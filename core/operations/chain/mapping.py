@@ -17,6 +17,7 @@ from ...landcover.training import train
 from ...masks.restricted import Restricted
 from ...progress import Progress
 from ...raster import RasterImage, open_image
+from ...vector import read_polygons
 from ...windows import Window
 from ...workflow.maps import Maps, write_maps
 from ...write import write
@@ -53,7 +54,7 @@ class MosaicFeatures:
     def __call__(self, progress: Progress, share: float) -> None:
         """Write final/features_map.tif."""
         plan = self.plan
-        images = [open_image(plan.features_file(tile)) for tile in plan.tiles]
+        images = [open_image(plan.features_file(tile)) for tile in seen_tiles(plan)]
         pieces = envelopes_of(plan, images, progress)
         plain = Pieces(tuple(images), pieces.tiles, pieces.grid, pieces.envelopes)
         kind = np.result_type(*(image.dtype for image in images))
@@ -63,6 +64,13 @@ class MosaicFeatures:
             plan.writing(share),
             progress,
         )
+
+
+def seen_tiles(plan: Plan) -> list[Tile]:
+    """Return the tiles that have an envelope: some of their ground was seen."""
+    features = read_polygons(plan.tree.envelopes, plan.crs)
+    names = {str(feature.values["tile"]) for feature in features}
+    return [tile for tile in plan.tiles if tile.name in names]
 
 
 def envelopes_of(plan: Plan, images: Sequence[RasterImage], progress: Progress) -> Pieces:
@@ -250,7 +258,7 @@ class Mosaic:
     def __call__(self, progress: Progress, share: float) -> None:
         """Write the final products of a run."""
         plan, tree = self.plan, self.plan.tree
-        names = [tile.name for tile in plan.tiles]
+        names = [tile.name for tile in seen_tiles(plan)]
 
         def pieces(pattern: str) -> tuple[str, ...]:
             return tuple(tree.temporary(pattern.replace("$", name)) for name in names)

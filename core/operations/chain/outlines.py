@@ -23,7 +23,7 @@ from ...workflow.objecttable import KEY, SIDE, read_table
 from ...workflow.outlining import outlined
 from ..mosaicclassification import Pieces
 from ..objectstatistics import is_vector
-from .mapping import envelopes_of
+from .mapping import envelopes_of, seen_tiles
 from .plan import Plan
 from .segments import files_of, placed
 
@@ -93,11 +93,13 @@ class Outline:
     def _together(self, listed: Sequence[Ids], keys: Ids, progress: Progress) -> Image:
         """Return the objects of all tiles as one image, by their place in the keys from 1."""
         plan, tree = self.plan, self.plan.tree
-        maps = [open_image(tree.temporary(f"{t.name}_seed_{self.run}.tif")) for t in plan.tiles]
+        seen = seen_tiles(plan)
+        maps = [open_image(tree.temporary(f"{t.name}_seed_{self.run}.tif")) for t in seen]
         pieces = envelopes_of(plan, maps, progress)
         views = tuple(
             Renumbered(open_image(tree.segments(tile.name)), np.append(0, placed(mine, keys)))
             for tile, mine in zip(plan.tiles, listed)
+            if tile in seen
         )
         own = Pieces(views, pieces.tiles, pieces.grid, pieces.envelopes)
         return own.together(views, np.dtype(np.int32))

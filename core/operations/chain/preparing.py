@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from ...errors import IncompatibleImages
 from ...image import Cast
 from ...landcover.envelopes import northwest
 from ...landcover.validity import ClearCount, Common
@@ -129,22 +130,27 @@ class Envelopes:
         """Write one layer of all envelopes, and one for each tile."""
         plan = self.plan
         parts = progress.part(0.0, 0.5).split(len(plan.tiles))
-        tiles = [self._outline(tile, part) for tile, part in zip(plan.tiles, parts)]
+        outlined = [self._outline(tile, part) for tile, part in zip(plan.tiles, parts)]
+        tiles = [one for found in outlined for one in found]
+        if not tiles:
+            raise IncompatibleImages("No tile has ground that all sensors have seen: no map.")
         order = northwest([tile.box for tile in tiles])
         shapes: Sequence[bytes] = [tile.footprint for tile in tiles]
         if len(tiles) > 1:
             shapes = divided(tiles, order, "voronoi", 0.0, progress.part(0.5, 1.0))
         layer = envelope_layer(tiles, order, shapes)
         write_layers(plan.tree.envelopes, [layer])
-        for tile in tiles:
+        for tile in plan.tiles:
             mine = tuple(one for one in layer.features if one.values["tile"] == tile.name)
             one = replace(layer, name=tile.name, features=mine, style="")
             write_shapefile(plan.tree.envelope(tile.name), one)
 
-    def _outline(self, tile: Tile, progress: Progress) -> Outline:
+    def _outline(self, tile: Tile, progress: Progress) -> list[Outline]:
         path = self.plan.tree.common(tile.name)
-        (found,) = footprints([path], self.plan.request.threads, progress)
-        return replace(found, name=tile.name)
+        found = footprints([path], self.plan.request.threads, progress, every=False)
+        if not found:
+            progress.warn(f"No ground of {tile.name} was seen by all sensors; it is not mapped.")
+        return [replace(one, name=tile.name) for one in found]
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ from ...vector.groundtruth import GroundTruth, read_truth
 from ...workflow.comparing import JUDGED, Inside, Judged, roles_of, style_judged, tally_of
 from ...write import write
 from .. import accuracy
-from .mapping import envelopes_of
+from .mapping import envelopes_of, seen_tiles
 from .plan import Plan
 from .reference import shapes_in
 from .tiles import Tile
@@ -117,7 +117,8 @@ class MergeConfusions:
     def _difference(self, run: int, share: float, progress: Progress) -> None:
         plan, tree = self.plan, self.plan.tree
         images = [
-            open_image(tree.temporary(f"{tile.name}_seed_{run}_CompRef.tif")) for tile in plan.tiles
+            open_image(tree.temporary(f"{tile.name}_seed_{run}_CompRef.tif"))
+            for tile in seen_tiles(plan)
         ]
         pieces = envelopes_of(plan, images, progress)
         view = Painted(pieces.together(pieces.maps, np.dtype(np.uint8)), JUDGED)

@@ -204,3 +204,17 @@ class Stopping(Progress):
     def advance(self, fraction):
         if os.stat(self._log).st_mtime_ns != self._before:
             raise InvalidOption("the split runs again")
+
+
+def test_a_tile_that_was_never_seen_is_left_out_with_a_warning(tmp_path):
+    made, heard = theia.make(tmp_path), Heard()
+    for path in (made.sensors / "T31TDJ").rglob("*.tif"):
+        file = gdal.Open(str(path), 1)
+        kind = path.stem.rpartition("_FRE_")[2] or path.stem
+        file.GetRasterBand(1).Fill(theia.NODATA if kind.startswith("B") else 1)
+        file = None
+    landcover.run(asked(made, tmp_path / "out", tiles=None), heard)
+    assert "No ground of T31TDJ was seen by all sensors; it is not mapped." in heard.warnings
+    found = gdal.Open(str(tmp_path / "out" / "final" / "Classif_Seed_0.tif")).ReadAsArray()
+    # the first two rows of products have no data
+    assert found.shape[1] == theia.SIDE and (found[2:] > 0).all()
