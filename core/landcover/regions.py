@@ -26,8 +26,12 @@ class Known:
 
 @dataclass
 class Regions:
-    """Numbers regions held together by edges; strips of labels[row, col] come from the top."""
+    """Numbers regions held together by edges; strips of labels[row, col] come from the top.
 
+    Of neighbors only those are known of which one is smaller than `limit` in its strip.
+    """
+
+    limit: float = np.inf
     starts: list[int] = field(default_factory=list)
     count: int = 0
     _labels: list[Array] = field(default_factory=list)
@@ -45,9 +49,12 @@ class Regions:
         named = np.zeros(count, np.int32)
         named[local] = labels.ravel()
         self._labels.append(named)
-        self._sizes.append(np.bincount(local, minlength=count))
-        self._neighbors(ids[:, :-1], ids[:, 1:])
-        self._neighbors(ids[:-1], ids[1:])
+        sizes = np.bincount(local, minlength=count).astype(np.int32)
+        self._sizes.append(sizes)
+        small = (sizes < self.limit)[ids - self.count]
+        for one, other in (np.s_[:, :-1], np.s_[:, 1:]), (np.s_[:-1], np.s_[1:]):
+            beside = (small[one] | small[other]) & (ids[one] != ids[other])
+            self._neighbors(ids[one][beside], ids[other][beside])
         if self._last is not None:
             above, before = self._last
             same = above == labels[0]
@@ -85,8 +92,7 @@ class Regions:
 
     def _neighbors(self, one: Ids, other: Ids) -> None:
         """Count the edges between numbers of neighboring pixels."""
-        apart = one != other
-        low, high = np.minimum(one[apart], other[apart]), np.maximum(one[apart], other[apart])
+        low, high = np.minimum(one, other), np.maximum(one, other)
         base = np.int64(int(high.max(initial=0)) + 1)
         keys, lengths = np.unique(low * base + high, return_counts=True)
         self._pairs.append(np.stack([*np.divmod(keys, base), lengths]).astype(np.int32))

@@ -19,6 +19,9 @@ STEPS = 256
 TOGETHER = 1 << 15
 """Pixels whose components are computed together."""
 
+FINE = 1 << 12
+"""Parts of a squared feature in which variances are summed up."""
+
 FAR = 1e8
 """Where a seed lies that is not there."""
 
@@ -27,13 +30,21 @@ FAR = 1e8
 class Seeds:
     """A seed for each cell of a grid: features[row, col, feature], places[row, col, (x, y)].
 
-    Positions are pixel centers counted from 0; `weight` makes squared pixels squared features.
+    Positions are pixel centers counted from 0; `weight` makes squared pixels squared features. They
+    may be part of a grid of `across` columns, from row and column `corner` on.
     """
 
     step: int
     features: Array
     places: Array
     weight: float
+    corner: tuple[int, int] = (0, 0)
+    across: int = 0
+
+    @property
+    def columns(self) -> int:
+        """Columns of cells of the whole grid."""
+        return self.across or self.shape[1]
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -96,16 +107,26 @@ def cell_sums(components: Array, valid: Mask, step: int) -> Array:
     return np.stack(sums, 1).reshape(rows, cols, -1)
 
 
-def seeds_of(sums: Array, step: int, compactness: float) -> Seeds:
+def seeds_of(sums: Array, step: int, corner: tuple[int, int] = (0, 0)) -> Seeds:
     """Return seeds in the middles of cells, from (count, x, y, components, squares)[row, col]."""
-    count = np.maximum(sums[..., :1], 1)
-    middle = sums[..., 1 : 3 + COMPONENTS] / count
+    middle = sums[..., 1 : 3 + COMPONENTS] / np.maximum(sums[..., :1], 1)
+    places = np.where(sums[..., :1] > 0, middle[..., :2], FAR)
+    return Seeds(step, middle[..., 2:], places, 1.0, corner)
+
+
+def spread_of(sums: Array) -> tuple[int, int]:
+    """Return the variances inside cells, summed up in parts of 1 / FINE, and their number."""
     known = sums[..., 0] > 0
-    spread = sums[..., 3 + COMPONENTS :] / count - middle[..., 2:] ** 2
-    variance = float(spread[known].sum(1).mean()) if known.any() else 1.0
-    places = np.where(known[..., None], middle[..., :2], FAR)
-    weight = compactness**2 * max(variance, 1.0) / step**2
-    return Seeds(step, middle[..., 2:], places, weight)
+    count = sums[known][:, :1]
+    middle, squares = (sums[known][:, 3:] / count).reshape(-1, 2, COMPONENTS).transpose(1, 0, 2)
+    # whole numbers give the same sum in any order
+    variances = np.rint((squares - middle**2).sum(1) * FINE)
+    return int(variances.astype(np.int64).sum()), len(count)
+
+
+def weight_of(spread: int, cells: int, step: int, compactness: float) -> float:
+    """Return how many squared features a squared pixel counts."""
+    return compactness**2 * max(spread / FINE / max(cells, 1), 1.0) / step**2
 
 
 def gathered(components: Array, valid: Mask, window: Window, seeds: Seeds) -> Array:
@@ -145,14 +166,15 @@ def _near(rows: slice, cols: slice, seeds: Seeds) -> Iterator[tuple[Array, Array
     """
     features, places = _around(seeds.features, 0.0), _around(seeds.places, FAR)
     row, col = np.mgrid[rows, cols]
+    top, left = seeds.corner
     inner = np.arange(seeds.step, dtype=np.float32)[:, None]
     weight = np.float32(seeds.weight)
     for down, across in np.ndindex(3, 3):
-        there = (row + down, col + across)
+        there = (row - top + down, col - left + across)
         x, y = (places[there][..., axis].ravel() for axis in (0, 1))
         off_x = inner + (col.ravel() * seeds.step - x).astype(np.float32)
         off_y = inner + (row.ravel() * seeds.step - y).astype(np.float32)
-        number = (row + down - 1) * seeds.shape[1] + col + across
+        number = (row + down - 1) * seeds.columns + col + across
         seed = features[there].reshape(-1, COMPONENTS).T.astype(np.float32)
         yield number.ravel().astype(np.int32), seed, weight * off_x**2, weight * off_y**2
 
@@ -167,7 +189,7 @@ def seed_sums(labels: Array, components: Array, window: Window, seeds: Seeds) ->
     The table has the cells of the window and those around.
     """
     rows, cols = cells_of(window, seeds.step)
-    width, across = seeds.shape[1], cols.stop - cols.start + 2
+    width, across = seeds.columns, cols.stop - cols.start + 2
     y, x = np.nonzero(labels)
     row, col = np.divmod(labels[y, x] - 1, width)
     cell = (row - rows.start + 1) * across + col - cols.start + 1

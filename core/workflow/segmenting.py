@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -22,16 +22,20 @@ from ..landcover.superpixels import (
     COMPONENTS,
     Seeds,
     cell_sums,
-    cells_of,
     gathered,
     reduced,
     reduction,
     seed_sums,
     seeds_of,
+    spread_of,
+    weight_of,
 )
 from ..placement import onto
 from ..progress import SILENT, Progress
 from ..windows import Window, tiling
+from .pixelfile import Spooled
+from .seedfile import SeedFile, cell_window
+from .tidying import tidy
 
 ITERATIONS = 10
 LARGEST_SIDE = 512
@@ -40,7 +44,7 @@ LARGEST_SIDE = 512
 SPOTS, SPOT = 16, 16
 """Squares along each side whose pixels the principal components are found from, and their side."""
 
-STRIP = 1 << 20
+STRIP = 1 << 18
 """Pixels of a strip in which parts are found."""
 
 
@@ -56,38 +60,6 @@ class Segmenting:
     compactness: float = 1.0
     side: int = 2000
     threads: int = 0
-
-
-@dataclass(frozen=True)
-class Spooled:
-    """An array[row, col, layer] in a file that is read and written by windows."""
-
-    path: str
-    height: int
-    width: int
-    layers: int
-    kind: str
-
-    def created(self) -> Spooled:
-        """Make the file, full of zeros."""
-        size = self.height * self.width * self.layers * np.dtype(self.kind).itemsize
-        with open(self.path, "wb") as file:
-            file.truncate(size)
-        return self
-
-    def read(self, window: Window) -> Array:
-        """Return [row, col, layer] of a window."""
-        return np.array(self._rows(window, "r")[:, window.col : window.right])
-
-    def write(self, window: Window, values: Array) -> None:
-        """Write [row, col, layer] of a window."""
-        self._rows(window, "r+")[:, window.col : window.right] = values
-
-    def _rows(self, window: Window, mode: Any) -> Any:
-        # mapped for a moment only: mapped pages count as memory of the process
-        shape = (window.height, self.width, self.layers)
-        row = self.width * self.layers * np.dtype(self.kind).itemsize
-        return np.memmap(self.path, self.kind, mode, window.row * row, shape)
 
 
 @dataclass(frozen=True)
@@ -156,9 +128,10 @@ class _Run:
         self.labels = Spooled(os.path.join(folder, "labels"), *size, 1, "<i4").created()
         side = max(how.step, min(how.side, LARGEST_SIDE) // how.step * how.step)
         self.windows = list(tiling(image.grid.window, side, side))
-        self.shape = (-(-size[0] // how.step), -(-size[1] // how.step))
+        shape = (-(-size[0] // how.step), -(-size[1] // how.step))
+        self.seeds = SeedFile.created(os.path.join(folder, "seeds"), shape, how.step)
 
-    def read(self, progress: Progress) -> Seeds:
+    def read(self, progress: Progress) -> SeedFile:
         """Write the components of all pixels and return the first seeds."""
         reduce, step = _reduction(self.image), self.how.step
 
@@ -178,22 +151,25 @@ class _Run:
             features.write(found[0], np.moveaxis(found[2], 0, -1))
             return found[:2]
 
-        total = np.zeros((*self.shape, 3 + 2 * COMPONENTS))
+        spread, cells = 0, 0
         for window, sums in self._each(Ended(look, after=keep), progress):
-            total[cells_of(window, step)] = sums
-        return seeds_of(total, step, self.how.compactness)
+            place = cell_window(window, step)
+            self.seeds.put(seeds_of(sums, step, (place.row, place.col)))
+            more, count = spread_of(sums)
+            spread, cells = spread + more, cells + count
+        return replace(self.seeds, weight=weight_of(spread, cells, step, self.how.compactness))
 
-    def round(self, seeds: Seeds, progress: Progress, *, last: bool) -> Seeds:
+    def round(self, seeds: SeedFile, progress: Progress, *, last: bool) -> SeedFile:
         """Give each pixel to a seed and return the seeds moved; the last time, write the pixels."""
 
-        def read(window: Window) -> tuple[Window, Array]:
-            return window, self.features.read(window)
+        def read(window: Window) -> tuple[Window, Array, Seeds]:
+            return window, self.features.read(window), seeds.around(window)
 
-        def look(held: tuple[Window, Array]) -> tuple[Window, Array, Array | None]:
-            window, found = held[0], np.moveaxis(held[1], -1, 0)
+        def look(held: tuple[Window, Array, Seeds]) -> tuple[Window, Array, Array | None]:
+            window, near, found = held[0], held[2], np.moveaxis(held[1], -1, 0)
             components, valid = found[:-1], found[-1] > 0
-            labels = gathered(components, valid, window, seeds)
-            sums = seed_sums(labels, components, window, seeds)
+            labels = gathered(components, valid, window, near)
+            sums = seed_sums(labels, components, window, near)
             return window, sums, labels[..., None] if last else None
 
         def keep(found: tuple[Window, Array, Array | None]) -> tuple[Window, Array]:
@@ -201,22 +177,30 @@ class _Run:
                 self.labels.write(found[0], found[2])
             return found[:2]
 
-        rows, cols = self.shape
-        total = np.zeros((rows + 2, cols + 2, 3 + COMPONENTS))
+        moving = seeds.moving()
         for window, sums in self._each(Ended(look, read, keep), progress):
-            down, across = cells_of(window, self.how.step)
-            total[down.start : down.stop + 2, across.start : across.stop + 2] += sums
-        return seeds.moved(total[1:-1, 1:-1])
+            moving.add(window, sums, last=window.right == self.image.grid.width)
+        return moving.target
 
     def tidy(self, progress: Progress) -> None:
         """Join parts below a quarter of a cell to neighbors and number what is left."""
+        labels, limit = self.labels, self.how.step**2 / 4
+
+        def read(window: Window) -> Array:
+            return np.asarray(labels.read(window)[..., 0])
+
+        tidy(labels, limit, read, self.how.threads, progress.part(0.0, 0.6))
+        self._number(limit, progress.part(0.6, 1.0))
+
+    def _number(self, limit: float, progress: Progress) -> None:
+        """Join the few small parts that lie in several squares and number what is left."""
         grid = self.image.grid
         strips = list(tiling(grid.window, grid.width, max(1, STRIP // grid.width)))
-        regions, parts = Regions(), progress.split(2)
+        regions, parts = Regions(limit), progress.split(2)
         for strip in _listened(strips, next(parts)):
             regions.feed(self.labels.read(strip)[..., 0])
         known = regions.known()
-        merging = Merging(known.graph, self.how.step**2 / 4)
+        merging = Merging(known.graph, limit)
         merging.go()
         owners = merging.owners()
         segments = np.flatnonzero(known.graph.labels > 0)

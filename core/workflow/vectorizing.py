@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,6 +15,7 @@ from ..grid import Grid
 from ..image import Array, Image
 from ..landcover.faces import between, face_areas, neighbors, rings_between
 from ..landcover.generalizing import Generalizing
+from ..landcover.labeled import known_labels
 from ..landcover.lines import Ids, chained, edges_of
 from ..landcover.merging import Merging
 from ..landcover.regions import Regions
@@ -21,7 +25,9 @@ from ..vector.rings import Polygon
 from ..vector.shaping import is_valid
 from ..windows import Window
 from .heap import give_back
+from .pixelfile import Spooled
 from .sharing import Shares, read_under
+from .tidying import tidy
 
 MOST = 1 << 20
 """Pixels of a strip at most."""
@@ -48,32 +54,34 @@ class Outlined:
 
 @dataclass(frozen=True)
 class Strips:
-    """The labels of a map with a frame of no class, in strips of whole rows from the top."""
+    """The labels of a map with a frame of no class, in strips of whole rows from the top.
 
-    image: Image
+    `reading` gives labels[row, col] of a window, 0 where there are none.
+    """
+
+    grid: Grid
+    reading: Callable[[Window], Array]
     rows: int
 
     @property
     def count(self) -> int:
         """Number of strips."""
-        return -(-(self.image.grid.height + 2) // self.rows)
+        return -(-(self.grid.height + 2) // self.rows)
 
     def window(self, number: int) -> Window:
         """Return the pixels of a strip, those of the frame left out."""
-        grid = self.image.grid
-        strip = Window(0, number * self.rows - 1, grid.width, self.rows)
-        return strip.clipped(grid.window)
+        strip = Window(0, number * self.rows - 1, self.grid.width, self.rows)
+        return strip.clipped(self.grid.window)
 
     def read(self, number: int) -> Array:
         """Return the labels of a strip with its frame."""
-        width, height = self.image.grid.width + 2, self.image.grid.height + 2
+        width, height = self.grid.width + 2, self.grid.height + 2
         first = number * self.rows
         labels = np.zeros((min(self.rows, height - first), width), np.int64)
         window = self.window(number)
         if not window.empty:
-            found = self.image.read(window, (1,))
-            inside = labels[window.row + 1 - first : window.bottom + 1 - first, 1:-1]
-            np.copyto(inside, found.values[0], where=found.valid, casting="unsafe")
+            inside = slice(window.row + 1 - first, window.bottom + 1 - first)
+            labels[inside, 1:-1] = self.reading(window)
         return labels
 
 
@@ -131,19 +139,51 @@ def vectorized(
 ) -> Vectorized:
     """Return the polygons of a map of labels, and what `layers` hold in each of its faces.
 
-    The map is read twice, the layers once.
+    The map is read once where small polygons go, else twice; the layers once.
     """
-    most = min(how.block**2, MOST)
-    strips = Strips(image, max(1, most // (image.grid.width + 2)))
-    regions = Regions()
     progress.phase("Finding regions")
-    for number in _counted(strips, progress.part(0.0, 0.3)):
+    with _tidied(image, how.smallest / how.pixel_area, progress.part(0.0, 0.2)) as reading:
+        most = min(how.block**2, MOST)
+        strips = Strips(image.grid, reading, max(1, most // (image.grid.width + 2)))
+        return _vectorized(image, how, layers, strips, progress)
+
+
+@contextmanager
+def _tidied(image: Image, limit: float, progress: Progress) -> Iterator[Callable[[Window], Array]]:
+    """Give labels[row, col] of windows, where most of the regions below a limit of pixels are gone.
+
+    Only few regions are left for the graph of all, which is in memory.
+    """
+
+    def read(window: Window) -> Array:
+        return known_labels(image.read(window, (1,)))
+
+    if limit <= 1:
+        yield read
+        return
+    with tempfile.TemporaryDirectory(prefix="orthoweave_") as folder:
+        size = (image.grid.height, image.grid.width)
+        labels = Spooled(os.path.join(folder, "labels"), *size, 1, image.dtype.str).created()
+        tidy(labels, limit, read, 1, progress)
+        yield lambda window: np.asarray(labels.read(window)[..., 0])
+
+
+def _vectorized(
+    image: Image,
+    how: Vectorizing,
+    layers: Mapping[str, Image],
+    strips: Strips,
+    progress: Progress,
+) -> Vectorized:
+    limit = how.smallest / how.pixel_area
+    regions = Regions(limit)
+    for number in _counted(strips, progress.part(0.2, 0.4)):
         regions.feed(strips.read(number))
-    members, labels = _faces(regions, how.smallest / how.pixel_area)
+    members, labels = _faces(regions, limit)
     shares = {name: Shares() for name in layers}
     pieces, above = [], None
     progress.phase("Following borders")
-    for number in _counted(strips, progress.part(0.3, 0.7)):
+    for number in _counted(strips, progress.part(0.4, 0.7)):
         strip = members[regions.numbered(number, strips.read(number))]
         above = strip[0] if above is None else above
         pieces.append(edges_of(above, strip, number * strips.rows))

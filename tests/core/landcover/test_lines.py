@@ -50,6 +50,23 @@ def test_regions_are_the_same_in_whatever_strips_they_come(labels):
         np.testing.assert_array_equal(known.graph.sizes, sizes)
 
 
+def test_of_neighbors_those_of_small_regions_are_known(labels):
+    whole = np.pad(labels, 1)
+    borders = []
+    for limit in (np.inf, 4):
+        regions = Regions(limit)
+        for at in range(0, len(whole), 3):
+            regions.feed(whole[at : at + 3])
+        graph = regions.known().graph
+        small = (graph.sizes[graph.pairs] < 4).any(0)
+        found = {}
+        for one, other, length in np.vstack([graph.pairs, graph.lengths])[:, small].T.tolist():
+            pair = min(one, other), max(one, other)
+            found[pair] = found.get(pair, 0) + length
+        borders.append(found)
+    assert borders[0] == borders[1]
+
+
 def test_lines_are_the_same_in_whatever_strips_they_come(labels):
     whole, parted = lines_of(labels)[0], lines_of(labels, 2)[0]
     for name in ("points", "starts", "left", "right"):

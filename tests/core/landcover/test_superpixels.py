@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from orthoweave.core.landcover.objects import joined_moments, moments_of
@@ -12,6 +14,8 @@ from orthoweave.core.landcover.superpixels import (
     reduction,
     seed_sums,
     seeds_of,
+    spread_of,
+    weight_of,
 )
 from orthoweave.core.windows import Window
 
@@ -23,6 +27,11 @@ def pixels():
     random = np.random.default_rng(2)
     components = random.integers(-900, 900, (COMPONENTS, 23, 31)).astype(np.int16)
     return components, random.random((23, 31)) < 0.9
+
+
+def started(components, valid):
+    sums = cell_sums(components, valid, STEP)
+    return replace(seeds_of(sums, STEP), weight=weight_of(*spread_of(sums), STEP, 1.0))
 
 
 def slowly(components, valid, seeds):
@@ -46,7 +55,7 @@ def slowly(components, valid, seeds):
 
 def test_pixels_go_to_the_nearest_of_nine_seeds(pixels):
     components, valid = pixels
-    seeds = seeds_of(cell_sums(components, valid, STEP), STEP, 1.0)
+    seeds = started(components, valid)
     window = Window(0, 0, 31, 23)
     found = gathered(components, valid, window, seeds)
     np.testing.assert_array_equal(found, slowly(components.astype(float), valid, seeds))
@@ -58,7 +67,7 @@ def test_pixels_go_to_the_nearest_of_nine_seeds(pixels):
 
 def test_seeds_move_to_the_middle_of_their_pixels(pixels):
     components, valid = pixels
-    seeds = seeds_of(cell_sums(components, valid, STEP), STEP, 1.0)
+    seeds = started(components, valid)
     window = Window(0, 0, 31, 23)
     labels = gathered(components, valid, window, seeds)
     moved = seeds.moved(seed_sums(labels, components, window, seeds)[1:-1, 1:-1])

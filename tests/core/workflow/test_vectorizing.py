@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from orthoweave.core.grid import Grid
 from orthoweave.core.image import ArrayImage
+from orthoweave.core.landcover import tidying
 from orthoweave.core.landcover.generalizing import Generalizing
 from orthoweave.core.vector.rings import area_of, wkb_of
 from orthoweave.core.vector.shaping import is_valid
+from orthoweave.core.workflow import vectorizing
 from orthoweave.core.workflow.vectorizing import Vectorizing, vectorized
 from osgeo import ogr
 
@@ -81,3 +83,34 @@ def test_blocks_change_nothing():
         tables = [one.shares["rate"].table(one.owners) for one in (other, found[-1])]
         for one, two in zip(*tables):
             np.testing.assert_array_equal(one, two)
+
+
+def test_noise_is_gone_before_all_regions_are_held(monkeypatch):
+    monkeypatch.setattr(tidying, "SQUARE", 48)
+    monkeypatch.setattr(tidying, "BAND", 16)
+    held = []
+
+    class Told(vectorizing.Regions):
+        def known(self):
+            found = super().known()
+            held.append(len(found.graph.labels))
+            return found
+
+    monkeypatch.setattr(vectorizing, "Regions", Told)
+    random = np.random.default_rng(8)
+    row, col = np.mgrid[:150, :170]
+    labels = 1 + (row // 25 * 3 + col // 25 * 5) % 7
+    noisy = random.random(labels.shape) < 0.3
+    labels[noisy] = random.integers(1, 8, int(noisy.sum()))
+    labels[60:80, 40:60] = 0
+    lines = Generalizing(0.0, 0.0, False)
+    # block, smallest polygon
+    cases = ((2000, 6.0), (16, 6.0), (2000, 0.0))
+    found = [vectorized(image_of(labels), Vectorizing(lines, 1.0, s, b), {}) for b, s in cases]
+    assert min(area_of([polygon]) for _, polygon in shapes(found[0])) >= 6.0
+    for (label, polygon), (mine, ours) in zip(shapes(found[0]), shapes(found[1])):
+        assert label == mine
+        assert reduce(bool.__and__, map(np.array_equal, polygon, ours))
+    assert held[0] == held[1] < held[2] / 10
+    # no class neither takes nor gives
+    assert area_of([polygon for _, polygon in shapes(found[0])]) == np.count_nonzero(labels)
