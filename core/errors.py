@@ -16,6 +16,10 @@ class IncompatibleImages(OrthoweaveError):
     """Images that do not fit each other or the operation."""
 
 
+class NoOverlap(IncompatibleImages):
+    """Images of which no two show the same ground, where that is needed."""
+
+
 class ImageIOError(OrthoweaveError):
     """A file that cannot be read or written."""
 

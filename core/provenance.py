@@ -23,7 +23,7 @@ from .options import Kind, Option, options_of, values_of
 from .progress import SILENT, Progress, Recorder
 from .raster import expand, open_image
 from .report.html import Repeat
-from .stage import write_text
+from .stage import no_empty_folders, write_text
 from .version import package_version
 
 SUFFIX = ".orthoweave.json"
@@ -60,7 +60,8 @@ def recorded(run: Run[RequestT, ResultT]) -> Run[RequestT, ResultT]:
         started, clock = datetime.now(timezone.utc), time.monotonic()
         inputs = tuple(_inputs(request))  # before the run: its outputs may lie in the same folder
         rasters = [entry for kind, entry in inputs if kind in (Kind.RASTER, Kind.RASTERS)]
-        with spread(getattr(request, "scheduler", None), rasters, progress) as heard:
+        scheduler = getattr(request, "scheduler", None)
+        with no_empty_folders(), spread(scheduler, rasters, progress) as heard:
             recorder = Recorder(heard)
             result = run(request, recorder)
         path = side_car_path(algorithm, request, result)

@@ -7,9 +7,13 @@ import os
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from contextvars import ContextVar
 
 from .errors import ImageIOError
+
+_MADE: ContextVar[list[str] | None] = ContextVar("made", default=None)
+"""Folders that were made by the run of this thread."""
 
 
 @contextmanager
@@ -45,12 +49,36 @@ def write_text(path: str, text: str) -> str:
 
 def make_folder(folder: str) -> None:
     """Create a folder unless it is there; raises ImageIOError with the reason."""
+    made, above = _MADE.get(), os.path.abspath(folder)
+    while made is not None and not os.path.exists(above):
+        made.append(above)
+        above = os.path.dirname(above)
     try:
         os.makedirs(folder, exist_ok=True)
     except OSError as error:
         raise ImageIOError(f"Folder {folder} cannot be created: {_reason(error)}.") from error
     if not os.access(folder, os.W_OK):
         raise ImageIOError(f"Folder {folder} cannot be written. Choose another one.")
+
+
+@contextmanager
+def no_empty_folders() -> Iterator[None]:
+    """Remove the folders that were made meanwhile, when it fails and nothing is in them."""
+    made: list[str] = []
+    token = _MADE.set(made)
+    try:
+        with ExitStack() as undo:
+            undo.callback(_remove_empty, made)
+            yield
+            undo.pop_all()
+    finally:
+        _MADE.reset(token)
+
+
+def _remove_empty(folders: list[str]) -> None:
+    for folder in sorted(set(folders), key=len, reverse=True):
+        with suppress(OSError):
+            os.rmdir(folder)
 
 
 def _remove_left(folder: str, temporary: str) -> None:

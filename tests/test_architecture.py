@@ -23,7 +23,7 @@ TIERS = (
     ARRAYS,
     ("requests",),
     ("raster", "vector"),
-    ("executor", "cluster", "placement", "clock"),
+    ("executor", "cluster", "placement", "clock", "room"),
     ("survey", "tally", "write", "provenance", "resuming"),
     ("displacements", "registration"),
     ("exchange",),

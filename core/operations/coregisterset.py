@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..alike import file_name
-from ..errors import IncompatibleImages, NoSolution
+from ..errors import NoOverlap, NoSolution
 from ..exchange.network import (
     image_rows,
     load_ties,
@@ -84,8 +84,11 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
 
 def registered(
     images: Sequence[RasterImage], request: Request, progress: Progress = SILENT
-) -> tuple[list[Image], Estimate]:
-    """Return every image at its place, as a view; write tie points and transforms, no image."""
+) -> tuple[list[Image], Estimate, NetworkFacts]:
+    """Return every image at its place, as a view, and what was found out.
+
+    Tie points and transforms are written, no image.
+    """
     band, nodata = request.band, request.nodata
     members = members_of(images, request, band=band, nodata=nodata, progress=progress)
     done = estimate(members, request, progress)
@@ -93,7 +96,7 @@ def registered(
     if request.transforms:
         write_transforms(request.transforms, list(_saved(done, members, request)))
     _refuse(done, request)
-    return apply(images, done.found, request), done
+    return apply(images, done.found, request), done, network_facts(done, members)
 
 
 def _refuse(done: Estimate, request: Request) -> None:
@@ -113,7 +116,7 @@ def estimate(members: Members, request: Request, progress: Progress = SILENT) ->
         known = load_ties(request.load_tie_points, members.names, progress)
     every = sorted({*pairs, *known})
     if not every:
-        raise IncompatibleImages(
+        raise NoOverlap(
             f"None of {', '.join(members.names[:12])} overlap each other. Check the "
             "georeferencing, or lower MIN_OVERLAP_FRACTION."
         )
@@ -250,7 +253,7 @@ def _tell(done: Estimate, members: Members, request: Request, progress: Progress
         )
     alone = [name for name, group in zip(names[: members.written], found.groups) if not group]
     if alone:
-        progress.warn(f"Without tie points, and so copied unchanged: {', '.join(alone)}.")
+        progress.warn(f"Without tie points, and so left where they are: {', '.join(alone)}.")
     if max(found.groups) > 1:
         progress.warn(
             f"The images form {max(found.groups)} groups without tie points between them; each is "
@@ -292,20 +295,28 @@ def _write_evidence(
         write_tie_layer(request.key_points, done.points.tied, found, members.names)
     if request.report:
         progress.phase("Writing the report")
-        fixed = [at for at, one in enumerate(members.resistance) if np.isinf(one)]
-        facts = NetworkFacts(
-            found.accepted,
-            _reason(done),
-            found.rmse[1],
-            numbers_of(outcome),
-            tuple(image_rows(found, members.names, fixed)),
-            tuple(pair_rows(found, done.points.missing)),
-            tuple(loops(found, members.names)),
-            tuple(progress.warnings),
-            repetition("coregisterset", request),
-            map_unit(members.images[0].grid),
+        facts = replace(
+            network_facts(done, members),
+            numbers=numbers_of(outcome),
+            warnings=tuple(progress.warnings),
+            repeat=repetition("coregisterset", request),
         )
         write_report(request.report, network_report(facts))
+
+
+def network_facts(done: Estimate, members: Members) -> NetworkFacts:
+    """Return what a report tells of images and pairs."""
+    found, fixed = done.found, [at for at, one in enumerate(members.resistance) if np.isinf(one)]
+    return NetworkFacts(
+        found.accepted,
+        _reason(done),
+        found.rmse[1],
+        (),
+        tuple(image_rows(found, members.names, fixed)),
+        tuple(pair_rows(found, done.points.missing)),
+        tuple(loops(found, members.names)),
+        unit=map_unit(members.images[0].grid),
+    )
 
 
 def _saved(done: Estimate, members: Members, request: Request) -> Iterator[SavedTransform]:

@@ -16,6 +16,7 @@ from ..mosaicking.hardcut import BLENDING, watched
 from ..mosaicking.hidden import without_hidden
 from ..mosaicking.journal import NAME, open_journal
 from ..mosaicking.seamcells import given_cells
+from ..mosaicking.sentences import worded
 from ..placement import onto, revisited
 from ..progress import SILENT, Progress, Recorder
 from ..provenance import recorded
@@ -36,8 +37,9 @@ from .mosaic.before import PICTURE, recalled, remember
 from .mosaic.cells import cells_of
 from .mosaic.models import Models, clipped, corrected, estimate
 from .mosaic.placed import COREGISTRATION, Placed, in_place
-from .mosaic.plan import Plan, plan_of
-from .mosaic.refusals import refuse_places, refuse_plan, refuse_unwritable
+from .mosaic.plan import STATISTICS, Plan, plan_of
+from .mosaic.plan import STEPS as PLANNED
+from .mosaic.refusals import refuse_places, refuse_plan, refuse_small_disk, refuse_unwritable
 from .mosaic.report import Done, seam_numbers, unseen, write_reports
 from .mosaic.scene import FOOTPRINTS, LOCAL, REFERENCE, REGRESSION, SEAMLINES, Scene
 from .voronoiseamlines import refuse_few
@@ -67,6 +69,11 @@ class Files:
 @recorded
 def run(request: Request, progress: Progress = SILENT) -> Result:
     """Read every image once to estimate the models and once to write the mosaic."""
+    with worded(Request, PLANNED, STATISTICS if request.statistics_mask else {}):
+        return _made(request, progress)
+
+
+def _made(request: Request, progress: Progress) -> Result:
     clock = Clock(Recorder(progress))
     heard = clock.progress
     files, skipped = open_listed(request, heard)
@@ -75,6 +82,7 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
     with clock.step("Putting the images in place"):
         placed = in_place(files, plan, journal, heard.part(0.0, 0.2))
     scene = align(placed, files, plan, places.folder, heard)
+    refuse_small_disk(scene, plan, request, places.output)
     before = _thumbnail(scene.grid, scene.images)
     fed = recalled(before, scene, journal, heard)
     with clock.step("Comparing the images"):

@@ -19,13 +19,20 @@ from ..image import Array, Image, Pixels, representable, uniform
 from ..progress import SILENT, Progress
 from ..windows import Window
 from .errors import refusing
+from .pyramids import fill
 from .source import NAMED_COLORS, open_image
 
 FLUSH = 16 << 20
 """Bytes after which finished blocks leave GDAL's cache."""
 
+COG_SIDE = 513
+"""The smallest overview of a Cloud-Optimized GeoTIFF is one block of 512 px or less."""
+
 STAMP = "ORTHOWEAVE_REQUEST"
 """The metadata of a file that tell which request has made it; no copy inherits them."""
+
+NUMBER = ("a number",)
+"""In place of the words that an option takes."""
 
 COLORS = {name: code for code, name in NAMED_COLORS.items()}
 
@@ -51,10 +58,11 @@ class Format:
                     f"Creation options: {piece!r} is not of the form KEY=VALUE; separate several "
                     "with |."
                 )
-            found[key.strip().upper()] = value.strip()
-            _refuse_unknown(key.strip().upper(), value.strip(), known)
-        if found.get("PREDICTOR", "").lower() == "auto":
-            found["PREDICTOR"] = "3" if dtype.kind == "f" else "2"
+            key, value = key.strip().upper(), value.strip()
+            if (key, value.lower()) == ("PREDICTOR", "auto"):
+                value = "3" if dtype.kind == "f" else "2"
+            _refuse_unknown(key, value, known)
+            found[key] = value
         if found.get("COMPRESS", "NONE").upper() not in ("DEFLATE", "LZW", "ZSTD"):
             found.pop("PREDICTOR", None)
         return cls(tuple(found.items()))
@@ -64,6 +72,23 @@ class Format:
         """True when the pixels are compressed."""
         return dict(self.options).get("COMPRESS", "NONE").upper() != "NONE"
 
+    def changing(self, dtype: np.dtype[Any]) -> str:
+        """Return the option that lets the file hold other values than those of a type, or ""."""
+        given = dict(self.options)
+        compress = given.get("COMPRESS", "NONE").upper()
+        exact = {
+            "JPEG": False,
+            "WEBP": given.get("WEBP_LOSSLESS", "NO").upper() == "YES",
+            "JXL": given.get("JXL_LOSSLESS", "YES").upper() == "YES",
+            "LERC": float(given.get("MAX_Z_ERROR") or 0) == 0,
+        }
+        if not exact.get(compress.partition("_")[0], True):
+            return f"COMPRESS={compress}"
+        bits = float(given.get("NBITS") or 0)
+        if 0 < bits < 8 * dtype.itemsize:
+            return f"NBITS={bits:g}"
+        return f"DISCARD_LSB={given['DISCARD_LSB']}" if given.get("DISCARD_LSB") else ""
+
     def listed(self, **defaults: str) -> list[str]:
         """Return GDAL's list form; defaults fill what is not given."""
         return [f"{key}={value}" for key, value in {**defaults, **dict(self.options)}.items()]
@@ -71,13 +96,15 @@ class Format:
 
 def _known_options(driver: str) -> dict[str, tuple[str, ...]]:
     """Return the creation options of a driver with the words that each takes, () = any text."""
-    listed = gdal.GetDriverByName(driver).GetMetadataItem("DMD_CREATIONOPTIONLIST") or ""
+    text = gdal.GetDriverByName(driver).GetMetadataItem("DMD_CREATIONOPTIONLIST") or ""
     found = {}
-    for declared in re.findall(r"<Option .*?(?:/>|</Option>)", listed, re.DOTALL):
+    for declared in re.findall(r"<Option .*?(?:/>|</Option>)", text, re.DOTALL):
         name = re.search(r"name=['\"](\w+)['\"]", declared)
         if name:
             words = re.findall(r"<Value[^>]*>([^<]+)</Value>", declared)
-            found[name.group(1)] = tuple(words) if "string-select" in declared else ()
+            number = re.search(r"type=['\"](?:u?int|float)['\"]", declared)
+            choices = tuple(words) if "string-select" in declared else ()
+            found[name.group(1)] = NUMBER if number else choices
     return found
 
 
@@ -86,7 +113,10 @@ def _refuse_unknown(key: str, value: str, known: Mapping[str, tuple[str, ...]]) 
         near = get_close_matches(key, known, 1)
         hint = f" Did you mean {near[0]}?" if near else ""
         raise InvalidOption(f"Creation options: {key} is not an option of GeoTIFF.{hint}")
-    if known[key] and value.upper() not in known[key]:
+    if known[key] == NUMBER:
+        if not re.fullmatch(r"-?\d*\.?\d+(?:[eE]-?\d+)?", value):
+            raise InvalidOption(f"Creation options: {key} is {value!r}, which is no number.")
+    elif known[key] and value.upper() not in known[key]:
         raise InvalidOption(
             f"Creation options: {key} is {value!r}; this GDAL knows {', '.join(known[key])}."
         )
@@ -163,13 +193,13 @@ class Target:
         with refusing(f"{self._title} cannot be written"):
             self._dataset.FlushCache()
         levels = levels_of(self._dataset) if overviews else []
-        if levels:
-            # blocks that are done leave GDAL's cache, which is as large as it is allowed to be
-            flush = self._dataset.FlushCache
-            with refusing(f"{self._title} cannot be written"), heard(progress, flush) as callback:
-                self._dataset.BuildOverviews(overviews, levels, callback=callback)
         with refusing(f"{self._title} cannot be written"):
             self._dataset = None
+        if levels:
+            with refusing(f"{self._title} cannot be written"):
+                self._dataset = gdal.OpenEx(path, gdal.OF_RASTER | gdal.OF_UPDATE)
+                fill(self._dataset, levels, overviews.lower(), progress)
+                self._dataset = None
         try:
             open_image(path)
         except ImageIOError as error:
@@ -260,14 +290,24 @@ def optimize(
 ) -> None:
     """Rewrite a finished GeoTIFF as Cloud-Optimized GeoTIFF under the same name."""
     options = cog_options(form, overviews)
+    with refusing(f"{title} cannot be written"):
+        dataset = gdal.OpenEx(path, gdal.OF_RASTER | gdal.OF_UPDATE)
+        levels = levels_of(dataset, COG_SIDE)
+        if levels:
+            # the driver would make them itself, with all of them in GDAL's cache
+            fill(dataset, levels, overviews.lower(), progress.part(0.0, 0.3))
+        del dataset
+    progress = progress.part(0.3, 1.0)
     plain = path + ".ovr"
     os.replace(path, plain)
     try:
-        with refusing(f"{title} cannot be written"), heard(progress) as callback:
+        with refusing(f"{title} cannot be written"):
             source = gdal.OpenEx(plain, gdal.OF_RASTER)
+        flush = source.FlushCache
+        with refusing(f"{title} cannot be written"), heard(progress, flush) as callback:
             driver = gdal.GetDriverByName("COG")
             finished = driver.CreateCopy(path, source, 0, options, callback=callback)
-            del finished, source
+            del finished, source, flush
     finally:
         os.remove(plain)
 
@@ -335,10 +375,10 @@ def _opacity(pixels: Pixels, dtype: np.dtype[Any]) -> Array:
     return np.where(pixels.valid, dtype.type(top), dtype.type(0))
 
 
-def levels_of(dataset: gdal.Dataset) -> list[int]:
-    """Return powers of two until the long side is below 256."""
+def levels_of(dataset: gdal.Dataset, small: int = 256) -> list[int]:
+    """Return powers of two until the long side is below what is small."""
     side, levels = max(dataset.RasterXSize, dataset.RasterYSize), list[int]()
-    while side >= 256:
+    while side >= small:
         levels.append(2 ** (len(levels) + 1))
         side = -(-side // 2)
     return levels

@@ -109,6 +109,7 @@ def ground_map(
     lines: Sequence[Array] = (),
     title: str = "Footprints",
     caption: str = "",
+    unit: str = "map units",
 ) -> Figure:
     """Draw the polygons of each image on the ground, and lines (seamlines) over them.
 
@@ -135,8 +136,8 @@ def ground_map(
         axes.set_aspect("equal", adjustable="datalim")
         axes.autoscale_view()
         axes.margins(0.03)
-        axes.set_xlabel("x (map units)")
-        axes.set_ylabel("y (map units)")
+        axes.set_xlabel(f"x ({unit})")
+        axes.set_ylabel(f"y ({unit})")
         axes.ticklabel_format(useOffset=False, style="plain")
         axes.tick_params(labelsize=8)
         return inline_svg(figure)

@@ -102,8 +102,8 @@ def coverage_numbers(coverage: Coverage | None) -> tuple[Number, ...]:
         return ()
     given = coverage.given
     return (
-        Number("Pixels", coverage.pixels),
-        Number("Valid pixels", coverage.valid),
+        Number("Pixels of the mosaic", coverage.pixels),
+        Number("Valid pixels of the mosaic", coverage.valid),
         *([] if given is None else [Number("Valid pixels of all images", given)]),
     )
 
@@ -141,7 +141,7 @@ def steps_table(
     )
 
 
-def images_table(rows: Sequence[tuple[str, int, int, float]]) -> Table:
+def images_table(rows: Sequence[tuple[str, int, int, float]], unit: str) -> Table:
     """Return the table of images: name, valid pixels, pixels, area of the seam cell."""
     whole = sum(area for *_, area in rows)
     return Table(
@@ -150,20 +150,23 @@ def images_table(rows: Sequence[tuple[str, int, int, float]]) -> Table:
             "Image",
             "Valid pixels",
             "Pixels",
-            "Area in the mosaic, map units²",
+            f"Area in the mosaic, {unit}²",
             "Share of the mosaic, %",
         ),
         tuple((*row, 100 * row[-1] / whole if whole else 0.0) for row in rows),
     )
 
 
-def cells_figure(shapes: Mapping[str, Sequence[Array]], lines: Sequence[Array]) -> Figure:
+def cells_figure(
+    shapes: Mapping[str, Sequence[Array]], lines: Sequence[Array], unit: str
+) -> Figure:
     """Return the map of seam cells and seams."""
     return ground_map(
         shapes,
         lines=lines,
         title="Seam cells",
         caption="The part of the mosaic that each image gives; red: the seams.",
+        unit=unit,
     )
 
 

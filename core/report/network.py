@@ -93,17 +93,16 @@ def network_report(facts: NetworkFacts) -> Report:
         verdict=Verdict(grade if facts.accepted else "failed", facts.reason, THRESHOLDS),
         numbers=facts.numbers,
         figures=(graph(facts.images, facts.pairs),),
-        tables=tuple(_tables(facts)),
-        skipped=tuple(
-            (_pair_name(facts, pair), pair.missing) for pair in facts.pairs if pair.missing
-        ),
+        tables=tuple(network_tables(facts)),
+        skipped=unmatched(facts),
         reading=READING,
         warnings=facts.warnings,
         repeat=facts.repeat,
     )
 
 
-def _tables(facts: NetworkFacts) -> Iterator[Table]:
+def network_tables(facts: NetworkFacts) -> Iterator[Table]:
+    """Yield the tables of pairs, images and triangles that do not close."""
     unit = facts.unit or "map units"
     matched = sorted((pair for pair in facts.pairs if not pair.missing), key=lambda p: -p.after)
     yield Table(
@@ -127,6 +126,11 @@ def _tables(facts: NetworkFacts) -> Iterator[Table]:
             ("Images", "Sum of displacements, px", "Its deviation, px", "Doubtful pair"),
             facts.loops,
         )
+
+
+def unmatched(facts: NetworkFacts) -> tuple[tuple[str, str], ...]:
+    """Return the pairs without tie points, and why."""
+    return tuple((_pair_name(facts, pair), pair.missing) for pair in facts.pairs if pair.missing)
 
 
 def _pair_name(facts: NetworkFacts, pair: PairRow) -> str:

@@ -38,6 +38,13 @@ STEPS: dict[str, type] = {
 }
 """The requests whose fields SETTINGS can hold, in the order of the run."""
 
+STATISTICS = {
+    "VECTOR_MASK": "STATISTICS_MASK",
+    "MASK_MODE": "STATISTICS_MASK_MODE",
+    "MASK_FIELD": "STATISTICS_MASK_FIELD",
+}
+"""What limits statistics, as the steps and as the pipeline call it."""
+
 EVERYWHERE = ("threads", "memory", "window_size", "nodata")
 LAYERS = (Kind.VECTOR, Kind.FILE, Kind.RASTER)
 
@@ -98,11 +105,7 @@ def plan_of(request: Any, images: Sequence[RasterImage], folder: str) -> Plan:
     settings = settings_of(request.settings, STEPS)
     paths = tuple(image.path for image in images)
     inside = {"images": paths, "output_folder": folder}
-    mask = {
-        "vector_mask": request.statistics_mask,
-        "mask_mode": request.statistics_mask_mode,
-        "mask_field": request.statistics_mask_field,
-    }
+    mask = {name.lower(): getattr(request, own.lower()) for name, own in STATISTICS.items()}
     shared = {name: getattr(request, name) for name in EVERYWHERE}
     models = {"model_images": request.model_images, "model_mode": request.model_mode}
     grounds = {

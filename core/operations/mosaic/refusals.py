@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from tempfile import TemporaryFile
 
 from ...errors import ImageIOError, InvalidOption
@@ -12,10 +13,17 @@ from ...image import Image
 from ...raster import RasterImage
 from ...raster.create import Format
 from ...requests.leastcostseamlines import Request as Costing
+from ...requests.mosaicpipeline import Request
+from ...room import needed_bytes, refuse_full_disk
+from .. import mergerasters
 from ..seam.areas import area_of_interest
 from ..seam.costs import bands_of, obstacles_of, ranks_of
 from ..seam.masks import mask_files
 from .plan import Plan
+from .scene import Scene
+
+MODELS = 1_000_000
+"""Bytes that models, pictures and reports of a few images take in the work folder."""
 
 
 def refuse_places(output: str, report: str, folder: str, models: Sequence[str]) -> None:
@@ -69,6 +77,21 @@ def refuse_plan(plan: Plan, images: Sequence[RasterImage]) -> None:
         bands_of(images, plan.seaming)
         obstacles_of(plan.seaming, images[0].grid.crs)
         _refuse_rank(images, plan.seaming)
+
+
+def refuse_small_disk(scene: Scene, plan: Plan, request: Request, output: str) -> None:
+    """Raise ImageIOError when the mosaic, images in between and models find no room on disk."""
+    how = plan.merging
+    whole = mergerasters.assemble(
+        scene.images, scene.grid, replace(how, rule="last"), nodata=request.nodata
+    )
+    kept = MODELS + len(request.save_steps) * needed_bytes(scene.images, how)
+    needed = {output: needed_bytes([whole], how), scene.path("report.json"): kept}
+    disks: dict[int, list[str]] = {}
+    for path in needed:
+        disks.setdefault(os.stat(os.path.dirname(path)).st_dev, []).append(path)
+    for paths in disks.values():
+        refuse_full_disk(sum(needed[path] for path in paths), *paths)
 
 
 def _layers(plan: Plan) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ...clock import Step
@@ -13,6 +13,7 @@ from ...image import Image
 from ...mosaicking.journal import Journal
 from ...normalizing.blocking import Blocking
 from ...provenance import peak_memory_mb, repetition, write_json
+from ...registration.estimate import map_unit
 from ...report import localblocks, overlaps
 from ...report.html import Figure, Report, Table, numbers_of, write_report
 from ...report.mosaic import (
@@ -29,13 +30,17 @@ from ...report.mosaic import (
     seams_figure,
     steps_table,
 )
+from ...report.network import graph, network_tables, unmatched
 from ...report.thumbnail import Thumbnail
 from ...vector.rings import points_of, rings_of
 from ...write import Written
 from .. import globalregression, localblockadjustment
 from .before import STEP as PICTURED
 from .models import Models
+from .placed import network_of
 from .scene import Scene
+
+PLACING = "Images put in place"
 
 
 @dataclass(frozen=True)
@@ -75,14 +80,14 @@ def seam_numbers(models: Models) -> dict[str, float | None]:
 def write_reports(done: Done, warnings: Sequence[str]) -> str:
     """Write report.html and report.json; return the verdict."""
     models, images, outcome = done.models, done.scene.images, done.outcome
-    coverage = done.coverage
+    coverage, unit = done.coverage, map_unit(done.scene.grid) or "map units"
     report = Report(
         title="Mosaic",
         verdict=mosaic_verdict(*models.differences, coverage, changed=models.changed),
         numbers=(*numbers_of(outcome), *coverage_numbers(coverage)),
-        figures=(*_pictures(done), *_figures(models, images)),
-        tables=(*_tables(models), *_runs(done)),
-        skipped=tuple((one, "no seam cell") for one in _clauses(models)),
+        figures=(*_pictures(done), *_placing_figures(done), *_figures(models, images, unit)),
+        tables=(*_placing_tables(done), *_tables(models, unit), *_runs(done)),
+        skipped=(*_unmatched(done), *((one, "no seam cell") for one in _clauses(models))),
         reading=(
             *unseen(models, outcome.seam_visibility, planned=coverage is None),
             *_reading(models),
@@ -139,7 +144,25 @@ def _pictures(done: Done) -> Iterator[Figure]:
         yield from seams_figure(done.pictures[1], lines)
 
 
-def _figures(models: Models, images: Sequence[Image]) -> Iterator[Figure]:
+def _placing_figures(done: Done) -> Iterator[Figure]:
+    facts = network_of(done.journal)
+    if facts:
+        drawn = graph(facts.images, facts.pairs)
+        yield replace(drawn, title=f"{PLACING}: {drawn.title.lower()}")
+
+
+def _placing_tables(done: Done) -> Iterator[Table]:
+    facts = network_of(done.journal)
+    for table in network_tables(facts) if facts else ():
+        yield replace(table, title=f"{PLACING}: {table.title.lower()}")
+
+
+def _unmatched(done: Done) -> tuple[tuple[str, str], ...]:
+    facts = network_of(done.journal)
+    return unmatched(facts) if facts else ()
+
+
+def _figures(models: Models, images: Sequence[Image], unit: str) -> Iterator[Figure]:
     """Figures of seam cells, overlaps, gains and blocks."""
     if models.cells:
         shapes = {
@@ -148,7 +171,7 @@ def _figures(models: Models, images: Sequence[Image]) -> Iterator[Figure]:
             ]
             for number, cell in sorted(models.cells.shapes.items())
         }
-        yield cells_figure(shapes, [points_of(line) for line in models.cells.cuts])
+        yield cells_figure(shapes, [points_of(line) for line in models.cells.cuts], unit)
     if models.regression:
         after = models.blocks.differences[2].pairs if models.blocks else None
         yield from globalregression.figures(models.regression, after or None)
@@ -156,14 +179,15 @@ def _figures(models: Models, images: Sequence[Image]) -> Iterator[Figure]:
         yield from localblockadjustment.figures(models.blocks, Blocking())
 
 
-def _tables(models: Models) -> Iterator[Table]:
+def _tables(models: Models, unit: str) -> Iterator[Table]:
     """Tables of images, overlaps, gains and blocks."""
     if models.cells and models.footprints:
         yield images_table(
             [
                 (one.name, one.valid_pixels, one.pixels, models.cells.area(number))
                 for number, one in enumerate(models.footprints)
-            ]
+            ],
+            unit,
         )
     if models.regression:
         after = "after gains" if models.blocks else "after"

@@ -454,7 +454,7 @@ def test_views_can_be_had_without_an_image(frames, tmp_path):
         transforms=str(tmp_path / "transforms"),
         save_tie_points=str(tmp_path / "tie_points.json"),
     )
-    views, done = registered(images, request)
+    views, done, _ = registered(images, request)
     assert done.found.accepted
     for image, view in zip(images, views):
         saved = read_transform(str(tmp_path / "transforms" / f"{image.name}.json"))

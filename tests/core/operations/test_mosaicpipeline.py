@@ -137,8 +137,8 @@ def test_every_number_of_the_report_comes_out_of_the_written_files(tiles, tmp_pa
     told = json.loads((work / "report.json").read_text())
     _, valid = pixels(found.output)
     assert told["covered"] == pytest.approx(valid.mean())
-    assert told["coverage"]["Valid pixels"] == np.count_nonzero(valid)
-    assert told["coverage"]["Pixels"] == valid.size
+    assert told["coverage"]["Valid pixels of the mosaic"] == np.count_nonzero(valid)
+    assert told["coverage"]["Pixels of the mosaic"] == valid.size
     assert told["written_bytes"] == Path(found.output).stat().st_size
     assert (told["images_used"], told["images_skipped"]) == (3, 0)
     cells = ogr.Open(str(work / "seamlines.gpkg"))

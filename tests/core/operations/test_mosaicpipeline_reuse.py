@@ -5,12 +5,18 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from orthoweave.core.errors import ImageIOError, InvalidOption, NoSolution
+from orthoweave.core.mosaicking.sentences import in_words
 from orthoweave.core.operations.mosaicpipeline import Request, run
+from orthoweave.core.raster import open_image
+from orthoweave.core.requests import coregisterset
+from orthoweave.core.vector import Feature, write_layers
+from orthoweave.core.vector.layers import Layer
 from osgeo import gdal, ogr
 
 pytest.importorskip("shapely")
@@ -270,3 +276,88 @@ def test_a_report_that_cannot_be_written_ends_the_run_before_it_begins(pair, tmp
     with pytest.raises(ImageIOError, match=r"/proc"):
         go(pair, tmp_path, report="/proc/report.html")
     assert not (tmp_path / "out" / "m.tif").exists()
+
+
+def test_a_disk_that_is_too_small_is_known_before_the_images_are_read(pair, tmp_path, monkeypatch):
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1_010_000))
+    monkeypatch.setattr(
+        "orthoweave.core.operations.mosaicpipeline.estimate",
+        lambda *_: pytest.fail("the images were read"),
+    )
+    # 280 × 160 × 2 bytes × 0.3, and 1 MB for the models on the same disk
+    with pytest.raises(ImageIOError, match="This run needs about 1.03 MB on disk; 1.01 MB are fr"):
+        go(pair, tmp_path)
+
+
+def test_a_run_that_fails_leaves_no_empty_folder(pair, tmp_path):
+    with open(pair[1], "r+b") as file:
+        file.seek(0, 2)
+        file.truncate(file.tell() * 3 // 4)
+    before = sorted(path.name for path in tmp_path.iterdir())
+    with pytest.raises(ImageIOError):
+        go(pair, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+def test_images_apart_from_each_other_are_left_where_they_are(write, tmp_path, listen):
+    ground = np.rint(scene(90, 90))[None].astype(np.uint16)
+    paths = tuple(
+        write(f"{name}.tif", ground, nodata=0, transform=place(col))
+        for name, col in (("a", 0), ("b", 200))
+    )
+    for state in ("computed", "reused"):
+        progress = listen()
+        output = str(tmp_path / "out" / "m.tif")
+        found = run(
+            Request(images=paths, output=output, coregister=True, build_overviews=False), progress
+        )
+        assert "No two images overlap: all stay where they are." in progress.warnings
+        assert valid_pixels(found.output) == 2 * 90 * 90
+        told = json.loads((Path(found.work_folder) / "report.json").read_text())
+        assert set(told["models"].values()) == {state}
+
+
+def test_sentences_name_options_that_the_pipeline_has(pair, tmp_path):
+    square = ogr.CreateGeometryFromWkt("POLYGON ((500000 0, 500900 0, 500000 5000000, 500000 0))")
+    feature = Feature(bytes(square.ExportToWkb()), {"image": "a"})
+    crs = open_image(pair[0]).grid.crs
+    layer = Layer("masks", "Polygon", crs, (("image", "string"),), [feature])
+    layer_of_one = write_layers(str(tmp_path / "one.gpkg"), [layer])
+    with pytest.raises(InvalidOption, match=r"Check STATISTICS_MASK_FIELD, or use STATISTICS_"):
+        go(pair, tmp_path, statistics_mask=layer_of_one, statistics_mask_field="image")
+    steps = {"coregisterset": coregisterset.Request}
+    text = in_words("Lower MIN_OVERLAP_FRACTION or THREADS.", Request, steps, {})
+    assert text.endswith('stands in SETTINGS: {"coregisterset": {"MIN_OVERLAP_FRACTION": …}}.')
+    assert in_words("Lower MEMORY or THREADS.", Request, steps, {}) == "Lower MEMORY or THREADS."
+
+
+def test_options_that_change_values_are_told(pair, tmp_path, listen):
+    for options, said in (("NBITS=12", True), ("COMPRESS=LZW", False), ("NBITS=16", False)):
+        progress = listen()
+        output = str(tmp_path / "out" / "m.tif")
+        run(Request(images=pair, output=output, creation_options=options), progress)
+        assert any("other values" in text for text in progress.warnings) == said
+    with pytest.raises(InvalidOption, match="NBITS is 'abc', which is no number"):
+        go(pair, tmp_path, creation_options="NBITS=abc")
+
+
+def test_the_report_tells_how_images_were_put_in_place(pair, write, tmp_path, listen):
+    pytest.importorskip("cv2")
+    pages = [figures(go(pair, tmp_path, coregister=True, radiometry="none")) for _ in range(2)]
+    assert pages[0] == pages[1]
+    assert "Images put in place: pairs, worst first" in pages[0]
+    assert "Images put in place: graph of the images" in pages[0]
+    lonely = write("c.tif", np.full((1, 50, 50), 9, np.uint16), nodata=0, transform=place(900))
+    heard = listen(), listen()
+    for progress in heard:
+        request = {"coregister": True, "radiometry": "none", "seams": "none", "rule": "last"}
+        run(
+            Request(images=(*pair, lonely), output=str(tmp_path / "c" / "m.tif"), **request),
+            progress,
+        )
+    assert (
+        heard[0].warnings
+        == heard[1].warnings
+        == ["Without tie points, and so left where they are: c.tif."]
+    )
