@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import math
 import os
-import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -13,7 +12,6 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from .errors import ImageIOError
 from .executor import each, processors
 from .image import Array, Image, Pixels, beside, constant, representable, uniform
 from .progress import SILENT, Progress
@@ -22,7 +20,7 @@ from .raster.create import STAMP, Format, Target, create, optimize
 from .raster.style import image_style
 from .requests import Writing
 from .resuming import reusable, stamp
-from .seams.mosaic import Mosaic
+from .room import needed_bytes, refuse_full_disk, size_text
 from .stage import staged
 from .survey import OwnCollector
 from .tally import Tally
@@ -92,9 +90,11 @@ def write(
     kept = reusable(path, image, request)
     if kept is not None:
         return _kept(kept, request, progress, collectors)
-    needed = _refuse_full_disk([image], path, request)
+    needed = needed_bytes([image], request)
+    refuse_full_disk(needed, path)
     if getattr(request, "dry_run", False):
         return _planned(image, path, needed, progress)
+    _warn_of_changes(form, image, progress)
     threads = processors(request.threads)
     tally = Tally.of(image)
     name = os.path.basename(path)
@@ -140,7 +140,7 @@ def write_all(
     written: list[Written] = []
     new = [one for one, path in zip(images, paths) if reusable(path, one, request) is None]
     if new:
-        _refuse_full_disk(new, paths[0], request)
+        refuse_full_disk(needed_bytes(new, request), paths[0])
     with together(written, request):
         for image, path, part in zip(images, paths, progress.split(len(paths))):
             written.append(write(image, path, request, part))
@@ -196,7 +196,7 @@ def _planned(image: Image, path: str, needed: float, progress: Progress) -> Writ
     grid = image.grid
     progress.info(
         f"Planned: {path}, {grid.width} × {grid.height} px, {image.bands} bands {image.dtype}, "
-        f"about {_size(needed)}."
+        f"about {size_text(needed)}."
     )
     progress.advance(1.0)
     return Written(path, 0, 0, 0, int(needed), np.empty((image.bands, 0)), "planned")
@@ -347,6 +347,15 @@ def _chunk(image: Image, block: tuple[int, int], memory: int, threads: int) -> t
     return (width * max(1, min(across, fair)), height)
 
 
+def _warn_of_changes(form: Format, image: Image, progress: Progress) -> None:
+    option = form.changing(image.dtype)
+    if option:
+        progress.warn(
+            f"Creation options: with {option} the file may hold other values than were computed, "
+            "also where nodata tells what is valid."
+        )
+
+
 def _resampling(image: Image) -> str:
     return "NEAREST" if image.details.color_table else "AVERAGE"
 
@@ -359,35 +368,6 @@ def _stretch(values: Array) -> tuple[tuple[float, float], ...]:
         low, high = np.percentile(finite, (2, 98)) if finite.size else (0.0, 1.0)
         pairs.append((float(low), float(high)))
     return tuple(pairs)
-
-
-def _refuse_full_disk(images: Sequence[Image], path: str, request: Writing) -> float:
-    """Return the bytes that files need; raise ImageIOError when a folder has not so many."""
-    folder, needed = os.path.dirname(os.path.abspath(path)), 0.0
-    for image in images:
-        pixels, sample = image.grid.window.pixels, image.dtype.itemsize
-        if isinstance(image, Mosaic):
-            # ground between images stays sparse
-            pixels = min(pixels, sum(place.pixels for place in image.places))
-        form = Format.parse(request.creation_options, image.dtype, cog=request.cog)
-        # compressed imagery rarely shrinks below a third; two copies become one COG at a time
-        share = 0.3 if form.compressed else 1.0
-        needed += pixels * image.bands * sample * share
-    needed += needed / len(images) if request.cog else 0
-    free = shutil.disk_usage(folder).free if os.path.isdir(folder) else math.inf
-    if needed > free:
-        raise ImageIOError(
-            f"This run needs about {_size(needed)} on disk; {_size(free)} are free in {folder}."
-        )
-    return needed
-
-
-def _size(count: float) -> str:
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.3g} {unit}"
-        count /= 1000
-    return f"{count:.3g} TB"
 
 
 def _forget_companions(path: str) -> None:

@@ -18,6 +18,7 @@ from ..stage import staged
 from .copying import copy_placed
 from .create import Format, cog_options, config, heard, levels_of
 from .errors import quiet, refusing
+from .pyramids import fill, fill_beside
 
 OF_OVERVIEWS = ("COMPRESS", "PREDICTOR", "ZLEVEL", "JPEG_QUALITY", "WEBP_LEVEL", "INTERLEAVE")
 """Creation options that overviews can have too."""
@@ -93,14 +94,16 @@ def build_overviews(path: str, how: Pyramid, progress: Progress = SILENT) -> str
     mode = gdal.OF_UPDATE if inside else gdal.OF_READONLY
     title = os.path.basename(path)
     refusal = refusing(f"Overviews of {title} cannot be built")
-    with _of_overviews(how.form, found), refusal, heard(progress) as callback:
+    with _of_overviews(how.form, found), refusal:
         # GDAL puts those of files that it has opened for reading beside them
         dataset = gdal.OpenEx(path, gdal.OF_RASTER | mode)
         if how.clean:
             dataset.BuildOverviews("NONE", [])
-        if wanted:
-            dataset.BuildOverviews(how.resampling.upper(), list(wanted), callback=callback)
+        if wanted and inside:
+            fill(dataset, wanted, how.resampling, progress)
         del dataset
+        if wanted and not inside:
+            fill_beside(path, wanted, how.resampling, progress)
     if how.clean and inside:
         _remove(path + ".ovr")
     return "inside" if inside else "beside"
@@ -127,11 +130,12 @@ def _rewrite(path: str, how: Pyramid, found: Stored, progress: Progress) -> None
     form = how.form if how.form.options else found.format
     options = [*cog_options(form, how.resampling.upper()), "OVERVIEWS=IGNORE_EXISTING"]
     refusal = refusing(f"{title} cannot be written")
-    with staged(path) as temporary, refusal, heard(progress) as callback:
-        source = gdal.OpenEx(path, gdal.OF_RASTER)
+    source = gdal.OpenEx(path, gdal.OF_RASTER)
+    flush = source.FlushCache
+    with staged(path) as temporary, refusal, heard(progress, flush) as callback:
         driver = gdal.GetDriverByName("COG")
         finished = driver.CreateCopy(temporary, source, 0, options, callback=callback)
-        del finished, source
+        del finished, source, flush
     _remove(path + ".ovr")
 
 

@@ -31,9 +31,12 @@ from .overlap import labels_in
 from .parts import Parts
 from .rules import covers
 
-WIDE, NARROW = 8192, 2048
-"""Widths of the columns in which a mosaic is written, px: narrow where blending reads around, so
+WIDE, MIDDLE, NARROW = 8192, 4096, 2048
+"""Widths of the columns in which a mosaic is written, px: narrower where blending reads around, so
 that what it reads again is still in memory."""
+
+LIGHT = 3
+"""Most bytes of a pixel with which the middle width is narrow enough."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,9 @@ class Mosaic:
     @property
     def swath(self) -> int:
         """Width of the columns in which it is written: blending reads beyond its windows."""
-        return NARROW if self.overlap.rule == "multiband" else WIDE
+        if self.overlap.rule != "multiband":
+            return WIDE
+        return MIDDLE if self.bands * self.dtype.itemsize <= LIGHT else NARROW
 
     @property
     def reading_bytes(self) -> int:

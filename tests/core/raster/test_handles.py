@@ -14,6 +14,8 @@ from orthoweave.core.raster import bytes_read, handles, open_image
 from orthoweave.core.windows import Window, swaths, tiling
 from osgeo import gdal
 
+SQUARE = ("BLOCKXSIZE=128", "BLOCKYSIZE=128")
+
 
 @pytest.fixture(autouse=True)
 def closed():
@@ -205,3 +207,17 @@ def test_a_file_that_is_gone_is_a_sentence(write, tmp_path):
     (tmp_path / "a.tif").unlink()
     with pytest.raises(ImageIOError, match=r"^a\.tif: window \(0, 0, 9, 9\) cannot be read: "):
         image.read(image.grid.window)
+
+
+def test_blocks_that_overlapping_windows_have_passed_make_room_for_those_to_come(
+    image, monkeypatch, run
+):
+    found, values = image("b.tif", shape=(2, 1024, 2048), options=("TILED=YES", *SQUARE))
+    # of the three rows of blocks that a row of windows needs, two and a half have room
+    monkeypatch.setattr(handles, "BLOCKS", int(2.5 * 16 * 2 * 2 * 128 * 128))
+    before = bytes_read()
+    for window in swaths(found.grid.window, 2048, 256, 128):
+        near = window.padded(30).clipped(found.grid.window)
+        part = handles.read_values(found.stored, near, keep=True)
+        np.testing.assert_array_equal(part, values[(slice(None), *near.slices)])
+    assert bytes_read() - before == values.nbytes
