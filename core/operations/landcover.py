@@ -178,11 +178,12 @@ def _sections(plan: Plan) -> tuple[Section, ...]:
     inputs.append(("reference", plan.request.polygons or ""))
     final = plan.tree.at("final")
     folders = [path for path in (final, os.path.join(final, "vectors")) if os.path.isdir(path)]
-    found = (one for path in folders for one in sorted(os.scandir(path), key=lambda one: one.name))
     sizes = [
         (os.path.relpath(one.path, final), size_text(one.stat().st_size))
-        for one in found
-        if one.is_file()
+        for path in folders
+        for one in sorted(os.scandir(path), key=lambda one: one.name)
+        # tasks that run now write hidden files, which come and go
+        if not one.name.startswith(".") and one.is_file()
     ]
     return (
         Section("Configuration", told),
