@@ -138,4 +138,4 @@ def test_a_cancelled_run_leaves_nothing(series, fill, listen, tmp_path):
     image, masks, _ = series()
     with pytest.raises(Cancelled):
         fill(image, listen(cancel_after=0), masks=masks, output=str(tmp_path / "o" / "x.tif"))
-    assert not os.listdir(tmp_path / "o")
+    assert not (tmp_path / "o").exists()

@@ -16,6 +16,7 @@ from orthoweave.core.progress import Progress
 from osgeo import gdal
 
 from . import theia
+from .theia import Heard, asked
 
 pytest.importorskip("scipy")
 pytest.importorskip("shapely")
@@ -105,19 +106,6 @@ TREE = (
 )
 
 
-class Heard(Progress):
-    """Keeps what is said."""
-
-    def __init__(self):
-        self.infos, self.warnings = [], []
-
-    def info(self, text):
-        self.infos.append(text)
-
-    def warn(self, text):
-        self.warnings.append(text)
-
-
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     return theia.make(tmp_path_factory.mktemp("theia"))
@@ -141,19 +129,6 @@ def whole(made, tmp_path_factory):
     out = tmp_path_factory.mktemp("whole") / "out"
     landcover.run(asked(made, out, threads=1))
     return out
-
-
-def asked(made, out, **changes):
-    values = {
-        "images": (str(made.sensors),),
-        "polygons": str(made.polygons),
-        "field": "code",
-        "nomenclature": str(made.nomenclature),
-        "colors": str(made.colors),
-        "classifier": "maxlik",
-        "output_folder": str(out),
-    }
-    return Request(**{**values, **changes})
 
 
 def pixels(path):

@@ -11,43 +11,19 @@ import numpy as np
 import pytest
 from orthoweave.core.errors import ImageIOError, InvalidOption
 from orthoweave.core.operations import landcover
-from orthoweave.core.operations.landcover import Request
 from orthoweave.core.progress import Progress
 from osgeo import gdal, ogr
 
 from . import theia
+from .theia import Heard, asked
 
 pytest.importorskip("scipy")
 pytest.importorskip("shapely")
 
 
-class Heard(Progress):
-    def __init__(self):
-        self.infos, self.warnings = [], []
-
-    def info(self, text):
-        self.infos.append(text)
-
-    def warn(self, text):
-        self.warnings.append(text)
-
-
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     return theia.make(tmp_path_factory.mktemp("theia"))
-
-
-def asked(made, out, **changes):
-    values = {
-        "images": (str(made.sensors),),
-        "polygons": str(made.polygons),
-        "field": "code",
-        "nomenclature": str(made.nomenclature),
-        "colors": str(made.colors),
-        "classifier": "maxlik",
-        "output_folder": str(out),
-    }
-    return Request(**{**values, **changes})
 
 
 def configured(tmp_path, text):

@@ -56,17 +56,7 @@ def square(row, col, height, width):
 
 
 def asked(made, out, **changes):
-    values = {
-        "images": (str(made.sensors),),
-        "polygons": str(made.polygons),
-        "field": "code",
-        "nomenclature": str(made.nomenclature),
-        "colors": str(made.colors),
-        "classifier": "maxlik",
-        "builder": "objects",
-        "output_folder": str(out),
-    }
-    return Request(**{**values, **changes})
+    return theia.asked(made, out, **{"builder": "objects", **changes})
 
 
 @pytest.fixture(scope="module")

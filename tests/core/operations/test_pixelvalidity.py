@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 from __future__ import annotations
 
-import os
-
 import numpy as np
 import pytest
 from orthoweave.core.errors import Cancelled, IncompatibleImages
@@ -109,4 +107,4 @@ def test_a_cancelled_run_leaves_nothing(write, count, listen, tmp_path):
     path = write("a.tif", mask, names=dated(mask))
     with pytest.raises(Cancelled):
         count([path], listen(cancel_after=0), output=str(tmp_path / "o" / "x.tif"))
-    assert not os.listdir(tmp_path / "o")
+    assert not (tmp_path / "o").exists()

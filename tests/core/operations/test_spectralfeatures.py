@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 from __future__ import annotations
 
-import os
-
 import numpy as np
 import pytest
 from orthoweave.core.errors import Cancelled, ImageIOError, InvalidOption
@@ -230,4 +228,4 @@ def test_bad_input_gives_its_sentence(series, features, tmp_path):
 def test_a_cancelled_run_leaves_nothing(series, features, listen, tmp_path):
     with pytest.raises(Cancelled):
         features(series()[0], listen(cancel_after=0), output=str(tmp_path / "o" / "x.tif"))
-    assert not os.listdir(tmp_path / "o")
+    assert not (tmp_path / "o").exists()

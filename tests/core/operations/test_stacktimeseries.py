@@ -290,7 +290,7 @@ def test_a_cancelled_run_leaves_nothing(write, stack, listen, tmp_path):
     image = write("a_20180101.tif", np.ones((50, 50), np.int16))
     with pytest.raises(Cancelled):
         stack([image], listen(cancel_after=0), output=str(tmp_path / "o" / "x.tif"))
-    assert not os.listdir(tmp_path / "o")
+    assert not (tmp_path / "o").exists()
 
 
 def test_every_block_of_the_files_is_decoded_once(write, stack, monkeypatch):

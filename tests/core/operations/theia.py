@@ -5,8 +5,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from orthoweave.core.progress import Progress
+from orthoweave.core.requests.landcover import Request
 from osgeo import gdal, ogr, osr
 
 EPSG = 32631
@@ -149,3 +152,30 @@ def write_regions(path: Path) -> None:
         corners = f"{x1} {y1}, {x2} {y1}, {x2} {y2}, {x1} {y2}, {x1} {y1}"
         feature.SetGeometry(ogr.CreateGeometryFromWkt(f"POLYGON (({corners}))"))
         layer.CreateFeature(feature)
+
+
+class Heard(Progress):
+    """Keeps what is said."""
+
+    def __init__(self):
+        self.infos, self.warnings = [], []
+
+    def info(self, text):
+        self.infos.append(text)
+
+    def warn(self, text):
+        self.warnings.append(text)
+
+
+def asked(made: Made, out: Path, **changes: Any) -> Request:
+    """Return a request for a map of the data set, in a folder."""
+    values = {
+        "images": (str(made.sensors),),
+        "polygons": str(made.polygons),
+        "field": "code",
+        "nomenclature": str(made.nomenclature),
+        "colors": str(made.colors),
+        "classifier": "maxlik",
+        "output_folder": str(out),
+    }
+    return Request(**{**values, **changes})
