@@ -42,7 +42,6 @@ BYTES = 128
 MEBIBYTE = 1 << 20
 SWATH = 8192
 SMALLEST, LARGEST = 256, 2048
-METHODS = ("key_points", "phase_correlation")
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ from typing import TypeVar
 from ..errors import InvalidOption
 from ..landcover.legend import Color, Legend
 from ..landcover.samples import LARGEST
-from ..stage import write_text
 from .text import read_lines
 
 Value = TypeVar("Value")
@@ -70,10 +69,3 @@ def _lines(path: str) -> Iterator[tuple[str, str]]:
         text = line.partition("#")[0].strip()
         if text:
             yield f"{title}, line {number}", text
-
-
-def write_legend(legend: Legend, nomenclature: str, colors: str) -> tuple[str, str]:
-    """Write both files; return their paths."""
-    named = "".join(f"{name}:{label}\n" for label, name in sorted(legend.names.items()))
-    colored = "".join(f"{n} {r} {g} {b}\n" for n, (r, g, b) in sorted(legend.colors.items()))
-    return write_text(nomenclature, named), write_text(colors, colored)

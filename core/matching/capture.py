@@ -21,11 +21,6 @@ AGREEMENT = 0.5
 """Distance in px by which the way back may miss the start, along x or y."""
 
 
-def margin(window: int = 25, levels: int = 2) -> int:
-    """Return how many pixels tracking looks around a point, before it moves."""
-    return (window // 2 + 2) << levels
-
-
 def track(
     reference: Bytes, moving: Bytes, x: Column, y: Column, *, window: int = 25, levels: int = 2
 ) -> tuple[Column, Column, NDArray[np.bool_]]:

@@ -39,9 +39,6 @@ MEDIAN = 1 << 16
 
 SCHARR = np.array([3, 10, 3], np.float32) / np.float32(16)
 
-MARGIN = 4
-"""Pixels that a feature looks to each side: 3 of the Gaussian, 1 of the derivative."""
-
 
 class Feature(NamedTuple):
     """What is compared: values[row, col], where they are valid, and the scale they were given."""

@@ -1,27 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Align two images in memory: what windows agree on, refined on the pixels of those that agree."""
+"""The last word of an alignment: what windows agree on, refined on the pixels of those."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..transform.models import Linear
-from .alignment import (
-    SHARES,
-    Aligning,
-    Quality,
-    Settled,
-    coarse_factor,
-    quality,
-    radius_after,
-    search,
-    settled_best,
-)
+from .alignment import Aligning, Settled
 from .consensus import linear_kind
 from .information import INFORMATION
 from .patches import Patch, Positioned, Seeing
@@ -34,38 +23,6 @@ ALIKE, AGREEING = 0.95, 0.8
 
 RAW = 25
 """Windows whose raw values are compared."""
-
-
-@dataclass(frozen=True)
-class Aligned:
-    """A model from lattice positions to where the stored mapping has to be asked, and how sure.
-
-    `kind`: what the support allows, "local" included, whose linear part is `model`; `metric`: the
-    one that had the last word.
-    """
-
-    model: Linear
-    kind: str
-    metric: str
-    settled: Settled
-    quality: Quality
-    refined: Refined
-    tried: tuple[str, ...]
-
-
-def align(patch: Patch, kind: str, options: Aligning = Aligning()) -> Aligned:  # noqa: B008 - frozen
-    """Align a whole level of at most some megapixels; `kind` is an upper limit, "local" included.
-
-    Raises NoSolution with a sentence when no model has support.
-    """
-    start, tried = search(patch, kind, options)
-    settled = start
-    if coarse_factor(patch.reference.shape) > 1 or kind == "local":
-        shape, radius = patch.reference.shape, radius_after(start)
-        windows = [options.windows(shape, kind, share) for share in SHARES]
-        settled = settled_best([patch], start.found.model, kind, windows, options, radius)
-    model, refined, metric = refined_on([patch], settled, options)
-    return Aligned(model, settled.found.kind, metric, settled, quality(settled), refined, tried)
 
 
 def refined_on(

@@ -130,28 +130,24 @@ def solve_field(
     linear: Linear,
     how: Elastic = Elastic(),  # noqa: B008 - frozen
     weight: Floats | None = None,
-    start: LocalField | None = None,
 ) -> LocalField:
     """Fit a field to what a linear model leaves of a patch.
 
-    `weight` [row, col]: 0 for check pixels, which only choose the stiffness. `start`: a field
-    solved before, whose nodes and stiffness are kept, so that all pixels can have their say after
-    some of them have checked it. Where nothing supports the field it fades to the linear model.
-    Raises NoSolution where the field would fold over.
+    `weight` [row, col]: 0 for check pixels, which only choose the stiffness. Where nothing supports
+    the field it fades to the linear model. Raises NoSolution where the field would fold over.
     """
     shape = patch.reference.shape
     nodes = Nodes.over(shape, how.step(shape), patch.origin)
     blocks = Lattice.of(nodes, *block_centers(shape, patch.origin))
     shares = _Shares.of(shape, weight)
     solver = _Solver(linear, blocks, bending(nodes), max(how.smoothness, LOOSEST) / BEND**2, shares)
-    state = _State.first(nodes, start, np.ones_like(shares.fit))
-    if start is None:
-        kinds = (False, True) if how.edges is None else (how.edges,)
-        begun = [solver.coarse(patch, COARSE[0], replace(state, edges=edges)) for edges in kinds]
-        state = max(begun, key=lambda one: one.trust)
-        for factor in COARSE[1:]:
-            state = solver.coarse(patch, factor, state)
-    state, equations = solver.finished(patch, state, choosing=start is None)
+    still = _State(np.zeros((2, nodes.rows, nodes.columns)), 1.0, np.ones_like(shares.fit))
+    kinds = (False, True) if how.edges is None else (how.edges,)
+    begun = [solver.coarse(patch, COARSE[0], replace(still, edges=edges)) for edges in kinds]
+    state = max(begun, key=lambda one: one.trust)
+    for factor in COARSE[1:]:
+        state = solver.coarse(patch, factor, state)
+    state, equations = solver.finished(patch, state)
     return unfolded(solver.model(state), nodes, equations)
 
 
@@ -194,14 +190,6 @@ class _State:
     motion: float = math.inf
     supported: float = 0.0
 
-    @classmethod
-    def first(cls, nodes: Nodes, start: LocalField | None, believed: Column) -> _State:
-        if start is None:
-            return cls(np.zeros((2, nodes.rows, nodes.columns)), 1.0, believed)
-        return cls(
-            np.array([start.field.dx, start.field.dy]), start.stiffness, believed, start.edges
-        )
-
 
 @dataclass(frozen=True)
 class _Solver:
@@ -218,12 +206,12 @@ class _Solver:
             state, _ = self.round(level, state)
         return state
 
-    def finished(self, patch: Patch, state: _State, *, choosing: bool) -> tuple[_State, Equations]:
+    def finished(self, patch: Patch, state: _State) -> tuple[_State, Equations]:
         """Run the rounds with all pixels until nothing moves."""
         level = Level.of(patch, 1, edges=state.edges)
         for number in range(ROUNDS):
-            state, equations = self.round(level, state, choosing and number == CHOOSING)
-            if state.motion < SETTLED and number >= CHOOSING * choosing:
+            state, equations = self.round(level, state, number == CHOOSING)
+            if state.motion < SETTLED and number >= CHOOSING:
                 break
         return state, equations
 

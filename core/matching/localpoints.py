@@ -42,7 +42,7 @@ SETTLED = 1e-3
 """Change of weights that needs no further round."""
 
 CHECKED = 4
-"""Every so many points choose the stiffness when none are given for that."""
+"""Every so many points choose the stiffness."""
 
 
 def solve_points(
@@ -52,14 +52,12 @@ def solve_points(
     how: Elastic = Elastic(),  # noqa: B008 - frozen
     *,
     window: float = 0.0,
-    check: NDArray[np.bool_] | None = None,
 ) -> LocalField:
     """Fit a field to what a linear model leaves of displacements.
 
     `seen`: positions on the lattice and whole displacements, moving minus reference; `area`: rows
     and columns of the lattice; `window`: side of the windows they were measured in, whose mean
-    they are; `check`: points that only choose the stiffness. Raises NoSolution without points,
-    and where the field would fold over.
+    they are. Raises NoSolution without points, and where the field would fold over.
     """
     if not seen.x.size:
         raise NoSolution("There are no key points to fit a local field to.")
@@ -71,10 +69,8 @@ def solve_points(
     held = (bending(nodes) + _held(nodes, left, area) * HOLD) / BEND**2
     stiffness = held * max(how.smoothness, LOOSEST)
     places = Scattered.of(nodes, left.x, left.y, WINDOW_SIGMA * window)
-    fit, chosen_by = _roles(left, check)
-    factor = _chosen(places, fit, chosen_by, stiffness)
-    used = left if check is None else fit
-    normal, now = _robust(places, used, stiffness * factor)
+    factor = _chosen(places, left, stiffness)
+    normal, now = _robust(places, left, stiffness * factor)
     found = LocalField(linear, nodes.field(now), factor)
     return unfolded(found, nodes, Equations(normal, stiffness))
 
@@ -86,14 +82,6 @@ def _softened(weight: Column) -> Column:
 def _pitch(seen: Displacements, area: tuple[int, int]) -> float:
     """Return the distance of nodes at which each has its points."""
     return math.sqrt(POINTS_A_NODE * area[0] * area[1] / seen.x.size)
-
-
-def _roles(
-    seen: Displacements, check: NDArray[np.bool_] | None
-) -> tuple[Displacements, Displacements]:
-    """Return the points that are fitted, and those that choose the stiffness."""
-    aside = np.arange(seen.x.size) % CHECKED == 0 if check is None else check
-    return seen.weighted(1.0 - aside), seen.weighted(1.0 * aside)
 
 
 def _held(nodes: Nodes, seen: Displacements, area: tuple[int, int]) -> Sparse:
@@ -133,10 +121,10 @@ def _squares(places: Scattered, seen: Displacements, now: Column) -> Column:
     return np.asarray(seen.weight_x * (seen.dx - dx) ** 2 + seen.weight_y * (seen.dy - dy) ** 2)
 
 
-def _chosen(
-    places: Scattered, fit: Displacements, check: Displacements, stiffness: Sparse
-) -> float:
-    """Return the factor of stiffness whose field explains the check points best."""
+def _chosen(places: Scattered, seen: Displacements, stiffness: Sparse) -> float:
+    """Return the factor of stiffness whose field explains points that were put aside best."""
+    aside = np.arange(seen.x.size) % CHECKED == 0
+    fit, check = seen.weighted(1.0 - aside), seen.weighted(1.0 * aside)
     normal, now = _robust(places, fit, stiffness)
     costs = []
     for factor in STIFFER:

@@ -37,11 +37,9 @@ CUT = 4.685
 """Residuals beyond this many robust deviations have no weight."""
 
 ROUNDS = 8
-SETTLED = 5e-4
-"""Largest motion of a corner of the overlap at which the model stays, px."""
-
 LAST = 2e-3
-"""Motion after which no further round is needed: the next one would be smaller than SETTLED."""
+"""Motion of a corner of the overlap, px, after which another round would move it by less than a
+quarter of that."""
 
 LONGEST = 1.0
 """Largest motion of a round, px."""
@@ -210,7 +208,7 @@ def weight_image(patch: Patch, windows: Windows, weights: Column) -> Floats:
 
 
 def refine(ground: Sequence[Ground], model: Linear, kind: str, metric: Metric) -> Refined:
-    """Refine a model of a kind until its motion is below 0.0005 px.
+    """Refine a model of a kind until one more round would move it by less than 0.0005 px.
 
     Raises NoSolution when fewer than a quarter of the samples are inside the moving image.
     """

@@ -87,11 +87,6 @@ class Solution:
     fixed: tuple[FixedGain, ...]
     aligned: bool = False
 
-    @property
-    def group_count(self) -> int:
-        """Number of groups, images without overlap included."""
-        return int(self.groups.max(initial=0))
-
 
 def solve_gains(
     whole: Whole,

@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""How outputs look: QGIS styles as text, so that they travel with the files."""
+"""How images look in QGIS: a style beside the file, which travels with it."""
 
 from __future__ import annotations
 
 import math
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from html import escape
+from collections.abc import Sequence
 
 from ..stage import write_text
 
@@ -37,7 +36,7 @@ def image_style(
         text = _color_renderer(shown_bands(band_names, bands, colors), stretch, alpha_band)
     else:
         text = _gray_renderer(stretch, alpha_band)
-    write_text(os.path.splitext(path)[0] + ".qml", _document(f"<pipe>\n{text}\n</pipe>"))
+    write_text(os.path.splitext(path)[0] + ".qml", _document(text))
 
 
 def shown_bands(
@@ -57,36 +56,14 @@ def shown_bands(
     return (1, 2, 3) if bands == 3 else (3, 2, 1)
 
 
-def cells_style(field: str) -> str:
-    """Return the style of seam cells: outline on a light halo, and the image's name as label."""
-    fill = _symbol("fill", [_outline("255,255,255,200", 1.0), _outline("40,40,40,255", 0.4)])
-    return _vector(fill, label=field)
-
-
-def cuts_style() -> str:
-    """Return the style of seamlines: red with a white halo."""
-    halo = _layer("SimpleLine", {**_LINE, "line_color": "255,255,255,230", "line_width": "1.4"})
-    core = _layer("SimpleLine", {**_LINE, "line_color": "220,20,20,255", "line_width": "0.6"})
-    return _vector(_symbol("line", [halo, core]))
-
-
-def footprints_style(field: str) -> str:
-    """Return the style of footprints: outline in one color per image, its name as label."""
-    # steps of 137.5 degrees (the golden angle) keep neighbors in a list far apart in color
-    color = "color_hsl( to_int( $id * 137.5 ) % 360, 75, 42 )"
-    fill = _symbol("fill", [_outline("40,40,40,255", 0.6, color)])
-    return _vector(fill, label=field)
-
-
 def _names_color(text: str, color: str) -> bool:
     words = re.findall(r"[a-z]+", text.lower())
     return (color in words or words == [color[0]]) and "edge" not in words
 
 
-def _document(body: str, categories: str = "Symbology", labels: bool = False) -> str:
-    shown = ' labelsEnabled="1"' if labels else ""
+def _document(pipe: str) -> str:
     return (
-        f'{_HEAD}<qgis version="3.22" styleCategories="{categories}"{shown}>\n{body}\n'
+        f'{_HEAD}<qgis version="3.22" styleCategories="Symbology">\n<pipe>\n{pipe}\n</pipe>\n'
         f"<blendMode>0</blendMode>\n</qgis>\n"
     )
 
@@ -120,83 +97,4 @@ def _contrast(tag: str, stretch: Stretch, band: int) -> str:
     return (
         f"<{tag}><minValue>{low:.10g}</minValue><maxValue>{high:.10g}</maxValue>"
         f"<algorithm>StretchToMinimumMaximum</algorithm></{tag}>"
-    )
-
-
-_LINE = {
-    "capstyle": "round",
-    "joinstyle": "round",
-    "line_style": "solid",
-    "line_width_unit": "MM",
-    "use_custom_dash": "0",
-}
-
-
-def _outline(color: str, width: float, expression: str = "") -> str:
-    properties = {
-        "color": "255,255,255,0",
-        "style": "no",
-        "outline_color": color,
-        "outline_style": "solid",
-        "outline_width": f"{width:g}",
-        "outline_width_unit": "MM",
-        "joinstyle": "round",
-    }
-    return _layer("SimpleFill", properties, {"outlineColor": expression} if expression else {})
-
-
-def _layer(kind: str, properties: Mapping[str, str], data: Mapping[str, str] | None = None) -> str:
-    """A symbol layer; `<prop>` is what QGIS reads that is older than the Option form."""
-    options = "".join(_text(name, value) for name, value in properties.items())
-    old = "".join(f'<prop k="{name}" v="{escape(value)}"/>' for name, value in properties.items())
-    return (
-        f'<layer class="{kind}" enabled="1" pass="0" locked="0"><Option type="Map">{options}'
-        f"</Option>{old}{_data_defined(data) if data else ''}</layer>"
-    )
-
-
-def _data_defined(expressions: Mapping[str, str]) -> str:
-    listed = "".join(
-        f'<Option name="{name}" type="Map"><Option name="active" type="bool" value="true"/>'
-        f'{_text("expression", text)}<Option name="type" type="int" value="3"/></Option>'
-        for name, text in expressions.items()
-    )
-    return (
-        f'<data_defined_properties><Option type="Map">{_text("name", "")}'
-        f'<Option name="properties" type="Map">{listed}</Option>{_text("type", "collection")}'
-        "</Option></data_defined_properties>"
-    )
-
-
-def _text(name: str, value: str) -> str:
-    return f'<Option name="{name}" type="QString" value="{escape(value)}"/>'
-
-
-def _symbol(kind: str, layers: Iterable[str]) -> str:
-    return (
-        f'<symbol name="0" type="{kind}" alpha="1" clip_to_extent="1" force_rhr="0">'
-        f"{''.join(layers)}</symbol>"
-    )
-
-
-def _vector(symbol: str, label: str = "") -> str:
-    renderer = (
-        '<renderer-v2 type="singleSymbol" forceraster="0" enableorderby="0" symbollevels="0">'
-        f"<symbols>{symbol}</symbols></renderer-v2>"
-    )
-    if not label:
-        return _document(renderer)
-    return _document(f"{renderer}\n{_labels(label)}", "Symbology|Labeling", labels=True)
-
-
-def _labels(field: str) -> str:
-    """The image's name in the middle of its polygon, dark on a white buffer."""
-    return (
-        '<labeling type="simple"><settings calloutType="simple">'
-        f'<text-style fieldName="{escape(field)}" isExpression="0" fontFamily="Sans Serif" '
-        'fontSize="9" fontSizeUnit="Point" textColor="30,30,30,255" textOpacity="1">'
-        '<text-buffer bufferDraw="1" bufferSize="0.9" bufferSizeUnits="MM" '
-        'bufferColor="255,255,255,255" bufferOpacity="0.85" bufferJoinStyle="128"/></text-style>'
-        '<placement placement="1" centroidInside="1" centroidWhole="1" priority="5"/>'
-        '<rendering drawLabels="1" obstacle="0"/></settings></labeling>'
     )

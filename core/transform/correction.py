@@ -113,10 +113,6 @@ class Correction:
         col, row = grid.to_pixel(*self(*at))
         return col - 0.5 - x, row - 0.5 - y
 
-    def in_pixels(self, grid: Grid) -> Linear:
-        """Return the linear part in array positions of a grid, centered on its middle."""
-        return _in_pixels(self.linear, self.frame, grid)
-
     def least_determinant(self, grid: Grid | None = None) -> tuple[float, float, float]:
         """Return the smallest det(I + grad D), and the map position (x, y) where it occurs.
 
@@ -281,17 +277,6 @@ def _tidy(transform: Transform, grid: Grid) -> Transform:
         return transform
     _, a, b, _, d, e = grid.transform
     return (transform[0], a, b, transform[3], d, e)
-
-
-def _in_pixels(linear: Linear, frame: Frame, grid: Grid) -> Linear:
-    forward = _to_metric(grid, frame)
-    matrix = _multiplied(_multiplied(np.linalg.inv(forward), np.array(linear.matrix)), forward)
-    x, y = (grid.width - 1) / 2, (grid.height - 1) / 2
-    u, v = frame.metric(*grid.to_map(x + 0.5, y + 0.5))
-    col, row = grid.to_pixel(*frame.on_map(*linear.at(u, v)))
-    kind = linear.kind if _conformal(forward) else _freer(linear.kind)
-    shift = (float(col - 0.5 - x), float(row - 0.5 - y))
-    return Linear(kind, _exact(matrix, linear), shift, (x, y))
 
 
 def _to_metric(grid: Grid, frame: Frame) -> Floats:

@@ -86,19 +86,6 @@ class Field:
             *(factor * getattr(self, name) for name in NODES),
         )
 
-    def resampled(self, window: Window, spacing: float) -> Field:
-        """Return the field on the nodes of another window or spacing; sigma, distance NaN."""
-        return field_of(self.at, window, spacing)
-
-    def largest_change(self, other: Field) -> float:
-        """Return the largest distance in px between both fields at this one's nodes."""
-        rows, cols = self.dx.shape
-        x, y = np.meshgrid(
-            self.x + self.spacing * np.arange(cols), self.y + self.spacing * np.arange(rows)
-        )
-        dx, dy = other.at(x, y)
-        return float(np.hypot(self.dx - dx, self.dy - dy).max())
-
 
 Part = tuple[NDArray[np.int64], Column]
 """Index of the node before each position, share of the one behind."""

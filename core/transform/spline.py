@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Cubic B-splines: values and slopes of an image between its pixels, exact to 0.001 px.
+"""Cubic B-splines: values of an image between its pixels, exact to 0.001 px.
 
 Unser 1999, "Splines: a perfect fit for signal and image processing", doi:10.1109/79.799930.
 """
@@ -124,13 +124,14 @@ def coefficients(values: NDArray[np.float32]) -> Singles:
 
 def sampled(spline: Singles, x: Floats, y: Floats) -> Singles:
     """Return the values at positions (x, y), column and row; outside, the border is held."""
-    return _evaluated(spline, x, y, slopes=False)[0]
-
-
-def sampled_with_slopes(spline: Singles, x: Floats, y: Floats) -> tuple[Singles, Singles, Singles]:
-    """Return the values at positions and their derivatives along x and y, per px."""
-    value, along_x, along_y = _evaluated(spline, x, y, slopes=True)
-    return value, along_x, along_y
+    if _separable(x, y):
+        return _on_lattice(spline, x[0], y[:, 0])
+    found = np.empty(np.size(x), np.float32)
+    col, row = np.ravel(x), np.ravel(y)
+    for start in range(0, found.size, PIECE):
+        part = slice(start, start + PIECE)
+        found[part] = _piece(spline, col[part], row[part])
+    return found.reshape(np.shape(x))
 
 
 def _filtered(values: NDArray[np.floating[Any]]) -> Floats:
@@ -152,19 +153,6 @@ def _filtered(values: NDArray[np.floating[Any]]) -> Floats:
     return found * 6.0
 
 
-def _evaluated(spline: Singles, x: Floats, y: Floats, *, slopes: bool) -> tuple[Singles, ...]:
-    if not slopes and _separable(x, y):
-        return (_on_lattice(spline, x[0], y[:, 0]),)
-    shape = np.shape(x)
-    x, y = np.ravel(x), np.ravel(y)
-    found = tuple(np.empty(x.size, np.float32) for _ in range(3 if slopes else 1))
-    for start in range(0, x.size, PIECE):
-        part = slice(start, start + PIECE)
-        for whole, piece in zip(found, _piece(spline, x[part], y[part], slopes)):
-            whole[part] = piece
-    return tuple(one.reshape(shape) for one in found)
-
-
 def _separable(x: Floats, y: Floats) -> bool:
     """Return True when positions are those of columns and rows."""
     return np.ndim(x) == 2 and bool((x == x[:1]).all() and (y == y[:, :1]).all())
@@ -173,7 +161,7 @@ def _separable(x: Floats, y: Floats) -> bool:
 def _on_lattice(spline: Singles, x: Floats, y: Floats) -> Singles:
     """Return the values[row, col] where columns at x meet rows at y."""
     (col, along_x), (row, along_y) = (
-        _weights(at, size)[:2] for at, size in ((x, spline.shape[1]), (y, spline.shape[0]))
+        _weights(at, size) for at, size in ((x, spline.shape[1]), (y, spline.shape[0]))
     )
     needed = slice(max(0, int(row.min())), max(0, int(row.max())) + 4)
     lines = sum(
@@ -188,23 +176,18 @@ def _on_lattice(spline: Singles, x: Floats, y: Floats) -> Singles:
     )
 
 
-def _piece(spline: Singles, x: Floats, y: Floats, slopes: bool) -> tuple[Singles, ...]:
+def _piece(spline: Singles, x: Floats, y: Floats) -> Singles:
     rows, cols = spline.shape
-    col, along_x, steep_x = _weights(x, cols, slopes=slopes)
-    row, along_y, steep_y = _weights(y, rows, slopes=slopes)
+    (col, along_x), (row, along_y) = _weights(x, cols), _weights(y, rows)
     flat = spline.ravel()
     value = np.zeros(x.size, np.float32)
-    slope_x, slope_y = np.zeros_like(value), np.zeros_like(value)
     columns = [_mirrored(col + tap, cols) for tap in range(4)]
-    for k in range(4):
-        first = _mirrored(row + k, rows) * cols
-        taken = [flat.take(first + column) for column in columns]
-        line = sum(weight * taps for weight, taps in zip(along_x, taken))
-        value += along_y[k] * line
-        if slopes:
-            slope_x += along_y[k] * sum(weight * taps for weight, taps in zip(steep_x, taken))
-            slope_y += steep_y[k] * line
-    return (value, slope_x, slope_y) if slopes else (value,)
+    for tap, weight in enumerate(along_y):
+        first = _mirrored(row + tap, rows) * cols
+        value += weight * sum(
+            share * flat.take(first + column) for share, column in zip(along_x, columns)
+        )
+    return value
 
 
 def _mirrored(index: NDArray[np.int64], size: int) -> NDArray[np.int64]:
@@ -216,19 +199,13 @@ def _mirrored(index: NDArray[np.int64], size: int) -> NDArray[np.int64]:
     return np.clip(np.where(index >= size, 2 * size - 2 - index, np.abs(index)), 0, size - 1)
 
 
-def _weights(
-    position: Floats, size: int, *, slopes: bool = False
-) -> tuple[NDArray[np.int64], Singles, Singles]:
-    """Return the first of four taps, the weights[tap] of values and those of slopes, if asked."""
+def _weights(position: Floats, size: int) -> tuple[NDArray[np.int64], Singles]:
+    """Return the first of four taps, and the weights[tap]."""
     position = np.clip(position, 0.0, size - 1.0)
     whole = np.minimum(position.astype(np.int64), max(0, size - 2))
     t = (position - whole).astype(np.float32)
     s = 1 - t
-    sixth, half = np.float32(1 / 6), np.float32(0.5)
+    sixth = np.float32(1 / 6)
     tt, ss = t * t, s * s
     weights = (sixth * s * ss, sixth * (4 - 3 * tt * (2 - t)), sixth * (4 - 3 * ss * (2 - s)))
-    values = np.array((*weights, sixth * t * tt))
-    if not slopes:
-        return whole - 1, values, values
-    steep = (-half * ss, half * t * (3 * t - 4), -half * s * (3 * s - 4), half * tt)
-    return whole - 1, values, np.array(steep)
+    return whole - 1, np.array((*weights, sixth * t * tt))

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import pytest
 from orthoweave.core.errors import ImageIOError, InvalidOption
-from orthoweave.core.exchange.legend import read_legend, write_legend
+from orthoweave.core.exchange.legend import read_legend
 from orthoweave.core.landcover.legend import Legend, automatic_color
 from orthoweave.core.progress import SILENT, Recorder
 
@@ -51,12 +51,6 @@ def test_a_color_that_is_wrong_is_said_with_its_line(write, line):
 def test_a_missing_file_is_said(tmp_path):
     with pytest.raises(ImageIOError, match="none.txt cannot be read"):
         read_legend(str(tmp_path / "none.txt"))
-
-
-def test_what_is_written_is_read_again(tmp_path):
-    legend = Legend({1: "a b", 20: "c"}, {1: (1, 2, 3), 20: (4, 5, 6)})
-    paths = write_legend(legend, str(tmp_path / "n.txt"), str(tmp_path / "c.txt"))
-    assert read_legend(*paths) == legend
 
 
 def test_classes_that_a_list_lacks_get_their_label_and_a_color_and_one_warning():

@@ -4,14 +4,25 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 from orthoweave.core.errors import NoSolution
 from orthoweave.core.matching import smoothing, windowed
-from orthoweave.core.matching.alignment import Aligning, measured, search, settled_best
-from orthoweave.core.matching.finishing import align
+from orthoweave.core.matching.alignment import (
+    SHARES,
+    Aligning,
+    Quality,
+    Settled,
+    coarse_factor,
+    measured,
+    quality,
+    radius_after,
+    search,
+    settled_best,
+)
+from orthoweave.core.matching.finishing import refined_on
 from orthoweave.core.matching.patches import patch_of
 from orthoweave.core.transform import spline
 from orthoweave.core.transform.models import Linear
@@ -40,6 +51,28 @@ def patch_of_pair(ends, valid=None, moving_valid=None):
         np.ones(end.shape, bool) if m is None else m for end, m in zip(ends, (valid, moving_valid))
     ]
     return patch_of(ends[0], masks[0], ends[1], masks[1], stored)
+
+
+@dataclass(frozen=True)
+class Aligned:
+    model: Linear
+    kind: str
+    metric: str
+    settled: Settled
+    quality: Quality
+    tried: tuple[str, ...]
+
+
+def align(patch, kind, options=Aligning()):  # noqa: B008 - frozen
+    """Search, settle and refine a level of at most some megapixels, as operations do by windows."""
+    settled, tried = search(patch, kind, options)
+    shape = patch.reference.shape
+    if coarse_factor(shape) > 1:
+        windows = [options.windows(shape, kind, share) for share in SHARES]
+        first, radius = settled.found.model, radius_after(settled)
+        settled = settled_best([patch], first, kind, windows, options, radius)
+    model, _, metric = refined_on([patch], settled, options)
+    return Aligned(model, settled.found.kind, metric, settled, quality(settled), tried)
 
 
 def blobs(share, seed, shape=SHAPE):

@@ -58,8 +58,3 @@ def test_without_opencv_a_sentence_says_what_is_missing(pair, monkeypatch):
     monkeypatch.setitem(sys.modules, "cv2", None)
     with pytest.raises(MissingPackage, match="Tracking key points needs OpenCV"):
         capture.track(*pair(0, 0), *points())
-
-
-def test_the_margin_holds_the_window_at_the_coarsest_level():
-    assert capture.margin() == 56
-    assert capture.margin(25, 0) == 14

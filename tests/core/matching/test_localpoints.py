@@ -82,14 +82,6 @@ def test_a_window_that_flattens_is_made_up_for():
     assert sharp < plain / 3
 
 
-def test_check_points_are_not_fitted():
-    seen = points()
-    check = np.arange(seen.x.size) % 3 == 0
-    spoilt = seen._replace(dx=np.where(check, seen.dx + 1e-6 * seen.x, seen.dx))
-    ends = [solve_points(one, STILL, AREA, check=check).field for one in (seen, spoilt)]
-    np.testing.assert_array_equal(ends[0].dx, ends[1].dx)
-
-
 def test_far_from_points_the_field_fades():
     def drift(x, y):
         return 1.0 + 0 * (x + y), 0 * (x + y)

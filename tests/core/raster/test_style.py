@@ -6,13 +6,7 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
-from orthoweave.core.raster.style import (
-    cells_style,
-    cuts_style,
-    footprints_style,
-    image_style,
-    shown_bands,
-)
+from orthoweave.core.raster.style import image_style, shown_bands
 
 
 def renderer(folder: Path, *given, **how):
@@ -62,32 +56,3 @@ def test_fewer_bands_are_gray_and_a_mask_is_shown_as_alpha(tmp_path):
 def test_a_stretch_without_range_still_shows_something(tmp_path, stretch):
     low, high, _ = renderer(tmp_path, ("",), 1, stretch)[0]
     assert float(low.text) < float(high.text)
-
-
-@pytest.mark.parametrize("text", [cells_style("image"), footprints_style("image"), cuts_style()])
-def test_vector_styles_are_documents_of_qgis_3_22(text):
-    root = ElementTree.fromstring(text)
-    assert root.attrib["version"] == "3.22"
-    assert root.find("renderer-v2").attrib["type"] == "singleSymbol"
-
-
-@pytest.mark.parametrize("make", [cells_style, footprints_style])
-def test_polygons_are_labeled_with_the_name_of_their_image(make):
-    root = ElementTree.fromstring(make('a "b" & <c>'))
-    style = root.find("labeling/settings/text-style")
-    assert style.attrib["fieldName"] == 'a "b" & <c>'
-    assert root.attrib["labelsEnabled"] == "1"
-
-
-def test_seamlines_are_red_on_a_white_halo():
-    root = ElementTree.fromstring(cuts_style())
-    layers = root.findall("renderer-v2/symbols/symbol/layer")
-    looks = [{prop.attrib["k"]: prop.attrib["v"] for prop in one.iter("prop")} for one in layers]
-    assert [look["line_color"][:7] for look in looks] == ["255,255", "220,20,"]
-    assert float(looks[0]["line_width"]) > float(looks[1]["line_width"]) == 0.6
-
-
-def test_footprints_get_a_color_of_their_own():
-    root = ElementTree.fromstring(footprints_style("image"))
-    options = {one.attrib.get("name"): one.attrib.get("value") for one in root.iter("Option")}
-    assert "$id" in options["expression"]

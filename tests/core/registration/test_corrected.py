@@ -14,7 +14,7 @@ from orthoweave.core.registration.corrected import corrected, declared, moved_gr
 from orthoweave.core.requests.shared.moving import MovedWriting
 from orthoweave.core.transform.bspline import BSplineField
 from orthoweave.core.transform.correction import Correction, correction_of, frame_at
-from orthoweave.core.transform.models import Linear
+from orthoweave.core.transform.models import Linear, fit
 from orthoweave.core.windows import tiling
 
 UTM, NEXT, DEGREES = (parse_crs(f"EPSG:{code}") for code in (32633, 32632, 4326))
@@ -279,7 +279,8 @@ def test_values_that_look_like_nodata_are_moved_and_counted():
 def test_pixel_models_of_any_reference_correct_alike():
     image = shown(CORRECTIONS["turn"], MOVING["north-up"])
     for grid in (REFERENCE, MOVING["south-up"], MOVING["turned by 30 degrees"]):
-        model = CORRECTIONS["turn"].in_pixels(grid)
+        x, y = (at.ravel() for at in np.meshgrid([0.0, 99.0, 199.0], [0.0, 99.0, 199.0]))
+        model = fit("affine", x, y, *CORRECTIONS["turn"].displacements(grid, x, y))
         again = correction_of(model, grid, FRAME)
         found = corrected(image, again, REFERENCE).read(REFERENCE.window)
         good = inner(found.valid)

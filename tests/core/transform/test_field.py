@@ -98,15 +98,6 @@ def test_the_next_level_has_twice_the_pixels():
     assert finer.spacing == 32
 
 
-def test_other_nodes_hold_the_same_field():
-    field = field_of(tilted, AREA, 16)
-    other = field.resampled(Window(0, 0, 400, 200), 32)
-    assert other.spacing == 32
-    assert other.largest_change(field) == pytest.approx(0, abs=1e-9)
-    moved = field_of(lambda x, y: (tilted(x, y)[0] + 3, tilted(x, y)[1] - 4), AREA, 16)
-    assert field.largest_change(moved) == pytest.approx(5)
-
-
 def test_a_shift_is_the_same_everywhere():
     dx, dy = field_of(lambda x, y: (1.5, -2.0), AREA, 64).on(Window(100, 100, 3, 2))
     assert dx.tolist() == [[1.5] * 3] * 2

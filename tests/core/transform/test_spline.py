@@ -24,17 +24,6 @@ def test_a_ramp_is_sampled_where_it_is_asked(places):
     np.testing.assert_allclose(sampled(ramp, x, y), 3 * x - 2 * y, atol=1e-4)
 
 
-def test_slopes_are_those_of_a_wave(places):
-    x, y = places
-    row, col = np.mgrid[:60, :70]
-    wave = coefficients((np.sin(0.5 * col) * np.cos(0.4 * row)).astype(np.float32))
-    value, along_x, along_y = spline.sampled_with_slopes(wave, x, y)
-    # a cubic spline at a twelfth of the sampling frequency
-    np.testing.assert_allclose(value, np.sin(0.5 * x) * np.cos(0.4 * y), atol=5e-4)
-    np.testing.assert_allclose(along_x, 0.5 * np.cos(0.5 * x) * np.cos(0.4 * y), atol=2e-3)
-    np.testing.assert_allclose(along_y, -0.4 * np.sin(0.5 * x) * np.sin(0.4 * y), atol=2e-3)
-
-
 @pytest.mark.parametrize("shape", [(40, 50), (1, 30), (30, 1), (2, 2), (3, 40)])
 def test_coefficients_without_scipy_are_the_same(shape, monkeypatch):
     values = np.random.default_rng(2).normal(0, 100, shape).astype(np.float32)
