@@ -13,7 +13,7 @@ class ApplyAdjustments(OperationAlgorithm):
 
     <b>When to use it.</b> To correct again without estimating again, with a model that was edited,
     to give other bands or another resolution the same correction, or to bring a new image to a
-    reference map. Models of all tools of this group and of the seed system are taken.
+    reference map. Models of all tools of this group are taken, and those of spectralmatch.
 
     <b>What comes out.</b> One corrected image for each input, with the same valid pixels. Model
     and block maps are applied together and rounded once.

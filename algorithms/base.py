@@ -21,6 +21,7 @@ from qgis.PyQt.QtGui import QIcon
 
 from ..core.errors import Cancelled, OrthoweaveError
 from ..core.options import Kind, Option, build, options_of, unknown_name
+from ..core.ordering import in_reading_order
 from ..core.progress import Progress
 from .feedback import FeedbackProgress
 from .loading import announce, open_styled
@@ -30,7 +31,6 @@ from .values import crs_text, flattened, is_null, is_table, plain
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = "https://github.com/orthoweave/orthoweave/blob/main/docs/algorithms"
-INPUTS = (Kind.RASTERS, Kind.RASTER, Kind.VECTORS)
 VECTOR_FILES = ["gpkg", "shp", "geojson", "json", "fgb", "gml", "kml", "sqlite", "tab"]
 
 
@@ -81,7 +81,7 @@ class OperationAlgorithm(QgsProcessingAlgorithm):
         return f"{PAGES}/{self.name()}.md"
 
     def initAlgorithm(self, configuration: Mapping[str, Any] | None = None) -> None:
-        for name, option in _in_dialog_order(self.operation.Request):
+        for name, option in in_reading_order(self.operation.Request).items():
             self.addParameter(parameter(name, option))
         for name, option in options_of(self.operation.Result).items():
             if self.outputDefinition(name.upper()) is None:
@@ -258,23 +258,6 @@ class OperationAlgorithm(QgsProcessingAlgorithm):
             return value
         as_text = self.outputDefinition(name.upper()).type() == "outputString"
         return ", ".join(map(str, value)) if as_text else list(value)
-
-
-def _in_dialog_order(request: type) -> list[tuple[str, Option]]:
-    """Return inputs first, then the operation's own options, then those it shares, outputs last.
-
-    Among the outputs the one that must be given comes first.
-    """
-
-    def place(item: tuple[str, Option]) -> tuple[bool, bool, int]:
-        name, option = item
-        holders = [name in getattr(kind, "__dataclass_fields__", ()) for kind in request.__mro__]
-        depth = len(holders) - holders[::-1].index(True)
-        if option.kind.destination:
-            return (True, not option.required, 0)
-        return (False, option.kind not in INPUTS, depth)
-
-    return sorted(options_of(request).items(), key=place)
 
 
 def _output_crs(given: Mapping[str, Any]) -> QgsCoordinateReferenceSystem:

@@ -16,10 +16,11 @@ class CloudMask(OperationAlgorithm):
     the sun. "omnicloudmask" asks the neural network of the package OmniCloudMask, if it is
     installed.
 
-    <b>How to get good masks.</b> Give SCALE (10000 for Sentinel-2), so that brightness means the
-    same in every image and haze can be found; without it only thick clouds and shadows are. A
-    near-infrared band helps with shadows, a short-wave infrared one with snow, a cirrus band with
-    thin clouds. Give SUN_AZIMUTH when no shadows are found or they lie on the wrong side.
+    <b>How to get good masks.</b> Give the <i>Scale</i> (advanced; 10000 for Sentinel-2), so that
+    brightness means the same in every image and haze can be found; without it only thick clouds
+    and shadows are. A near-infrared band helps with shadows, a short-wave infrared one with snow,
+    a cirrus band with thin clouds. Give the <i>Sun azimuth</i> when no shadows are found or they
+    lie on the wrong side.
 
     <b>What comes out.</b> A mask for each image on its pixels, with named colors. 0 is clear and
     never nodata. Look at the mask: bright roofs and sand can look like clouds.

@@ -21,12 +21,13 @@ class Coregister(OperationAlgorithm):
 
     <b>How it is judged.</b> Some windows take no part in the correction. They are matched before
     and after it, in the image as it is written: the residual before and after is theirs. A result
-    that is not better is refused with its reason, and no image is written; REFUSED changes that.
+    that is not better is refused with its reason, and no image is written, unless you choose
+    otherwise.
 
     <b>Worth knowing.</b> A model of fewer unknowns needs less structure: the model is lowered with
     a warning where the images do not support it. Mask clouds that differ between the images when
-    the result is refused. CORRECTION = geotransform keeps every pixel and changes only where the
-    file says it lies.
+    the result is refused. The correction <i>geotransform</i> keeps every pixel and changes
+    only where the file says it lies.
     """
 
     operation = coregister

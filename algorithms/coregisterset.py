@@ -20,13 +20,13 @@ class CoregisterSet(OperationAlgorithm):
 
     <b>What comes out.</b> One image for each input, by default with the same pixels bit for bit at
     a corrected place on the map, so that a mosaic resamples them only once; a rotation is stored
-    in the georeferencing. RESOLUTION and TAP compute new pixels. A report with the graph of the
+    in the georeferencing. Another resolution computes new pixels. A report with the graph of the
     images, tie points as a layer and as a file for the next run, and the correction of each image
     for "Apply transform".
 
     <b>How it is judged.</b> One tie point in five takes no part; the residuals before and after
     are theirs. A set in which a pair gets worse is refused with its reason, and no image is
-    written; REFUSED changes that. Images without tie points are copied and named.
+    written, unless you choose otherwise. Images without tie points are copied and named.
     """
 
     operation = coregisterset

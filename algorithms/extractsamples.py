@@ -8,11 +8,11 @@ from .base import OperationAlgorithm
 
 
 class ExtractSamples(OperationAlgorithm):
-    """Collects the pixels under labelled polygons, with all their features, as a layer of points.
+    """Collects the pixels under labeled polygons, with all their features, as a layer of points.
 
     <b>When to use it.</b> Before "Train classifier": with one image or a series, and polygons (or
-    points) whose field holds the class. With polygons of "Split reference", RUN takes those that
-    learn.
+    points) whose field holds the class. With polygons of "Split reference", choose a
+    <i>Run</i>: only those that learn are taken.
 
     <b>What comes out.</b> A GeoPackage of points with label, polygon (originfid), region and one
     field for each band, and a table of how many pixels each class has.
@@ -22,7 +22,7 @@ class ExtractSamples(OperationAlgorithm):
     and those in polygons of different labels, are left out and counted.
 
     <b>Limits.</b> Neighboring pixels are alike: more pixels of few polygons do not make a better
-    classifier. Use MAX_PER_POLYGON when some polygons are very large.
+    classifier. Set <i>Most pixels of one polygon</i> when some are very large.
     """
 
     operation = extractsamples

@@ -12,13 +12,15 @@ class LandCover(OperationAlgorithm):
     dates, from polygons whose class is known: all steps of the group in one run.
 
     <b>When to use it.</b> With a folder of products of a known sensor (sensor_data/T31TCJ/…), or
-    one image of a series or of features for each tile. Six fields are enough; or give the
-    configuration file of iota2 and nothing else.
+    one image of a series or of features for each tile; dates of one place first become one series
+    with "Stack time series". Images, polygons and their field are enough; or give the
+    configuration file of iota2 (the land cover chain of CESBIO) and nothing else.
 
-    <b>What comes out.</b> The tree of files of iota2. In final: Classif_Seed_0.tif, the same with
-    colors, Confidence_Seed_0.tif, PixelsValidity.tif (clear dates), diff_seed_0.tif (right and
-    wrong), the confusion matrix as a figure, RESULTS.txt and a report. In logs/html the status
-    page shows every task, done, failed or not reached, with its log.
+    <b>What comes out.</b> The tree of files of iota2. In the folder <i>final</i>:
+    Classif_Seed_0.tif, the same with colors, Confidence_Seed_0.tif, PixelsValidity.tif (clear
+    dates), diff_seed_0.tif (right and wrong), the confusion matrix as a figure, RESULTS.txt and a
+    report. In <i>logs/html</i> the status page shows every task, done, failed or not reached, with
+    its log.
 
     <b>How it works.</b> Gaps by clouds are filled, indices computed, polygons split so that none
     learns and validates, a classifier is trained and applied, and tiles are put together. Each

@@ -13,8 +13,8 @@ class LeastCostSeamlines(OperationAlgorithm):
 
     <b>When to use it.</b> Before "Merge images", above all for aerial and drone images with
     trees, buildings and moving cars. Colors should be matched first; an even difference of
-    brightness does not matter. Give cloud masks in MASKS, and polygons such as buildings in
-    OBSTACLES; with PRIORITY the better images take more of the ground.
+    brightness does not matter. Give masks of clouds, and polygons such as buildings as
+    obstacles; with a priority the better images take more of the ground.
 
     <b>What comes out.</b> A GeoPackage with the layers <i>seamlines</i> (one cell for each image)
     and <i>cuts</i> (one line for each seam, with its mean cost). The cells fit together exactly:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -60,7 +61,8 @@ NEW_WIDGETS = 33900
 def parameter(name: str, option: Option) -> Parameter:
     """Return the QGIS parameter of an option of a request."""
     made = PARAMETERS[option.kind](name.upper(), _label(option), option)
-    made.setHelp(tr(option.summary))
+    # QGIS shows help as HTML, in which <band> would be a tag and vanish
+    made.setHelp(re.sub("<([^<>]+)>", r"‹\1›", tr(option.summary)))
     flags = made.flags()
     if option.clearable or (not option.required and option.default in (None, "", ())):
         flags |= Flag.FlagOptional

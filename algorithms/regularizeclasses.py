@@ -19,8 +19,8 @@ class RegularizeClasses(OperationAlgorithm):
     border, the smallest first; then each coarser pixel gets the most frequent label in it; then
     regions below the second limit go. Pixels without class neither take nor give.
 
-    <b>Limits.</b> Narrow things such as roads and hedges vanish: KEEP their labels, or lower the
-    limits.
+    <b>Limits.</b> Narrow things such as roads and hedges vanish: enter their labels under
+    <i>Kept labels</i>, or lower the limits.
     """
 
     operation = regularizeclasses

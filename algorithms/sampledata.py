@@ -8,8 +8,8 @@ from .base import OperationAlgorithm
 
 
 class SampleData(OperationAlgorithm):
-    """Makes small images with known displacements, gains and offsets, for trying the tools and
-    for the tutorial. Nothing is downloaded.
+    """Makes small images with known displacements, gains and offsets, for trying the tools
+    and for the examples of the user guide. Nothing is downloaded.
 
     <b>pair</b> gives a reference and a moving image of the same ground. <b>mosaic</b> gives four
     overlapping images of different brightness: one footprint is rotated, one image has a cloud.

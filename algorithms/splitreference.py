@@ -8,7 +8,7 @@ from .base import OperationAlgorithm
 
 
 class SplitReference(OperationAlgorithm):
-    """Splits labelled polygons into those to learn from and those to validate with.
+    """Splits labeled polygons into those to learn from and those to validate with.
 
     <b>When to use it.</b> Before "Extract samples" and "Train classifier", so that "Accuracy" can
     say how good the map is where the classifier has not seen the ground.
@@ -19,10 +19,10 @@ class SplitReference(OperationAlgorithm):
 
     <b>How it splits.</b> A polygon with all its parts is in one set only, also when tiles or the
     clear area cut it: it is split before it is cut. Each class of each region is split on its own;
-    adding a class does not change the others. With UNIT = block all polygons of a square stay
+    adding a class does not change the others. With <i>block</i> all polygons of a square stay
     together, so that neighbors, which look alike, do not stand in both sets and flatter the map.
 
-    <b>Limits.</b> A class with a single polygon can only learn or validate; SINGLE says which.
+    <b>Limits.</b> A class with a single polygon can only learn or validate; you may choose which.
     """
 
     operation = splitreference

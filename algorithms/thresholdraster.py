@@ -15,8 +15,8 @@ class ThresholdRaster(OperationAlgorithm):
     those above the 95th percentile of band 4, b1 &gt; 200 &amp; b2 &lt; 50 those for which both
     hold, bit(b5, 3) a flag of a quality band. The words of expressions are those of "Band math".
 
-    <b>What comes out.</b> A mask for each image. It can be given as MASK to other tools, or to
-    "Raster to polygons". The number says which share of the valid pixels is true.
+    <b>What comes out.</b> A mask for each image. It serves other tools as a mask, and "Raster to
+    polygons" outlines it. The number says which share of the valid pixels is true.
     """
 
     operation = thresholdraster

@@ -14,20 +14,15 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import problem
+from measure import SHARED, Cost, cost_of, orthoweave, register, say
 from osgeo import gdal, ogr
 
-ROOT = Path(__file__).resolve().parent.parent
-SERIES = ROOT.parent / "shared" / "data" / "s2_timeseries"
-sys.path.insert(0, str(Path(__file__).parent))
-
-import problem  # noqa: E402
-from measure import Cost, cost_of, orthoweave  # noqa: E402
-
+SERIES = SHARED / "data" / "s2_timeseries"
 PER_CLASS = 2000
 SEEDS = range(5)
 
@@ -122,12 +117,6 @@ def accuracy(output: Path, rows: dict[str, Any]) -> tuple[float, float]:
     right = float((found == true).mean())
     chance = sum((found == one).sum() * (true == one).sum() for one in labels) / count**2
     return right, (right - chance) / (1 - chance)
-
-
-def say(text: str) -> None:
-    """Print a line at once."""
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
 
 
 def averaged(scores: list[tuple[float, float]]) -> tuple[float, float]:
@@ -234,9 +223,6 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("build/bench/classification"))
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
-    sys.path.insert(0, str(ROOT / "tests"))
-    from conftest import register
-
     register()
     real(given.folder)
     made(given.folder, given.size, given.repeats)

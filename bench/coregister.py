@@ -23,17 +23,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import pairs
+import registration_pairs as known
+from measure import ROOT, SHARED, Cost, cases, cost_of, orthoweave
 from osgeo import gdal
+from registration_pairs import Known, Left, Made
 from scipy import ndimage
-
-ROOT = Path(__file__).resolve().parent.parent
-SHARED = ROOT.parent / "shared"
-sys.path.insert(0, str(Path(__file__).parent))
-
-import pairs  # noqa: E402
-import registration_pairs as known  # noqa: E402
-from measure import Cost, cost_of, orthoweave  # noqa: E402
-from registration_pairs import Known, Left, Made  # noqa: E402
 
 PEER = "coregix==0.3.0"
 PEER_HOME = ROOT / "build" / "peer-coregix"
@@ -62,8 +57,6 @@ def main() -> None:
     parser.add_argument("--large", type=int, default=0, help="side of the large pair, 0 = none")
     parser.add_argument("--unrelated", type=int, default=0, help="number of unrelated pairs")
     chosen = parser.parse_args()
-    if not SHARED.is_dir():
-        raise SystemExit(f"{SHARED} is not there: the benchmark needs its imagery.")
     for name in ONE_THREAD:
         os.environ[name] = "1"
     peer = installed() if chosen.peer else None
@@ -199,9 +192,7 @@ def made_large(one: Known, side: int, folder: Path) -> Made:
 
 def _quilt(folder: Path, side: int) -> np.ndarray:
     """Return a large image put together from real imagery."""
-    sys.path.insert(0, str(SHARED / "tools"))
-    import make_cases
-
+    make_cases = cases()
     folder.mkdir(parents=True, exist_ok=True)
     source = folder / "source.tif"
     scene = SHARED / "data" / "s2_timeseries" / "S2_20150711.tif"

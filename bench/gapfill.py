@@ -13,23 +13,17 @@ on few and many pixels and dates: CPU seconds and peak memory.
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import statistics
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from time import process_time
 from typing import Any
 
 import numpy as np
+from measure import ROOT, SHARED, cost_of, orthoweave, register, say
 from osgeo import gdal
 
-ROOT = Path(__file__).resolve().parent.parent
-SERIES = ROOT.parent / "shared" / "data" / "s2_timeseries"
-sys.path.insert(0, str(Path(__file__).parent))
-
-from measure import cost_of, orthoweave  # noqa: E402
-
+SERIES = SHARED / "data" / "s2_timeseries"
 SIDE = 500
 TARGET = 340
 """Thousands of pixels of one band per CPU second."""
@@ -52,22 +46,6 @@ def main() -> None:
     compare(dates, values, clouds, targets, (days, goals))
     speed(dates, values, clouds, targets, (days, goals))
     tool(folder)
-
-
-def say(text: str) -> None:
-    """Print a line at once."""
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
-
-
-def register() -> None:
-    """Make this work tree importable as orthoweave."""
-    spec = importlib.util.spec_from_file_location(
-        "orthoweave", ROOT / "__init__.py", submodule_search_locations=[str(ROOT)]
-    )
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["orthoweave"] = module
-    spec.loader.exec_module(module)
 
 
 def real() -> tuple[list[str], Any, Any]:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Run commands one after the other and note what each costs."""
+"""What commands cost, run one after the other. Run as a script it is our command line."""
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -10,8 +11,12 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
+SHARED = ROOT.parent / "shared"
+GTIFF = ["TILED=YES", "BLOCKXSIZE=512", "BLOCKYSIZE=512", "COMPRESS=DEFLATE", "PREDICTOR=2"]
+CO = [text for option in GTIFF for text in ("-co", option)]
 
 
 @dataclass(frozen=True)
@@ -23,17 +28,32 @@ class Cost:
     peak: float
 
 
+def register() -> None:
+    """Make this work tree importable as `orthoweave`, whatever its folder is called."""
+    spec = importlib.util.spec_from_file_location(
+        "orthoweave", ROOT / "__init__.py", submodule_search_locations=[str(ROOT)]
+    )
+    sys.modules["orthoweave"] = module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+
+
 def orthoweave(*arguments: str) -> list[str]:
     """Return the command line that runs ours from this work tree."""
-    start = (
-        "import importlib.util, sys;"
-        f"s = importlib.util.spec_from_file_location('orthoweave', {str(ROOT / '__init__.py')!r}, "
-        f"submodule_search_locations=[{str(ROOT)!r}]);"
-        "m = sys.modules['orthoweave'] = importlib.util.module_from_spec(s);"
-        "s.loader.exec_module(m);"
-        "from orthoweave.core.cli import main; sys.exit(main(sys.argv[1:]))"
-    )
-    return [sys.executable, "-c", start, *arguments]
+    return [sys.executable, __file__, *arguments]
+
+
+def cases() -> Any:
+    """Return ../shared/tools/make_cases.py, which makes images out of the imagery beside it."""
+    if not SHARED.is_dir():
+        raise SystemExit(f"{SHARED} is not there: the benchmark needs its imagery.")
+    sys.path.insert(0, str(SHARED / "tools"))
+    return importlib.import_module("make_cases")
+
+
+def say(text: str) -> None:
+    """Print a line at once."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
 
 
 def cost_of(command: list[str], repeats: int = 1) -> Cost:
@@ -78,3 +98,10 @@ def _once(command: list[str]) -> Cost:
         raise RuntimeError(f"{' '.join(command)} failed: {done.stderr[-800:]}")
     # ru_maxrss is in KiB on Linux
     return Cost(cpu, monotonic() - started, peak / 1024)
+
+
+if __name__ == "__main__":
+    register()
+    from orthoweave.core.cli import main
+
+    sys.exit(main(sys.argv[1:]))

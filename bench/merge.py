@@ -19,16 +19,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from measure import CO, GTIFF, ROOT, SHARED, Cost, cases, cost_of, orthoweave, table
 from osgeo import gdal
 
-ROOT = Path(__file__).resolve().parent.parent
-SHARED = ROOT.parent / "shared"
-sys.path.insert(0, str(Path(__file__).parent))
-
-from measure import Cost, cost_of, orthoweave, table  # noqa: E402
-
-GTIFF = ["TILED=YES", "BLOCKXSIZE=512", "BLOCKYSIZE=512", "COMPRESS=DEFLATE", "PREDICTOR=2"]
-CO = [text for option in GTIFF for text in ("-co", option)]
 OVERLAP, SMALL, COLUMNS, ROWS = 0.15, 512, 40, 25
 
 
@@ -62,11 +55,7 @@ def make(folder: Path, side: int) -> None:
     """Write the folders few and many."""
     if (folder / "done").exists():
         return
-    if not SHARED.is_dir():
-        raise SystemExit(f"{SHARED} is not there: the benchmark needs its imagery.")
-    sys.path.insert(0, str(SHARED / "tools"))
-    import make_cases
-
+    make_cases = cases()
     folder.mkdir(parents=True, exist_ok=True)
     scene = str(folder / "scene.tif")
     source = sorted((SHARED / "data" / "drone_brighton").glob("*.tif"))[0]

@@ -28,14 +28,9 @@ from typing import Any
 
 import cv2
 import numpy as np
+import two_images
+from measure import ROOT, SHARED, Cost, cases, cost_of, orthoweave, table
 from osgeo import gdal
-
-ROOT = Path(__file__).resolve().parent.parent
-SHARED = ROOT.parent / "shared"
-sys.path.insert(0, str(Path(__file__).parent))
-
-import two_images  # noqa: E402
-from measure import Cost, cost_of, orthoweave, table  # noqa: E402
 
 SCENE = "s2_timeseries/S2_20150711.tif"
 COMMON = {
@@ -76,8 +71,6 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--cost", action=argparse.BooleanOptionalAction, default=True)
     chosen = parser.parse_args()
-    if not SHARED.is_dir():
-        raise SystemExit(f"{SHARED} is not there: the benchmark needs its imagery.")
     if chosen.cost:  # first: the memory of a small process does not show in that of its children
         text = costs(chosen.folder / str(chosen.side), chosen.side, chosen.repeats)
         sys.stdout.write(text + "\n")
@@ -93,9 +86,7 @@ def make(folder: Path, size: int) -> None:
     """Write the four sets, unless they are there."""
     if (folder / "done").exists():
         return
-    sys.path.insert(0, str(SHARED / "tools"))
-    import make_cases
-
+    make_cases = cases()
     folder.mkdir(parents=True, exist_ok=True)
     scene, crop = str(folder / "scene.tif"), str(folder / "crop.tif")
     source = str(SHARED / "data" / SCENE)

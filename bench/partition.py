@@ -1,28 +1,47 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What seam cells of many footprints cost: a grid of rotated, overlapping rectangles.
 
-.venv/bin/python bench/partition.py --side 32
+.venv/bin/python bench/partition.py --side 32 --kind voronoi
+.venv/bin/python bench/partition.py --side 32 --kind leastcost
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
-import sys
+import tempfile
 from pathlib import Path
+from resource import RUSAGE_SELF, getrusage
 from time import process_time
+from typing import Any
 
 import numpy as np
+from measure import register, say
 
-ROOT = Path(__file__).resolve().parent.parent
+PIXEL = 5.0
 
 
 def main() -> None:
-    """Divide side × side footprints and print seconds and exactness."""
+    """Divide side × side footprints and print seconds, memory and exactness."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--side", type=int, default=32)
-    side = parser.parse_args().side
-    _register()
+    parser.add_argument("--kind", choices=("voronoi", "leastcost"), default="voronoi")
+    parser.add_argument("--threads", type=int, default=1)
+    given = parser.parse_args()
+    register()
+    if given.kind == "voronoi":
+        seconds, cells, cuts, found = by_centers(given.side)
+    else:
+        seconds, cells, cuts, found = by_costs(given.side, given.threads)
+    # ru_maxrss is in KiB on Linux
+    peak = getrusage(RUSAGE_SELF).ru_maxrss / 1024
+    say(
+        f"{given.side**2} footprints, {given.kind}: {seconds:.1f} CPU s, {peak:.0f} MiB, {cells} "
+        f"cells, {cuts}, gaps {found.gap_area:.1e}, overlaps {found.overlap_area:.1e} map units²"
+    )
+
+
+def by_centers(side: int) -> tuple[float, int, str, Any]:
+    """Return CPU seconds, cells, cuts and exactness of cells along center lines."""
     from orthoweave.core.seams.ground import Rule
     from orthoweave.core.seams.voronoi import partition
     from orthoweave.core.vector.rings import wkb_of
@@ -30,12 +49,23 @@ def main() -> None:
     footprints = [wkb_of([(ring,)]) for ring in tiles(side)]
     started = process_time()
     found = partition(footprints, Rule(pixel=0.5))
-    seconds = process_time() - started
-    sys.stdout.write(
-        f"{len(footprints)} footprints: {seconds:.1f} CPU s, {len(found.cells)} cells, "
-        f"{len(found.cuts)} cuts, gaps {found.gap_area / found.union_area:.1e}, "
-        f"overlaps {found.overlap_area / found.union_area:.1e} of the union\n"
-    )
+    return process_time() - started, len(found.cells), f"{len(found.cuts)} cuts", found
+
+
+def by_costs(side: int, threads: int) -> tuple[float, int, str, Any]:
+    """Return the same of the whole operation that lays seams of least cost between rasters."""
+    from orthoweave.core.operations.leastcostseamlines import Request, run
+
+    with tempfile.TemporaryDirectory(prefix="orthoweave_") as folder:
+        paths = [
+            write(Path(folder) / f"tile_{number:04}.tif", ring, number)
+            for number, ring in enumerate(tiles(side))
+        ]
+        output = str(Path(folder) / "seams.gpkg")
+        started = process_time()
+        found = run(Request(images=tuple(paths), output=output, threads=threads))
+        seconds = process_time() - started
+    return seconds, found.cell_count, f"{found.seam_length / 1e3:.0f} km of seams", found
 
 
 def tiles(side: int) -> list[np.ndarray]:
@@ -51,14 +81,36 @@ def tiles(side: int) -> list[np.ndarray]:
     return rings
 
 
-def _register() -> None:
-    spec = importlib.util.spec_from_file_location(
-        "orthoweave", ROOT / "__init__.py", submodule_search_locations=[str(ROOT)]
-    )
-    if spec is None or spec.loader is None:
-        raise SystemExit(f"{ROOT} holds no package")
-    sys.modules["orthoweave"] = module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+def write(path: Path, ring: np.ndarray, number: int) -> str:
+    """Write an image of the common ground, with noise and brightness of its own, inside a ring."""
+    from osgeo import gdal, osr
+
+    left, low = np.floor(ring.min(0) / PIXEL) * PIXEL
+    right, high = np.ceil(ring.max(0) / PIXEL) * PIXEL
+    x = np.arange(left, right, PIXEL) + PIXEL / 2
+    y = (np.arange(low, high, PIXEL) + PIXEL / 2)[::-1, None]
+    rng = np.random.default_rng(number)
+    values = ground(x, y) + rng.normal(rng.uniform(-5, 5), 3, (len(y), len(x)))
+    inside = np.ones(values.shape, bool)
+    for (x0, y0), (x1, y1) in zip(ring[:-1], ring[1:]):
+        inside &= (x1 - x0) * (y - y0) - (y1 - y0) * (x - x0) > 0
+    driver = gdal.GetDriverByName("GTiff")
+    raster = driver.Create(str(path), len(x), len(y), 1, gdal.GDT_Byte)
+    raster.SetGeoTransform((left, PIXEL, 0, high, 0, -PIXEL))
+    crs = osr.SpatialReference()
+    crs.ImportFromEPSG(32633)
+    raster.SetSpatialRef(crs)
+    band = raster.GetRasterBand(1)
+    band.SetNoDataValue(0)
+    band.WriteArray(np.where(inside, np.clip(values, 1, 255), 0).astype(np.uint8))
+    return str(path)
+
+
+def ground(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return what is seen at positions: waves, and patches of 20 map units that stand out."""
+    patches = (x // 20).astype(np.int64) * 73856093 ^ (y // 20).astype(np.int64) * 19349663
+    waves = np.sin(x / 37 + y / 90) + np.sin(y / 51 - x / 130)
+    return 120 + 25 * waves + (patches >> 3) % 61 - 30
 
 
 if __name__ == "__main__":

@@ -19,13 +19,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from measure import CO, ROOT, Cost, cost_of, orthoweave, table
 from osgeo import gdal
-
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(Path(__file__).parent))
-
-from measure import Cost, cost_of, orthoweave, table  # noqa: E402
-from two_images import CO, make  # noqa: E402
+from two_images import make
 
 PEER = "spectralmatch, six steps"
 

@@ -16,19 +16,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
 
+import visibility
+from measure import ROOT, SHARED, cases, cost_of, orthoweave, say
 from osgeo import gdal, ogr
-
-ROOT = Path(__file__).resolve().parent.parent
-SHARED = ROOT.parent / "shared"
-sys.path.insert(0, str(Path(__file__).parent))
-
-import visibility  # noqa: E402
-from measure import cost_of, orthoweave  # noqa: E402
 
 YEARS = "20120731 20150926"
 
@@ -101,9 +95,7 @@ def aerial(folder: Path) -> Iterator[tuple[str, list[Path]]]:
 
 def objects(folder: Path, seed: int) -> tuple[int, int, int]:
     """Return how many objects lie in overlaps and how many seams and center seams cross."""
-    sys.path.insert(0, str(SHARED / "tools"))
-    import make_cases
-
+    make_cases = cases()
     source = next((SHARED / "data" / "za_aerial_wgs84").glob("*.tif"))
     if not (folder / "truth.json").exists():
         make_cases.mosaic(
@@ -129,9 +121,7 @@ def objects(folder: Path, seed: int) -> tuple[int, int, int]:
 
 def made(folder: Path, seed: int) -> list[Path]:
     """Return tiles of one image with gains, vignetting and haze of their own."""
-    sys.path.insert(0, str(SHARED / "tools"))
-    import make_cases
-
+    make_cases = cases()
     source = next((SHARED / "data" / "za_aerial_wgs84").glob("*.tif"))
     if not (folder / "truth.json").exists():
         make_cases.mosaic(str(source), str(folder), seed, 3, 2, 0.3, bands=[1, 2, 3])
@@ -205,12 +195,6 @@ def large(images: Path, folder: Path) -> None:
         output = ["--output", str(folder / "large.gpkg"), "--threads", threads]
         cost = cost_of(orthoweave("leastcostseamlines", *names, *output))
         say(f"| {threads} | {cost.cpu:.1f} | {cost.wall:.1f} | {cost.peak:.0f} |")
-
-
-def say(text: str) -> None:
-    """Print a line of a table."""
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

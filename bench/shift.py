@@ -18,15 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pairs
+from measure import ROOT, SHARED, Cost, cases, cost_of, orthoweave
 from osgeo import gdal
 from scipy import ndimage
-
-ROOT = Path(__file__).resolve().parent.parent
-SHARED = ROOT.parent / "shared"
-sys.path.insert(0, str(Path(__file__).parent))
-
-import pairs  # noqa: E402
-from measure import Cost, cost_of, orthoweave  # noqa: E402
 
 SIDE = 960
 TEXTURE = "openaerial_10cm/5dded5bc0140b80006d2e565_23.tif"
@@ -64,8 +59,6 @@ def main() -> None:
     parser.add_argument("--only", default="", help="text that must occur in the pair's name")
     parser.add_argument("--report", action="store_true", help="with report and figures")
     chosen = parser.parse_args()
-    if not SHARED.is_dir():
-        raise SystemExit(f"{SHARED} is not there: the benchmark needs its imagery.")
     texture = real_texture(SIDE + 120)
     sys.stdout.write(
         "| pair | points | RMSE px | KARIOS: RMSE, points | mean error x, y | beyond .5 px | "
@@ -92,9 +85,7 @@ def large(folder: Path, side: int) -> None:
     """Measure the large pair and the reading of both files."""
     pair = pairs.Pair("large", pairs.constant(*LARGE_SHIFT))
     if not (folder / "moving.tif").exists():
-        sys.path.insert(0, str(SHARED / "tools"))
-        import make_cases
-
+        make_cases = cases()
         folder.mkdir(parents=True, exist_ok=True)
         source = folder / "source.tif"
         scene = SHARED / "data" / "s2_timeseries" / "S2_20150711.tif"

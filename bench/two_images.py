@@ -18,16 +18,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from measure import CO, GTIFF, ROOT, SHARED, Cost, cases, cost_of, orthoweave, table
 from osgeo import gdal
 
-ROOT = Path(__file__).resolve().parent.parent
-SHARED = ROOT.parent / "shared"
-sys.path.insert(0, str(Path(__file__).parent))
-
-from measure import Cost, cost_of, orthoweave, table  # noqa: E402
-
-GTIFF = ["TILED=YES", "BLOCKXSIZE=512", "BLOCKYSIZE=512", "COMPRESS=DEFLATE", "PREDICTOR=2"]
-CO = [text for option in GTIFF for text in ("-co", option)]
 GAINS = {"a": (1.0, 1.0, 1.0, 1.0), "b": (1.15, 0.9, 1.1, 0.85)}
 
 
@@ -53,11 +46,7 @@ def make(folder: Path, side: int) -> None:
     """Write a.tif, b.tif, their VRTs and the mosaic that the copy copies."""
     if (folder / "done").exists():
         return
-    if not SHARED.is_dir():
-        raise SystemExit(f"{SHARED} is not there: the benchmark needs its imagery.")
-    sys.path.insert(0, str(SHARED / "tools"))
-    import make_cases
-
+    make_cases = cases()
     folder.mkdir(parents=True, exist_ok=True)
     source = str(SHARED / "data" / "s2_timeseries" / "S2_20150711.tif")
     overlap = side // 4

@@ -22,7 +22,6 @@ and only brightness far from it; a BLEND_WIDTH of 16 to 64 px moves the number b
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import subprocess
 import sys
@@ -30,7 +29,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from measure import ROOT, orthoweave
+from measure import orthoweave, register
 from osgeo import gdal, ogr
 
 WIDTH = 32
@@ -166,16 +165,6 @@ def cut_lines(images: Sequence[Path], output: Path, python: str) -> Path | None:
         sys.stderr.write(f"spectralmatch has laid no cut: {last}\n")
         return None
     return output
-
-
-def register() -> None:
-    """Make this work tree importable as orthoweave."""
-    spec = importlib.util.spec_from_file_location(
-        "orthoweave", ROOT / "__init__.py", submodule_search_locations=[str(ROOT)]
-    )
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["orthoweave"] = module
-    spec.loader.exec_module(module)
 
 
 def shown(mosaic: Path, cells: Path, images: Sequence[Path]) -> float:

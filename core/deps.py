@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import threading
 from types import ModuleType
 from typing import NamedTuple
 
@@ -29,6 +30,10 @@ OPTIONAL = {
 }
 
 
+_IMPORTING = threading.RLock()
+"""Held while a package is imported: SciPy cannot be found by two threads that begin at once."""
+
+
 def require(module: str, purpose: str) -> ModuleType:
     """Import a module of an optional package, for example "scipy.ndimage".
 
@@ -37,7 +42,8 @@ def require(module: str, purpose: str) -> ModuleType:
     package = OPTIONAL[module.partition(".")[0]]
     name = package.module if "." not in module else module
     try:
-        return importlib.import_module(name)
+        with _IMPORTING:
+            return importlib.import_module(name)
     except ImportError as error:
         raise MissingPackage(
             f"{purpose} needs {package.title}, which this Python does not have ({error}). "
@@ -56,7 +62,8 @@ def available(package: str) -> bool:
 def version(package: str) -> str:
     """Return the version of an optional package, or the reason why it cannot be imported."""
     try:
-        found = importlib.import_module(OPTIONAL[package].module)
+        with _IMPORTING:
+            found = importlib.import_module(OPTIONAL[package].module)
     except ImportError as error:
         return f"absent ({error})"
     return str(getattr(found, "__version__", "unknown"))

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import ast
 import importlib
-import importlib.util
 import inspect
 import re
 import sys
@@ -16,7 +15,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
+from worktree import ROOT, register
+
 PAGES = ROOT / "docs" / "algorithms"
 INDEX = "README.md"
 MADE = "<!-- Made by dev/make_docs.py from the code; change the request or the docstring. -->"
@@ -37,16 +37,6 @@ class Page:
     def sentence(self) -> str:
         """What the user gets, in one sentence."""
         return (self.operation.__doc__ or "").strip().partition("\n")[0]
-
-
-def register() -> None:
-    """Make the repository importable as `orthoweave`, whatever its folder is called."""
-    spec = importlib.util.spec_from_file_location(
-        "orthoweave", ROOT / "__init__.py", submodule_search_locations=[str(ROOT)]
-    )
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["orthoweave"] = module
-    spec.loader.exec_module(module)
 
 
 def constants(body: Iterable[ast.stmt]) -> dict[str, Any]:
@@ -112,7 +102,8 @@ def meaning(option: Any) -> str:
     """Return label and help with limits and words; the default stands beside."""
     summary = option.summary.partition(" Default: ")[0]
     label = option.label
-    return cell(label + "." if summary.rstrip(".") == label else f"**{label}.** {summary}")
+    text = label + "." if summary.rstrip(".") == label else f"**{label}.** {summary}"
+    return cell(text.replace("<", "&lt;"))
 
 
 def table(options: dict[str, Any]) -> Iterator[str]:
@@ -174,9 +165,9 @@ def commands(page: Page) -> Iterator[str]:
 
 def page_text(page: Page) -> str:
     """Return the page of one algorithm."""
-    from orthoweave.core.options import options_of
+    from orthoweave.core.ordering import in_reading_order
 
-    declared = options_of(page.operation.Request)
+    declared = in_reading_order(page.operation.Request)
     plain = {n: o for n, o in declared.items() if not o.advanced}
     advanced = {n: o for n, o in declared.items() if o.advanced}
     lines = [MADE, "", f"# {page.title}", ""]

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import sys
 import tempfile
@@ -12,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
+from worktree import ROOT, register
+
 MODELS = ROOT / "provider" / "models"
 GROUP = "6 Workflows"
 MADE_WITH = 32200
@@ -134,11 +134,7 @@ def start() -> tuple[Any, Any]:
         raise SystemExit(f"Models are made with QGIS 3.22; this is {Qgis.version()}.")
     application = QgsApplication([], False)
     application.initQgis()
-    spec = importlib.util.spec_from_file_location(
-        "orthoweave", ROOT / "__init__.py", submodule_search_locations=[str(ROOT)]
-    )
-    sys.modules["orthoweave"] = module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    register()
     from orthoweave.provider import OrthoweaveProvider
 
     provider = OrthoweaveProvider()

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..alike import file_name
 from ..errors import IncompatibleImages
-from ..grid import Bounds, Grid
+from ..grid import Bounds, Grid, bounds_text
 from ..image import Image, Pixels, View, read_padded
 from ..placement import DENSITY, NOWHERE, bounds_in, revisited
 from ..raster import CrsMapping, crs_title, same_crs
@@ -166,8 +166,8 @@ def _overlap(reference: Image, moving: Image) -> Window:
         crs = reference.grid.crs
         raise IncompatibleImages(
             f"{file_name(reference)} and {file_name(moving)} do not overlap: in "
-            f"{crs_title(crs)} they cover {_extent(reference.grid.bounds)} and "
-            f"{_extent(_bounds(moving.grid, crs))}."
+            f"{crs_title(crs)} they cover {bounds_text(reference.grid.bounds)} and "
+            f"{bounds_text(_bounds(moving.grid, crs))}."
         )
     return found
 
@@ -193,8 +193,3 @@ def _bounds(grid: Grid, crs: str) -> Bounds:
         return bounds_in(grid, crs)
     except IncompatibleImages:  # nothing of it can be told in that CRS
         return (math.nan,) * 4
-
-
-def _extent(bounds: Bounds) -> str:
-    left, low, right, high = bounds
-    return f"x {left:.10g} to {right:.10g}, y {low:.10g} to {high:.10g}"

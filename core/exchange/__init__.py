@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Files in which key points and transforms are kept and exchanged."""
+"""Files for people and other programs: key points, transforms, legends, assessments, settings."""

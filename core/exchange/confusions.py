@@ -46,9 +46,17 @@ def read_confusion(path: str) -> Confusion:
         raise InvalidOption(f'{title} is no confusion matrix: it must begin with "{ROWS}".')
     try:
         rows, cols = (_labels(line) for line in lines[:2])
-        counts = np.array([[int(float(n)) for n in line.split(",")] for line in lines[2:]])
-    except ValueError as error:
+        cells = [[int(float(n)) for n in line.split(",")] for line in lines[2:]]
+    except (ValueError, OverflowError) as error:
         raise InvalidOption(f"{title} is no confusion matrix: {error}.") from error
+    widths = {len(row) for row in cells}
+    if len(widths) > 1:
+        raise InvalidOption(f"{title} is no confusion matrix: its lines have different lengths.")
+    counts = np.array(cells)
+    if counts.size and counts.min() < 0:
+        raise InvalidOption(f"{title} is no confusion matrix: it counts {counts.min()} pixels.")
+    if len(set(rows)) < len(rows) or len(set(cols)) < len(cols):
+        raise InvalidOption(f"{title} is no confusion matrix: a label stands there twice.")
     if counts.shape != (len(rows), len(cols)):
         raise InvalidOption(
             f"{title} has {len(rows)} reference and {len(cols)} produced labels, but its counts "

@@ -4,13 +4,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from ..errors import ImageIOError
 from ..raster import refuse_overwriting
-from ..stage import make_folder
+from ..stage import WorkingFolder, make_folder
 
 
 def refuse_inputs(paths: Iterable[str | None], inputs: Iterable[str]) -> None:
@@ -29,17 +28,13 @@ def assembled(folder: str, inputs: Iterable[str]) -> Iterator[str]:
     """
     parent, name = os.path.split(os.path.abspath(folder))
     make_folder(parent)
-    temporary = os.path.join(parent, f".{name}.{os.getpid()}.partial")
-    shutil.rmtree(temporary, ignore_errors=True)  # of a process of this number that was killed
     try:
-        os.mkdir(temporary)
-        yield temporary
-        _move(temporary, os.path.join(parent, name), tuple(inputs))
+        with WorkingFolder(name, parent) as temporary:
+            yield temporary
+            _move(temporary, os.path.join(parent, name), tuple(inputs))
     except OSError as error:
         reason = error.strerror or str(error)
         raise ImageIOError(f"Folder {folder} cannot be written: {reason}.") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _move(source: str, target: str, inputs: tuple[str, ...]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,6 +30,9 @@ INK, MUTED, PALE, ALARM = "#1d2329", "#55606b", "#dfe4e8", "#b3261e"
 BLUE, ORANGE = "#1f6f78", "#c8691b"
 PAPER = "#e3e7ea"
 """Behind colored points: no colormap's white or pale middle vanishes on it."""
+
+MOST = 40.0
+"""Inches of the side of a figure."""
 
 PAGE = 920
 """Width of a page, px of the screen: wider drawings are made smaller."""
@@ -159,9 +163,15 @@ def colormap(name: str, fallback: str) -> Any:
     return known[name if name in known else fallback]
 
 
-def inches(size: float, least: float = 5.0, most: float = 40.0) -> float:
+def inches(size: float, least: float = 5.0) -> float:
     """Return a size that was asked for a figure, kept to what can be drawn and read."""
-    return float(np.clip(size, least, most)) if np.isfinite(size) else 12.0
+    return float(np.clip(size, least, MOST)) if np.isfinite(size) else 12.0
+
+
+def rounded_down(value: float) -> float:
+    """Return 1, 2 or 5 times a power of ten, at most the value."""
+    power = 10.0 ** math.floor(math.log10(value))
+    return max(digit for digit in (1.0, 2.0, 5.0) if digit * power <= value * 1.0001) * power
 
 
 def scale(low: float, high: float) -> Any:

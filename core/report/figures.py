@@ -16,10 +16,9 @@ from typing import Any
 import numpy as np
 
 from ..deps import require
-from ..errors import MissingPackage
 from ..image import Array, Mask
-from .drawing import BEYOND_FONT, inline_svg
-from .html import Figure
+from .drawing import inline_svg, shortened
+from .html import Figure, figure_of
 
 BEFORE, AFTER = "#d58a4d", "#1f6f78"
 LINE, GRID, TEXT = "#5d6873", "#dfe4e8", "#34424f"
@@ -34,9 +33,6 @@ def overlap_chart(
     labels: Sequence[str],
     before: Sequence[float | None],
     after: Sequence[float | None],
-    *,
-    unit: str = "% of mean",
-    title: str = "Difference in the overlaps",
 ) -> Figure:
     """Draw the difference of each pair of images before and after, one row for each pair."""
     pairs = sorted(
@@ -47,7 +43,8 @@ def overlap_chart(
         ),
         key=lambda pair: pair[1],
     )
-    caption = f"Difference of block means of two images without sign, {unit}; less is better."
+    title = "Difference in the overlaps"
+    caption = "Difference of block means of two images without sign, % of mean; less is better."
 
     def draw() -> str:
         named = len(pairs) <= LABELED
@@ -59,13 +56,13 @@ def overlap_chart(
         size = 42 if named else 12
         axes.scatter(old, rows, s=size, color=BEFORE, label="before", zorder=2, clip_on=False)
         axes.scatter(new, rows, s=size, color=AFTER, label="after", zorder=3, clip_on=False)
-        _name_rows(axes, [_label(pair[0], 44) for pair in pairs] if named else [], "pairs")
+        _name_rows(axes, [shortened(pair[0], 44) for pair in pairs] if named else [], "pairs")
         axes.set_xlim(left=0)
-        axes.set_xlabel(f"difference ({unit})")
+        axes.set_xlabel("difference (% of mean)")
         _legend(axes)
         return inline_svg(figure)
 
-    return _drawn(title, caption, draw) if pairs else Figure(title)
+    return figure_of(title, caption, draw) if pairs else Figure(title)
 
 
 def adjustment_chart(
@@ -74,7 +71,6 @@ def adjustment_chart(
     offsets: Array,
     *,
     bands: Sequence[str] = (),
-    title: str = "Gains and offsets",
 ) -> Figure:
     """Draw gains[image, band] and offsets[image, band] beside each other, one row per image."""
     caption = (
@@ -91,7 +87,7 @@ def adjustment_chart(
             axes.axvline(neutral, color=LINE, linewidth=1, zorder=1)
             _band_dots(axes, np.asarray(values, float), bands)
             axes.set_xlabel(label)
-        _name_rows(left, [_label(name, 30) for name in names] if named else [], "images")
+        _name_rows(left, [shortened(name, 30) for name in names] if named else [], "images")
         _plain_axes(right)
         left.invert_yaxis()
         handles, texts = left.get_legend_handles_labels()
@@ -100,7 +96,7 @@ def adjustment_chart(
         figure.tight_layout(rect=(0, 0, 1, 1 - 0.3 / figure.get_figheight()))
         return inline_svg(figure)
 
-    return _drawn(title, caption, draw)
+    return figure_of("Gains and offsets", caption, draw)
 
 
 def ground_map(
@@ -129,7 +125,7 @@ def ground_map(
                 where = _middle(np.asarray(max(rings, key=_area), float))
                 box = {"boxstyle": "round,pad=0.15", "facecolor": "white", "alpha": 0.75, "lw": 0}
                 how: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 8, "bbox": box}
-                axes.annotate(_label(name, 22), where, zorder=6, **how)
+                axes.annotate(shortened(name, 22), where, zorder=6, **how)
         for line in lines:
             axes.plot(*np.asarray(line, float).T, color="white", linewidth=3, zorder=4)
             axes.plot(*np.asarray(line, float).T, color="#dc1414", linewidth=1.4, zorder=5)
@@ -142,7 +138,7 @@ def ground_map(
         axes.tick_params(labelsize=8)
         return inline_svg(figure)
 
-    return _drawn(title, caption, draw)
+    return figure_of(title, caption, draw)
 
 
 def lines_over(picture: Array, lines: Sequence[Array], *, title: str, caption: str = "") -> Figure:
@@ -162,7 +158,7 @@ def lines_over(picture: Array, lines: Sequence[Array], *, title: str, caption: s
         axes.set_axis_off()
         return _jpeg(figure)
 
-    return _drawn(title, caption, draw)
+    return figure_of(title, caption, draw)
 
 
 @dataclass(frozen=True)
@@ -194,14 +190,14 @@ def panels(
             axes = figure.add_subplot(down, across, index + 1)
             for one in drawn:
                 color = CYCLE[one.color % len(CYCLE)] if isinstance(one.color, int) else one.color
-                how: dict[str, Any] = {"color": color, "label": _label(one.label, 24) or None}
+                how: dict[str, Any] = {"color": color, "label": shortened(one.label, 24) or None}
                 if one.dots:
                     axes.scatter(one.x, one.y, s=5, alpha=0.45, linewidths=0, **how)
                 else:
                     axes.plot(one.x, one.y, linewidth=one.wide, **how)
             _plain_axes(axes)
             axes.tick_params(axis="both", labelsize=8)
-            axes.set_title(_label(name, 30), fontsize=9, color=TEXT, loc="left")
+            axes.set_title(shortened(name, 30), fontsize=9, color=TEXT, loc="left")
             axes.set_xlabel(axes_titles[0], fontsize=8)
             axes.set_ylabel(axes_titles[1] if index % across == 0 else "", fontsize=8)
         handles, texts = figure.axes[0].get_legend_handles_labels()
@@ -213,7 +209,7 @@ def panels(
         figure.tight_layout(rect=(0, 0, 1, 1 - 0.24 * lines / figure.get_figheight()))
         return inline_svg(figure)
 
-    return _drawn(title, caption, draw)
+    return figure_of(title, caption, draw)
 
 
 def picture_strip(
@@ -228,12 +224,12 @@ def picture_strip(
         figure = _figure(10.0, min(8.0, width * ratio) + 0.35)
         for axes, (text, picture) in zip(_row_of_axes(figure, len(pictures)), pictures):
             axes.imshow(picture, interpolation="nearest", aspect="equal")
-            axes.set_title(_label(text, 60), fontsize=10, color=TEXT, pad=5)
+            axes.set_title(shortened(text, 60), fontsize=10, color=TEXT, pad=5)
             axes.set_axis_off()
         figure.subplots_adjust(0.005, 0.01, 0.995, 1 - 0.3 / figure.get_figheight(), wspace=0.03)
         return _jpeg(figure)
 
-    return _drawn(title, caption, draw)
+    return figure_of(title, caption, draw)
 
 
 def quick_look(
@@ -253,11 +249,9 @@ def quick_look(
     return np.where(usable[..., None], picture, 236).astype(np.uint8)
 
 
-def _drawn(title: str, caption: str, draw: Any) -> Figure:
-    try:
-        return Figure(title, caption, draw())
-    except MissingPackage:
-        return Figure(title, caption)
+def band_title(names: Sequence[str], band: int) -> str:
+    """Return the name of a band, counted from 0, or its number where it has none."""
+    return names[band] if band < len(names) and names[band] else f"band {band + 1}"
 
 
 def _figure(width: float, height: float) -> Any:
@@ -268,14 +262,6 @@ def _figure(width: float, height: float) -> Any:
 
 def _row_of_axes(figure: Any, count: int) -> list[Any]:
     return [figure.add_subplot(1, count, index + 1) for index in range(count)]
-
-
-def _label(text: str, length: int) -> str:
-    """A name as Matplotlib can show it: not too long, no formula, no glyph its font lacks."""
-    half = (length - 1) // 2
-    short = text if len(text) <= length else f"{text[:half]}…{text[-half:]}"
-    drawn = "".join(letter if letter < BEYOND_FONT else "□" for letter in short)
-    return drawn.replace("$", r"\$")
 
 
 def _name_rows(axes: Any, names: Sequence[str], unnamed: str) -> None:
@@ -311,11 +297,13 @@ def _band_dots(axes: Any, values: Array, bands: Sequence[str]) -> None:
     count = values.shape[1]
     spread = np.linspace(-0.22, 0.22, count) if count > 1 else np.zeros(1)
     for band in range(count):
-        name = bands[band] if band < len(bands) and bands[band] else f"band {band + 1}"
+        name = band_title(bands, band)
         color = BAND_COLORS.get(name.lower(), CYCLE[band % len(CYCLE)])
         rows = np.arange(len(values)) + spread[band]
         size = 30 if len(values) <= LABELED else 8
-        axes.scatter(values[:, band], rows, s=size, color=color, label=_label(name, 20), zorder=2)
+        axes.scatter(
+            values[:, band], rows, s=size, color=color, label=shortened(name, 20), zorder=2
+        )
 
 
 def _closed(path: Any, ring: Array) -> Any:

@@ -8,12 +8,12 @@ import json
 import math
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..deps import available
-from ..errors import InvalidOption
+from ..errors import InvalidOption, MissingPackage
 from ..options import Kind, options_of
 from ..stage import write_text
 
@@ -67,6 +67,14 @@ class Figure:
     markup: str = ""
 
 
+def figure_of(title: str, caption: str, draw: Callable[[], str]) -> Figure:
+    """Return a figure from what draws its markup; without Matplotlib it is empty."""
+    try:
+        return Figure(title, caption, draw())
+    except MissingPackage:
+        return Figure(title, caption)
+
+
 @dataclass(frozen=True)
 class Table:
     """Rows of numbers and texts under column titles (with units)."""
@@ -102,9 +110,13 @@ class Report:
 
 
 def numbers_of(outcome: Any) -> tuple[Number, ...]:
-    """Return the numbers of a Result; a label's unit stands behind a comma."""
+    """Return the numbers of a Result, those it shares with others last.
+
+    A label's unit stands behind a comma.
+    """
+    own = vars(type(outcome)).get("__annotations__", {})
     found = []
-    for name, declared in options_of(outcome).items():
+    for name, declared in sorted(options_of(outcome).items(), key=lambda item: item[0] not in own):
         if declared.kind in (Kind.INTEGER, Kind.NUMBER):
             label, _, unit = declared.label.partition(", ")
             found.append(Number(label, getattr(outcome, name), unit))
@@ -235,6 +247,8 @@ def _cell(value: Any) -> str:
     if value is None:
         return "<td>–</td>"
     numeric = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if numeric and not math.isfinite(value):
+        return "<td class=n>–</td>"
     return f"<td{' class=n' if numeric else ''}>{escape(number_text(value))}</td>"
 
 
@@ -250,13 +264,27 @@ def _listed(title: str, texts: Iterable[str]) -> str:
 def _repeat(repeat: Repeat) -> Iterator[str]:
     if repeat.request:
         rows = tuple((name.upper(), option_text(v)) for name, v in repeat.request.items())
-        yield _table(Table("Request", ("Parameter", "Value"), rows))
+        yield _folded(Table("Request", ("Parameter", "Value"), rows), "all options of this run")
     if repeat.versions:
         found = tuple((name, text or "absent") for name, text in repeat.versions.items())
-        yield _table(Table("Versions", ("Program", "Version"), found))
+        yield _folded(Table("Versions", ("Program", "Version"), found), "what it was run with")
     if repeat.commands:
-        lines = "\n".join(f"<pre>{escape(line)}</pre>" for line in repeat.commands)
+        lines = "\n".join(f"<pre>{_command(line)}</pre>" for line in repeat.commands)
         yield f"<h2>Repeat this run</h2>\n{lines}"
+
+
+def _folded(table: Table, what: str) -> str:
+    """Return a table that opens at a click; its title is the line that is clicked."""
+    opened = _table(table).partition("</h2>\n")[2]
+    return (
+        f"<details><summary><strong>{escape(table.title)}</strong>: {escape(what)}</summary>\n"
+        f"{opened}\n</details>"
+    )
+
+
+def _command(line: str) -> str:
+    """Return a command whose lines break between arguments, not at their hyphens."""
+    return " ".join(f"<span>{escape(part)}</span>" for part in line.split(" "))
 
 
 def option_text(value: Any) -> str:
@@ -299,4 +327,6 @@ th,td{padding:.25rem .7rem;border-bottom:1px solid #dfe4e8;vertical-align:top}
 td{overflow-wrap:anywhere}td.n{text-align:right;font-variant-numeric:tabular-nums}
 pre{white-space:pre-wrap;overflow-wrap:anywhere;background:#f1f4f6;padding:.6rem .8rem;
 font-size:.85rem}
+pre span{display:inline-block}
+details{margin:2rem 0 .5rem}summary{cursor:pointer;color:#34424f}
 """

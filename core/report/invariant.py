@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..image import Array
-from .figures import LINE, Drawn, panels
+from .figures import LINE, Drawn, band_title, panels
 from .html import Figure, Table, Verdict
 
 GOOD, USABLE = 3.0, 8.0
@@ -145,8 +145,10 @@ def invariant_verdict(pairs: Sequence[Pair]) -> Verdict:
     fallen = sum(pair.robust for pair in pairs)
     if fallen:
         grade = "poor" if fallen == len(pairs) or grade == "poor" else "usable"
-        count = "all" if fallen == len(pairs) else str(fallen)
-        advice = f"In {count} of {len(pairs)} pairs all common pixels were used, changed ones too."
+        advice = (
+            f"{fallen} of {len(pairs)} pairs have too few invariant pixels; all common ones were "
+            "used, changed ones too."
+        )
     return Verdict(
         grade,
         f"Invariant pixels differ by {after:.2g} % of the mean, before by {before:.2g} %. {advice}",
@@ -182,7 +184,7 @@ def invariant_tables(pairs: Sequence[Pair], bands: Sequence[str]) -> tuple[Table
                 *("F before", "F after", "Chance after"),
             ),
             tuple(
-                (pair.first, pair.second, _title(bands, number), *_row(band))
+                (pair.first, pair.second, band_title(bands, number), *_row(band))
                 for pair in pairs
                 for number, band in enumerate(pair.bands)
             ),
@@ -198,15 +200,17 @@ def invariant_figure(
     """Draw x and r[band, sample] of each pair, by its name, and the lines through them."""
     contents: dict[str, list[Drawn]] = {}
     shown = list(zip(samples.items(), pairs))[:SHOWN_PAIRS]
+    alone = len({pair.second for pair in pairs}) == 1
     for number, ((name, (x, r)), pair) in enumerate(shown):
+        label = pair.first if alone else name
         for band in range(min(len(x), SHOWN_BANDS)):
-            drawn = contents.setdefault(_title(bands, band), [])
+            drawn = contents.setdefault(band_title(bands, band), [])
             ends = np.array([x[band].min(), x[band].max()])
             if number == 0:
                 drawn.append(Drawn(ends, ends, LINE, "unchanged", wide=0.8))
             line = pair.bands[band].line
             drawn.append(Drawn(x[band], r[band], number, "", dots=True))
-            drawn.append(Drawn(ends, line.gain * ends + line.offset, number, name))
+            drawn.append(Drawn(ends, line.gain * ends + line.offset, number, label))
     title = "Invariant pixels"
     if not contents:
         return Figure(title, "No pixels were used.")
@@ -223,7 +227,3 @@ def _row(band: Band) -> tuple[Any, ...]:
         *(band.t_before.statistic, band.t_after.statistic, band.t_after.chance),
         *(band.f_before.statistic, band.f_after.statistic, band.f_after.chance),
     )
-
-
-def _title(bands: Sequence[str], band: int) -> str:
-    return bands[band] if band < len(bands) and bands[band] else f"band {band + 1}"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..image import Array
-from .figures import AFTER, BEFORE, LINE, Drawn, panels
+from .figures import AFTER, BEFORE, LINE, Drawn, band_title, panels
 from .html import Figure, Table, Verdict, number_text
 
 GOOD, USABLE = 2.0, 8.0
@@ -78,13 +78,18 @@ def level_table(rows: Sequence[LevelRow]) -> Table:
             (
                 row.name,
                 *(joined(v) for v in (row.gains, row.offsets, row.mean, row.corrected)),
-                row.before,
-                row.after,
+                _rounded(row.before),
+                _rounded(row.after),
             )
             for row in rows
         ),
         "One number per band; y = gain · x + offset, or its straight form where a curve was used.",
     )
+
+
+def _rounded(percent: float | None) -> float | None:
+    """Return what is left of rounding errors as 0."""
+    return None if percent is None else round(percent, 6)
 
 
 def distribution_figure(found: Sequence[Distribution], bands: Sequence[str]) -> Figure:
@@ -94,7 +99,7 @@ def distribution_figure(found: Sequence[Distribution], bands: Sequence[str]) -> 
     shares = np.linspace(0, 100, found[0].before.shape[1])
     contents: dict[str, list[Drawn]] = {}
     for band in range(min(len(found[0].before), SHOWN_BANDS)):
-        drawn = contents.setdefault(_title(bands, band), [])
+        drawn = contents.setdefault(band_title(bands, band), [])
         for number, one in enumerate(found[:SHOWN_IMAGES]):
             first = number == 0
             aim = Drawn(one.aim[band], shares, LINE, "aim" * first, wide=3.0)
@@ -115,7 +120,7 @@ def curve_figure(curves: Mapping[str, tuple[Array, Array]], bands: Sequence[str]
     contents: dict[str, list[Drawn]] = {}
     for number, (name, (x, y)) in enumerate(list(curves.items())[:SHOWN_IMAGES]):
         for band in range(min(len(x), SHOWN_BANDS)):
-            drawn = contents.setdefault(_title(bands, band), [])
+            drawn = contents.setdefault(band_title(bands, band), [])
             if number == 0:
                 every = np.array([v[0][band][[0, -1]] for v in curves.values()])
                 ends = np.array([every.min(), every.max()])
@@ -138,7 +143,7 @@ def sample_figure(
     contents: dict[str, list[Drawn]] = {}
     for number, (name, (x, y, line)) in enumerate(list(samples.items())[:SHOWN_IMAGES]):
         for band in range(min(len(x), SHOWN_BANDS)):
-            drawn = contents.setdefault(_title(bands, band), [])
+            drawn = contents.setdefault(band_title(bands, band), [])
             drawn.append(Drawn(x[band], y[band], number, "", dots=True))
             ends = np.array([x[band].min(), x[band].max()])
             drawn.append(Drawn(ends, line[band][0] * ends + line[band][1], number, name))
@@ -154,10 +159,6 @@ def sample_figure(
 
 def _partly(count: int) -> str:
     return f" The first {SHOWN_IMAGES} of {count} images." if count > SHOWN_IMAGES else ""
-
-
-def _title(bands: Sequence[str], band: int) -> str:
-    return bands[band] if band < len(bands) and bands[band] else f"band {band + 1}"
 
 
 def joined(values: Sequence[float] | Array) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..image import Array
-from .figures import Drawn, panels, picture_strip
+from .figures import Drawn, band_title, panels, picture_strip
 from .html import Figure, Table
 
 READING = (
@@ -48,8 +48,7 @@ def shading_figure(fields: Array, names: Sequence[str], bands: Sequence[str] = (
     radius = np.linspace(0.0, 1.0, 41)
     contents = {}
     for band in range(fields.shape[2]):
-        title_of = bands[band] if band < len(bands) and bands[band] else f"band {band + 1}"
-        contents[title_of] = [
+        contents[band_title(bands, band)] = [
             Drawn(radius, _radial(fields[index, :, band], radius), number, names[index])
             for number, index in enumerate(shown)
         ]

@@ -12,9 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..deps import require
-from ..errors import MissingPackage
 from .drawing import BLUE, INK, MUTED, ORANGE, SMALL, Sheet, colormap, inline_svg, scale, shortened
-from .html import Figure, Number, Repeat, Report, Table, Verdict
+from .html import Figure, Number, Repeat, Report, Table, Verdict, figure_of
 
 THRESHOLDS = (
     "Accepted: no pair and no group of connected images gets worse, and no image is scaled beyond "
@@ -145,10 +144,7 @@ def graph(images: Sequence[ImageRow], pairs: Sequence[PairRow]) -> Figure:
         "correction. Dashed: they overlap and could not be matched. Arrows: the correction of each "
         "image, that is where its pixels go, drawn much longer than it is."
     )
-    try:
-        return Figure(title, caption, _drawn(images, pairs))
-    except MissingPackage:
-        return Figure(title, caption)
+    return figure_of(title, caption, lambda: _drawn(images, pairs))
 
 
 def _drawn(images: Sequence[ImageRow], pairs: Sequence[PairRow]) -> str:

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..deps import require
-from ..errors import MissingPackage
 from ..image import Array, Mask
 from ..matching.keypoints import LOW_SCORE, OUTLIER, KeyPoints
 from .drawing import (
@@ -30,9 +29,10 @@ from .drawing import (
     framed,
     inline_svg,
     note,
+    rounded_down,
     show,
 )
-from .html import Figure
+from .html import Figure, figure_of
 
 Column = NDArray[np.float64]
 
@@ -86,7 +86,7 @@ class Drawn:
 
 def figures(drawn: Drawn) -> tuple[Figure, ...]:
     """Return the figures of a report; without Matplotlib they are empty, which the page says."""
-    return tuple(_made(*one) for one in _drawings(drawn))
+    return tuple(figure_of(*one) for one in _drawings(drawn))
 
 
 Drawing = tuple[str, str, Callable[[], str]]
@@ -125,13 +125,6 @@ def _drawings(drawn: Drawn) -> Iterator[Drawing]:
         "are those in which support is counted.",
         lambda: inline_svg(coverage_figure(drawn)),
     )
-
-
-def _made(title: str, caption: str, draw: Callable[[], str]) -> Figure:
-    try:
-        return Figure(title, caption, draw())
-    except MissingPackage:
-        return Figure(title, caption)
 
 
 def overlay_figure(places: tuple[Place, ...]) -> Any:
@@ -233,7 +226,7 @@ def _arrows(
     dx, dy = (values[known] for values in vectors)
     longest = float(np.percentile(np.hypot(dx, dy), 98))
     wide = abs(float(np.diff(axes.get_xlim())[0])) / 14
-    factor = _rounded(wide / longest) if longest > 0 else 1.0
+    factor = rounded_down(wide / longest) if longest > 0 else 1.0
     axes.quiver(
         points.x0[known],
         points.y0[known],
@@ -252,12 +245,6 @@ def _arrows(
     low = box.y0 - 0.62 / axes.figure.get_figheight()
     text = f"drawn {factor:,.3g} times as long; the longest are {longest:.2g} px"
     axes.figure.text(box.x0, low, text, fontsize=SMALL, color=MUTED, va="top")
-
-
-def _rounded(value: float) -> float:
-    """Return 1, 2 or 5 times a power of ten, at most the value."""
-    power = 10.0 ** math.floor(math.log10(value))
-    return max(digit for digit in (1.0, 2.0, 5.0) if digit * power <= value * 1.0001) * power
 
 
 def residual_figure(drawn: Drawn) -> Any:

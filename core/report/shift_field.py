@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +23,7 @@ from .drawing import (
     framed,
     inches,
     note,
+    rounded_down,
     scale,
     show,
 )
@@ -176,7 +176,7 @@ def _arrows(
         **shape,
         **style,
     )
-    shown = _round(longest)
+    shown = rounded_down(longest)
     box = axes.get_position()
     low = box.y0 - 0.62 / axes.figure.get_figheight()
     key = {"coordinates": "figure", "labelpos": "E", "fontproperties": {"size": SMALL}}
@@ -188,9 +188,3 @@ def _under(axes: Any, text: str) -> None:
     box = axes.get_position()
     low = box.y0 - 0.65 / axes.figure.get_figheight()
     axes.figure.text(box.x0, low, text, fontsize=SMALL, color=INK)
-
-
-def _round(value: float) -> float:
-    """Return 1, 2 or 5 times a power of ten, at most the value."""
-    power = 10.0 ** math.floor(math.log10(value))
-    return max(step for step in (1.0, 2.0, 5.0) if step * power <= value * 1.0001) * power

@@ -10,10 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import MissingPackage
 from .drawing import BLUE, INK, MUTED, NORMAL, ORANGE, PALE, SMALL, Sheet, inline_svg, shortened
 from .figures import LABELED
-from .html import Figure, Number, Table, Verdict
+from .html import Figure, Number, Table, Verdict, figure_of
 from .shift_report import GRADES
 
 COLUMNS = {
@@ -78,7 +77,8 @@ def series_verdict(rows: Sequence[Row], reference: str, tolerance: float) -> Ver
 def series_numbers(rows: Sequence[Row]) -> tuple[Number, ...]:
     """Return the key numbers of a series."""
     known = [row for row in rows if np.isfinite(row.number("median_dx"))]
-    numbers = [Number("Images", len(rows)), Number("Measured", len(known))]
+    measured = [row for row in known if GRADES.get(row.kind) != "failed"]
+    numbers = [Number("Images", len(rows)), Number("Measured", len(measured))]
     if known:
         lengths = [np.hypot(row.number("median_dx"), row.number("median_dy")) for row in known]
         numbers.append(Number("Largest median shift", float(max(lengths)), "px"))
@@ -111,20 +111,17 @@ def series_chart(rows: Sequence[Row], tolerance: float) -> Figure:
     title = "Median displacement of each image"
     caption = (
         "Bars: NMAD of the image's key points. Shaded: the tolerance. dx to the right and dy down "
-        "are positive. An image without a mark could not be measured."
+        "are positive. Gray crosses are guesses from too few key points."
     )
-    try:
-        return Figure(title, caption, inline_svg(series_figure(rows, tolerance, "")))
-    except MissingPackage:
-        return Figure(title, caption)
+    return figure_of(title, caption, lambda: inline_svg(series_figure(rows, tolerance)))
 
 
-def series_figure(rows: Sequence[Row], tolerance: float, title: str) -> Any:
+def series_figure(rows: Sequence[Row], tolerance: float) -> Any:
     """Draw MEDIAN_DX and MEDIAN_DY of all rows from top to bottom, with error bars."""
     named = len(rows) <= LABELED
     names = 3.0 if named else 0.8
     height = max(0.27 * len(rows), 0.6) if named else 6.0
-    sheet = Sheet(11.0, height + 1.0, title)
+    sheet = Sheet(11.0, height + 1.0, "")
     width = (11.0 - names - 0.75) / 2
     reach = _reach(rows, tolerance)
     for place, component in enumerate(("dx", "dy")):

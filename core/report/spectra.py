@@ -12,7 +12,7 @@ import numpy as np
 from ..deps import require
 from ..image import Array
 from .drawing import INK, MUTED, NORMAL, PALE, colormap, shortened
-from .figures import CYCLE
+from .figures import CYCLE, band_title
 from .html import Table
 
 NAMED = 24
@@ -78,11 +78,10 @@ def profile_table(pairs: Sequence[tuple[Profile, Profile]], band_names: Sequence
     rows = []
     for before, after in pairs:
         for band in range(len(before.mean)):
-            named = band < len(band_names) and band_names[band]
             rows.append(
                 (
                     before.name,
-                    band_names[band] if named else f"band {band + 1}",
+                    band_title(band_names, band),
                     *(float(v[band]) for v in (before.mean, after.mean, before.std, after.std)),
                 )
             )

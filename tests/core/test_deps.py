@@ -2,6 +2,8 @@
 from __future__ import annotations
 
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from orthoweave.core import deps
@@ -74,3 +76,20 @@ def test_each_optional_package_has_names_for_people_pip_and_apt(name):
     assert package.title
     assert package.pip
     assert package.apt.startswith("python3-")
+
+
+def test_two_threads_never_import_at_once(fake, monkeypatch):
+    fake("")
+    inside, most = [], []
+    begun = threading.Event()
+
+    def slow(name):
+        inside.append(name)
+        most.append(len(inside))
+        begun.wait(0.05)  # the time in which another thread would come in
+        inside.pop()
+
+    monkeypatch.setattr(deps.importlib, "import_module", slow)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: deps.require("faked_package", "Seams"), range(4)))
+    assert most == [1, 1, 1, 1]

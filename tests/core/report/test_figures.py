@@ -5,6 +5,7 @@ import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pytest
+from orthoweave.core.errors import MissingPackage
 from orthoweave.core.report import figures
 from orthoweave.core.report.figures import (
     adjustment_chart,
@@ -56,7 +57,7 @@ def test_pairs_without_both_numbers_are_left_out(drawn):
 
 def test_without_matplotlib_there_is_no_markup(monkeypatch):
     def absent(module, purpose):
-        raise figures.MissingPackage("absent")
+        raise MissingPackage("absent")
 
     monkeypatch.setattr(figures, "require", absent)
     assert [figure.markup for figure in drawings().values()] == [""] * 6

@@ -2,10 +2,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from html.parser import HTMLParser
 
 import pytest
 from orthoweave.core.errors import InvalidOption
+from orthoweave.core.options import Kind, option
 from orthoweave.core.report import html as pages
 from orthoweave.core.report.html import (
     Figure,
@@ -15,12 +17,23 @@ from orthoweave.core.report.html import (
     Table,
     Verdict,
     number_text,
+    numbers_of,
     page,
     write_report,
 )
 
 VOID = {"meta", "br", "img"}
 EVIL = "<script>alert('x')</script>&\"'"
+
+
+@dataclass(frozen=True)
+class Counted:
+    images_used: int = option(Kind.INTEGER, "Images used")
+
+
+@dataclass(frozen=True)
+class Matched(Counted):
+    mean_difference_after: float = option(Kind.NUMBER, "Overlap difference after, %")
 
 
 class Parsed(HTMLParser):
@@ -117,6 +130,29 @@ def test_numbers_have_a_sensible_number_of_digits(value, text):
 def test_a_number_that_could_not_be_computed_has_no_unit():
     texts = Parsed(page(full())).texts
     assert "not computed" in texts and "px" not in texts
+
+
+def test_the_numbers_of_an_operation_stand_before_those_it_shares():
+    result = Matched(images_used=2, mean_difference_after=1.5)
+    assert [(one.label, one.value, one.unit) for one in numbers_of(result)] == [
+        ("Overlap difference after", 1.5, "%"),
+        ("Images used", 2, ""),
+    ]
+
+
+def test_what_is_not_a_number_is_a_dash_in_a_table():
+    table = Table("T", ("n",), ((float("nan"),), (0.5,)))
+    text = page(Report("T", Verdict("good", "x"), tables=(table,)))
+    assert "<td class=n>–</td>" in text and "<td class=n>0.5</td>" in text
+    assert "not computed" not in text
+
+
+def test_all_options_wait_behind_a_click_and_the_commands_break_between_arguments():
+    repeat = Repeat({"images": ["a.tif"]}, {"QGIS": "3.22"}, ("run --images=a.tif",))
+    text = page(Report("T", Verdict("good", "x"), repeat=repeat))
+    assert text.count("<details>") == text.count("</details>") == 2
+    assert "<td>IMAGES</td>" in text.partition("<details>")[2].partition("</details>")[0]
+    assert "<pre><span>run</span> <span>--images=a.tif</span></pre>" in text
 
 
 def test_figures_that_could_not_be_drawn_leave_one_line(monkeypatch):

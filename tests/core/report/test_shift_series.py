@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from orthoweave.core.errors import MissingPackage
@@ -64,9 +66,15 @@ def test_the_key_numbers_are_the_largest():
     assert len(series_numbers([BROKEN])) == 2
 
 
+def test_an_image_with_too_few_key_points_does_not_count_as_measured():
+    guessed = replace(SHIFTED, kind="not measured")
+    found = {number.label: number.value for number in series_numbers([GOOD, guessed])}
+    assert (found["Images"], found["Measured"]) == (2, 1)
+
+
 def test_marks_stand_at_the_medians_with_bars_of_one_nmad():
     pytest.importorskip("matplotlib", reason="figures need Matplotlib")
-    axes = series_figure([BROKEN, SHIFTED], 0.5, "").axes[0]
+    axes = series_figure([BROKEN, SHIFTED], 0.5).axes[0]
     marks = [one for one in axes.containers if one.lines[0].get_xdata().size]
     assert [(m.lines[0].get_xdata().tolist(), m.lines[0].get_ydata().tolist()) for m in marks] == [
         ([0.3], [1])
