@@ -29,7 +29,7 @@ from ..workflow.logs import FOLDER, pack
 from ..workflow.names import FOLDERS
 from ..workflow.page import Section, write_page
 from ..workflow.running import Here, Outcome, Place, Run, there
-from ..workflow.state import State, locked, read_state
+from ..workflow.state import State, locked, read_state, sizes
 from ..workflow.tasks import Graph, graph_of
 from .chain.checking import check, warn_of_others
 from .chain.options import refuse_absent, resolved
@@ -178,18 +178,16 @@ def _sections(plan: Plan) -> tuple[Section, ...]:
     inputs.append(("reference", plan.request.polygons or ""))
     final = plan.tree.at("final")
     folders = [path for path in (final, os.path.join(final, "vectors")) if os.path.isdir(path)]
-    sizes = [
-        (os.path.relpath(one.path, final), size_text(one.stat().st_size))
+    outputs = [
+        (os.path.relpath(file, final), size_text(status.st_size))
         for path in folders
-        for one in sorted(os.scandir(path), key=lambda one: one.name)
-        # tasks that run now write hidden files, which come and go
-        if not one.name.startswith(".") and one.is_file()
+        for file, status in sizes(path, os.listdir(path))
     ]
     return (
         Section("Configuration", told),
         Section("Environment", list(versions().items())),
         Section("Inputs", inputs),
-        Section("Outputs", sizes),
+        Section("Outputs", outputs),
     )
 
 

@@ -14,6 +14,7 @@ from ..errors import Cancelled, OrthoweaveError
 from ..progress import SILENT, Progress, Recorder
 from ..stage import make_folder, staged
 from .heap import give_back
+from .state import sizes
 from .tasks import Task
 
 FOLDER = "logs"
@@ -122,7 +123,6 @@ def pack(folder: str) -> str:
     with staged(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as file:
         for place, folders, names in os.walk(root):
             folders.sort()
-            for name in sorted(names):
-                full = os.path.join(place, name)
+            for full, _ in sizes(place, names):
                 file.write(full, os.path.relpath(full, folder))
     return path

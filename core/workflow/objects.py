@@ -30,7 +30,7 @@ def classify_objects(
     lacks a feature.
     """
     title = os.path.basename(source.split("|")[0])
-    features = read_polygons(source, "", progress)
+    features = read_polygons(source, None, progress)
     table = _table(features, model, title)
     known = np.isfinite(table).all(0)
     labels, confidence = np.zeros(len(features), np.int64), np.zeros(len(features))

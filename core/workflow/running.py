@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from ..cluster import Cluster
 from ..progress import SILENT, Progress
-from ..stage import write_text
+from ..stage import mark, write_text
 from .logs import FAILURES, Performed, perform, sentence
 from .state import State
 from .tasks import Graph, Task
@@ -44,6 +44,19 @@ class Place(Protocol):
         """Return a task that has ended; calling what comes with it gives or raises its outcome."""
 
 
+class _Watching(Progress):
+    """Listens to a task on a worker; as long as a file is there nobody has asked it to stop."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def __reduce__(self) -> tuple[type[_Watching], tuple[str]]:
+        return (_Watching, (self._path,))
+
+    def cancelled(self) -> bool:
+        return not os.path.exists(self._path)
+
+
 class Here:
     """Does the tasks one after the other in this process; each uses all threads."""
 
@@ -67,10 +80,14 @@ class Here:
 
 
 class There:
-    """Does the tasks on a Dask cluster, all that are ready at once; logs are written there."""
+    """Does the tasks on a Dask cluster, all that are ready at once; logs are written there.
 
-    def __init__(self, cluster: Cluster, folder: str, retries: int = 0) -> None:
+    They stop when the file `probe` is gone.
+    """
+
+    def __init__(self, cluster: Cluster, folder: str, retries: int = 0, probe: str = "") -> None:
         self._cluster, self._folder, self._retries = cluster, folder, retries
+        self._listener = _Watching(probe) if probe else SILENT
         self._here = Here(folder, retries)
         self._running: dict[Any, Task] = {}
 
@@ -85,7 +102,8 @@ class There:
             self._here.start(task)
             return
         client = self._cluster.client
-        future = client.submit(perform, task, self._folder, self._retries, pure=False)
+        told = (task, self._folder, self._retries, self._listener)
+        future = client.submit(perform, *told, pure=False)
         self._running[future] = task
 
     def next(self, progress: Progress) -> tuple[Task, Done]:
@@ -102,18 +120,21 @@ class There:
 
 @contextmanager
 def there(cluster: Cluster, folder: str, retries: int = 0) -> Iterator[There]:
-    """Give a place on a cluster; raises InvalidOption when a worker does not see the folder."""
-    probe = os.path.join(folder, f".probe.{os.getpid()}")
+    """Give a place on a cluster; raises InvalidOption when a worker does not see the folder.
+
+    Dask cannot end a task that has begun; it looks whether a file of this run is still there.
+    """
+    probe = os.path.join(folder, f".running.{mark()}")
     write_text(probe, "")
     try:
         cluster.refuse_unseen([probe])
+        pool = There(cluster, folder, retries, probe)
+        try:
+            yield pool
+        finally:
+            pool.stop()
     finally:
         os.remove(probe)
-    pool = There(cluster, folder, retries)
-    try:
-        yield pool
-    finally:
-        pool.stop()
 
 
 class Run:

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import platform
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -15,13 +16,16 @@ from typing import Any
 from ..errors import InvalidOption
 from ..progress import SILENT, Progress
 from ..provenance import write_json
-from ..stage import alive, make_folder
+from ..stage import alive, make_folder, mark
 from .tasks import Task
 
 NAME = "tasks_status.json"
 LOCK = ".orthoweave.lock"
 SMALL = 2**20
 """Files below this size, bytes, are known by what is in them too."""
+
+FRESH = 10.0
+"""Seconds in which a run that has just begun says in its lock who it is."""
 
 Fingerprint = Mapping[str, Any]
 
@@ -36,13 +40,14 @@ def fingerprint(path: str) -> Fingerprint | None:
     file = path.partition("|")[0]
     if os.path.isdir(file):
         return {"files": _digest(json.dumps(list(_listing(file))).encode())}
-    if not os.path.isfile(file):
+    try:
+        status = os.stat(file)
+        found: dict[str, Any] = {"bytes": status.st_size, "modified": status.st_mtime_ns}
+        if status.st_size < SMALL:
+            with open(file, "rb") as content:
+                found["digest"] = _digest(content.read())
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    status = os.stat(file)
-    found: dict[str, Any] = {"bytes": status.st_size, "modified": status.st_mtime_ns}
-    if status.st_size < SMALL:
-        with open(file, "rb") as content:
-            found["digest"] = _digest(content.read())
     stem, ending = os.path.splitext(file)
     if ending.lower() == ".shp":
         found["parts"] = [fingerprint(stem + part) for part in (".dbf", ".prj", ".cpg")]
@@ -51,10 +56,19 @@ def fingerprint(path: str) -> Fingerprint | None:
 
 def _listing(folder: str) -> Iterator[tuple[str, int, int]]:
     for place, folders, files in os.walk(folder):
-        folders.sort()
-        for name in sorted(name for name in files if not name.endswith(".aux.xml")):
-            status = os.stat(os.path.join(place, name))
-            yield os.path.join(place, name), status.st_size, status.st_mtime_ns
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for path, status in sizes(place, files):
+            if not path.endswith(".aux.xml"):
+                yield path, status.st_size, status.st_mtime_ns
+
+
+def sizes(folder: str, names: Iterable[str]) -> Iterator[tuple[str, os.stat_result]]:
+    """Yield path and status of files in order; hidden ones come and go while others are written."""
+    for name in sorted(names):
+        path = os.path.join(folder, name)
+        with suppress(FileNotFoundError):
+            if not name.startswith(".") and os.path.isfile(path):
+                yield path, os.stat(path)
 
 
 def _digest(content: bytes) -> str:
@@ -114,7 +128,8 @@ class State:
         """Remove the files that finished tasks wrote; return how many. Others stay."""
         found = self.files()
         for path in found:
-            os.remove(path)
+            with suppress(FileNotFoundError):
+                os.remove(path)
         self.done.clear()
         self._save()
         return len(found)
@@ -160,7 +175,8 @@ def locked(folder: str, progress: Progress = SILENT) -> Iterator[None]:
         raise InvalidOption(f"Another run has just started in {folder}. Wait for it.") from error
     try:
         with file:
-            json.dump({"host": platform.node(), "process": os.getpid()}, file)
+            holder = {"host": platform.node(), "process": os.getpid(), "mark": mark()}
+            json.dump(holder, file)
             file.flush()
             yield
     finally:
@@ -171,11 +187,17 @@ def locked(folder: str, progress: Progress = SILENT) -> Iterator[None]:
 def _take_over(path: str, folder: str, progress: Progress) -> None:
     """Remove a lock whose process is gone; raise InvalidOption while it may be alive."""
     host, process = "", 0
-    with suppress(OSError, ValueError, KeyError, TypeError), open(path, encoding="utf-8") as file:
-        holder = json.load(file)
+    try:
+        with open(path, encoding="utf-8") as file:
+            holder = json.load(file)
         host, process = str(holder["host"]), int(holder["process"])
-    lives = host not in ("", platform.node()) or process == os.getpid()
-    lives = lives or (process > 0 and alive(process))
+        # a process of our own number may be one before us
+        other = process != os.getpid() and alive(process)
+        lives = host != platform.node() or holder.get("mark") == mark() or other
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError, KeyError, TypeError):
+        lives = time.time() - os.path.getmtime(path) < FRESH
     try:
         if lives:
             raise PermissionError

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from ..landcover.merging import Merging
 from ..landcover.regions import Regions
 from ..landcover.untangling import Untangling
 from ..progress import SILENT, Progress
+from ..stage import WorkingFolder
 from ..vector.rings import Polygon
 from ..vector.shaping import is_valid
 from ..windows import Window
@@ -161,7 +161,7 @@ def _tidied(image: Image, limit: float, progress: Progress) -> Iterator[Callable
     if limit <= 1:
         yield read
         return
-    with tempfile.TemporaryDirectory(prefix="orthoweave_") as folder:
+    with WorkingFolder("orthoweave") as folder:
         size = (image.grid.height, image.grid.width)
         labels = Spooled(os.path.join(folder, "labels"), *size, 1, image.dtype.str).created()
         tidy(labels, limit, read, 1, progress)

@@ -2,14 +2,16 @@
 from __future__ import annotations
 
 import os
+import pickle
 import zipfile
+from types import SimpleNamespace
 
 import pytest
 from orthoweave.core.errors import Cancelled
 from orthoweave.core.progress import SILENT, Progress
 from orthoweave.core.workflow import logs
 from orthoweave.core.workflow.logs import pack
-from orthoweave.core.workflow.running import Here, Run
+from orthoweave.core.workflow.running import Here, Run, there
 from orthoweave.core.workflow.state import read_state
 
 from .chain import chain
@@ -128,3 +130,23 @@ def test_each_task_gives_back_the_memory_it_freed(folder, monkeypatch):
     given = []
     monkeypatch.setattr(logs, "give_back", lambda: given.append(1))
     assert len(run(folder)) == len(given) > 1
+
+
+def test_tasks_on_workers_stop_when_the_run_has_ended(folder):
+    sent = []
+
+    class Client(SimpleNamespace):
+        def submit(self, work, *told, pure):
+            sent.append(pickle.loads(pickle.dumps(told[-1])))
+            return len(sent)
+
+        def cancel(self, futures):
+            assert futures == [1]
+
+    cluster = SimpleNamespace(client=Client(), refuse_unseen=lambda paths: None)
+    with there(cluster, folder) as pool:
+        pool.start(chain(folder)["a1"])
+        sent[0].check()
+    with pytest.raises(Cancelled):
+        sent[0].check()
+    assert os.listdir(folder) == []

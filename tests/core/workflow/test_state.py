@@ -3,13 +3,15 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import subprocess
 import sys
 
 import pytest
 from orthoweave.core.errors import InvalidOption
 from orthoweave.core.progress import SILENT, Recorder
-from orthoweave.core.workflow.state import LOCK, NAME, fingerprint, locked, read_state
+from orthoweave.core.workflow import state
+from orthoweave.core.workflow.state import LOCK, NAME, fingerprint, locked, read_state, sizes
 
 from .chain import chain
 
@@ -71,6 +73,31 @@ def test_folders_are_known_by_their_files(tmp_path):
     assert fingerprint(str(tmp_path / "none")) is None
 
 
+def test_hidden_files_which_come_and_go_are_no_part_of_a_folder(tmp_path):
+    (tmp_path / "x.tif").write_text("x")
+    before = fingerprint(str(tmp_path))
+    (tmp_path / ".x.tif.partial").write_text("x")
+    (tmp_path / ".x.shp.partial").mkdir()
+    (tmp_path / ".x.shp.partial" / "x.dbf").write_text("x")
+    assert fingerprint(str(tmp_path)) == before
+    assert [path for path, _ in sizes(str(tmp_path), [".x.tif.partial", "gone", "x.tif"])] == [
+        str(tmp_path / "x.tif")
+    ]
+
+
+def test_files_may_vanish_while_they_are_looked_at(tmp_path, monkeypatch):
+    (tmp_path / "x.tif").write_text("x")
+
+    def vanish(path):
+        raise FileNotFoundError(path)
+
+    monkeypatch.setattr(state.os, "stat", vanish)
+    monkeypatch.setattr(state.os.path, "isfile", lambda _: True)
+    monkeypatch.setattr(state.os.path, "isdir", lambda _: False)
+    assert list(sizes(str(tmp_path), ["x.tif"])) == []
+    assert fingerprint(str(tmp_path / "x.tif")) is None
+
+
 def test_a_second_run_in_a_folder_is_refused(tmp_path):
     with locked(str(tmp_path)):
         sentence = f"Another run works in .*process {os.getpid()}"
@@ -88,8 +115,6 @@ def test_the_lock_goes_also_when_the_run_fails(tmp_path):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot ask for a process")
 def test_the_lock_of_a_process_that_is_gone_is_taken(tmp_path):
-    import platform
-
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
     holder = {"host": platform.node(), "process": ended.pid}
@@ -103,4 +128,23 @@ def test_the_lock_of_a_process_that_is_gone_is_taken(tmp_path):
 def test_the_lock_of_another_machine_is_respected(tmp_path):
     (tmp_path / LOCK).write_text('{"host": "elsewhere", "process": 1}')
     with pytest.raises(InvalidOption, match="on elsewhere"), locked(str(tmp_path)):
+        pass
+
+
+def test_the_lock_of_an_earlier_process_of_our_number_is_taken(tmp_path):
+    # the only process of a container has always the same
+    holder = {"host": platform.node(), "process": os.getpid(), "mark": "000000.0000.1"}
+    (tmp_path / LOCK).write_text(json.dumps(holder))
+    heard = Recorder(SILENT)
+    with locked(str(tmp_path), heard):
+        pass
+    assert "left" in heard.warnings[0]
+
+
+def test_a_lock_that_is_just_being_written_is_respected(tmp_path):
+    (tmp_path / LOCK).write_text("")
+    with pytest.raises(InvalidOption, match="Another run works"), locked(str(tmp_path)):
+        pass
+    os.utime(tmp_path / LOCK, (1, 1))
+    with locked(str(tmp_path)):
         pass
