@@ -8,7 +8,7 @@ from .base import OperationAlgorithm
 
 
 class CoregisterSet(OperationAlgorithm):
-    """Moves overlapping images together until all of them fit each other, without a master image.
+    """Moves overlapping images together until all of them fit each other, without a reference.
 
     <b>When to use it.</b> Before a mosaic of drone frames, flight strips or scenes that lie some
     pixels apart in their overlaps. For one image and its reference use "Co-register".

@@ -20,6 +20,7 @@ from . import operations
 from .errors import Cancelled, ImageIOError, InvalidOption, OrthoweaveError
 from .operations.chain.options import group_of
 from .options import Kind, Option, build, options_of, values_of
+from .ordering import in_reading_order
 from .progress import Progress
 from .version import package_version
 
@@ -92,11 +93,13 @@ def parser(known: Mapping[str, ModuleType]) -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
-        _add_options(command, options_of(module.Request))
+        _add_options(command, in_reading_order(module.Request))
     return whole
 
 
 def _run(given: list[str], known: Mapping[str, ModuleType]) -> int:
+    if given and given[0] not in known and not given[0].startswith("-"):
+        raise InvalidOption(_unheard(given[0], known))
     found, rest = parser(known).parse_known_args(_joined(given))
     if found.operation is None:
         raise InvalidOption(f"Name an operation: {', '.join(known)}. --help says more.")
@@ -256,6 +259,12 @@ def _unknown(text: str, operation: str, declared: Mapping[str, Option]) -> str:
     return f"{flag} is not an option of {operation}.{hint}"
 
 
+def _unheard(text: str, known: Mapping[str, ModuleType]) -> str:
+    near = get_close_matches(text, known, 1, 0.5)
+    hint = f" Did you mean {near[0]}?" if near else ""
+    return f"{text} is not an operation.{hint} --help lists them all."
+
+
 @contextmanager
 def _log(path: str | None) -> Iterator[TextIO | None]:
     """Open the file of the log; raises ImageIOError with the reason."""
@@ -291,9 +300,11 @@ def _show(result: Any, *, as_json: bool) -> None:
         sys.stdout.write(json.dumps(values, indent=2, ensure_ascii=False, default=str) + "\n")
         return
     for name, value in values.items():
-        label = options_of(result)[name].label
+        label, unit = options_of(result)[name].label, ""
         listed = value if isinstance(value, list) else [value]
-        sys.stdout.writelines(f"{label}: {_text(item)}\n" for item in listed)
+        if listed and isinstance(listed[0], (int, float)):
+            label, _, unit = label.partition(", ")
+        sys.stdout.writelines(f"{label}: {_text(item)} {unit}".rstrip() + "\n" for item in listed)
 
 
 def _text(value: Any) -> str:

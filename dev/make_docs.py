@@ -20,7 +20,30 @@ from worktree import ROOT, register
 PAGES = ROOT / "docs" / "algorithms"
 INDEX = "README.md"
 MADE = "<!-- Made by dev/make_docs.py from the code; change the request or the docstring. -->"
-EXAMPLES = {"images": ("a.tif", "b.tif"), "output_folder": ("out",)}
+EXAMPLES = {
+    "images": ("a.tif", "b.tif"),
+    "output_folder": ("out",),
+    "field": ("code",),
+    "expression": ("b1 > 100",),
+    "rank": ("{valid_fraction}",),
+    "transform": ("transform.json",),
+    "key_points": ("key_points.gpkg",),
+}
+"""What is given for options that need it, by name; others are called as they are."""
+
+SHOWN = {
+    "applyadjustments": {"model": ("model.json",)},
+    "checkinstallation": {"report": ("check.html",)},
+    "classify": {"image": ("image.tif",), "model": ("model.owm",), "output": ("map.tif",)},
+    "coregister": {"output": ("corrected.tif",), "report": ("report.html",)},
+    "landcover": {
+        "images": ("sensor_data",),
+        "polygons": ("polygons.gpkg",),
+        "field": ("code",),
+        "output_folder": ("out",),
+    },
+}
+"""What is given besides, where an example would do nothing without it."""
 
 
 @dataclass(frozen=True)
@@ -128,27 +151,39 @@ def outputs(page: Page) -> Iterator[str]:
 
 def needed(page: Page) -> dict[str, tuple[str, ...]]:
     """Return example values of the options that must be given."""
-    from orthoweave.core.options import Kind, options_of
+    from orthoweave.core.options import Kind
+    from orthoweave.core.ordering import in_reading_order
 
     endings = {
+        Kind.RASTER: ".tif",
+        Kind.RASTERS: ".tif",
+        Kind.VECTOR: ".gpkg",
+        Kind.VECTORS: ".gpkg",
+        Kind.MODEL_OUT: ".owm",
         Kind.RASTER_OUT: ".tif",
         Kind.VECTOR_OUT: ".gpkg",
         Kind.HTML_OUT: ".html",
         Kind.FIGURE_OUT: ".png",
     }
-    declared = options_of(page.operation.Request)
+    declared = in_reading_order(page.operation.Request)
     required = {name: option for name, option in declared.items() if option.required}
-    return {
+    given = {
         name: EXAMPLES.get(name, (f"{name}{endings.get(option.kind, '')}",))
         for name, option in required.items()
     }
+    return {**given, **SHOWN.get(page.name, {})}
+
+
+def quoted(text: str) -> str:
+    """Return a text as every shell takes it."""
+    return text if re.fullmatch(r"[\w./-]+", text) else f'"{text}"'
 
 
 def commands(page: Page) -> Iterator[str]:
     """Yield the same run for each door."""
     given = needed(page)
-    qgis = [f"--{n.upper()}={text}" for n, texts in given.items() for text in texts]
-    plain = [f"--{n.replace('_', '-')} {' '.join(texts)}" for n, texts in given.items()]
+    qgis = [f"--{n.upper()}={quoted(text)}" for n, texts in given.items() for text in texts]
+    plain = [f"--{n.replace('_', '-')} {' '.join(map(quoted, t))}" for n, t in given.items()]
     code = [f"{n}={texts if len(texts) > 1 else texts[0]!r}" for n, texts in given.items()]
     yield "```sh"
     yield " ".join(["qgis_process run", f"orthoweave:{page.name}", *qgis])

@@ -13,11 +13,11 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
-LEAVES = ("errors", "options", "progress", "deps", "stage", "installing", "version")
+LEAVES = ("errors", "options", "ordering", "progress", "deps", "stage", "installing", "version")
 ARRAYS = ("radiometry", "seams", "report", "masks", "landcover", "sample")
 TIERS = (
     LEAVES,
-    ("windows", "grid", "image", "alike"),
+    ("windows", "grid", "image", "alike", "writable"),
     ("transform",),
     ("matching",),
     ARRAYS,
@@ -68,9 +68,14 @@ class Module:
     def tree(self) -> ast.Module:
         return ast.parse(self.path.read_text(encoding="utf-8"), str(self.path))
 
+    @cached_property
+    def nodes(self) -> tuple[ast.AST, ...]:
+        """All of the tree, walked once for all tests."""
+        return tuple(ast.walk(self.tree))
+
     def outside(self) -> Iterator[str]:
         """Full names of what is imported from other packages."""
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             if isinstance(node, ast.Import):
                 yield from (alias.name for alias in node.names)
             elif isinstance(node, ast.ImportFrom) and not node.level:
@@ -79,7 +84,7 @@ class Module:
     def inside(self) -> Iterator[tuple[str, ...]]:
         """Dotted names of what is imported from our own package, names included."""
         package = self.parts if self.path.name == "__init__.py" else self.parts[:-1]
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             if isinstance(node, ast.ImportFrom) and node.level:
                 base = package[: len(package) - node.level + 1]
                 base += tuple((node.module or "").split(".")) if node.module else ()
@@ -188,7 +193,7 @@ def test_pools_are_opened_only_by_the_executor():
     pools = (
         f"{module.name}:{node.lineno} {node.id}"
         for module in PRODUCT
-        for node in ast.walk(module.tree)
+        for node in module.nodes
         if isinstance(node, ast.Name) and node.id in POOLS and module.name != "core.executor"
     )
     found = offenders(pools)
@@ -199,7 +204,7 @@ def test_a_cluster_is_reached_only_in_one_place():
     calls = (
         f"{module.name}:{node.lineno}"
         for module in CORE
-        for node in ast.walk(module.tree)
+        for node in module.nodes
         if isinstance(node, ast.Call)
         and getattr(node.func, "id", "") == "require"
         and getattr(node.args[0], "value", "").startswith(("dask", "distributed"))
@@ -244,7 +249,7 @@ def peeking() -> Iterator[str]:
     files = {module.parts for module in PRODUCT}
     for module in PRODUCT:
         ours = {target[-1] for target in module.inside() if target in files}
-        for node in ast.walk(module.tree):
+        for node in module.nodes:
             if isinstance(node, ast.Attribute) and node.attr.startswith("_"):
                 owner = getattr(node.value, "id", "")
                 if owner in ours and not node.attr.startswith("__"):
@@ -256,7 +261,7 @@ def test_nothing_changes_the_state_of_the_process(name):
     calls = (
         f"{module.name}:{node.lineno}"
         for module in PRODUCT
-        for node in ast.walk(module.tree)
+        for node in module.nodes
         if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == name
     )
     found = offenders(calls)

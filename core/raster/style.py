@@ -13,6 +13,15 @@ from ..stage import write_text
 _HEAD = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
 _COLORS = ("red", "green", "blue")
 
+_DIVERGING = ("#2166ac", "#f7f7f7", "#b2182b")
+"""Colors of values below, at and above 0."""
+
+_RAMPS = {
+    "confidence": ("#d9d9d9", "#1a7f37"),
+    **dict.fromkeys(("difference", "dx", "east"), _DIVERGING),
+}
+"""Colors of images whose first band has one of these names."""
+
 Stretch = Sequence[tuple[float, float]]
 
 
@@ -32,7 +41,10 @@ def image_style(
     other bands. Nodata values need nothing: QGIS takes them from the file.
     """
     alpha_band = bands + 1 if alpha else -1
-    if bands >= 3:
+    ramp = _RAMPS.get(band_names[0].lower()) if band_names else None
+    if ramp:
+        text = _ramp_renderer(ramp, _drawn(stretch, 1), alpha_band)
+    elif bands >= 3:
         text = _color_renderer(shown_bands(band_names, bands, colors), stretch, alpha_band)
     else:
         text = _gray_renderer(stretch, alpha_band)
@@ -88,12 +100,36 @@ def _gray_renderer(stretch: Stretch, alpha_band: int) -> str:
     )
 
 
-def _contrast(tag: str, stretch: Stretch, band: int) -> str:
+def _ramp_renderer(colors: Sequence[str], stretched: tuple[float, float], alpha_band: int) -> str:
+    """Return a scale that is symmetric around 0, or that of confidences, 0 to 1 or to 100."""
+    most = max(map(abs, stretched))
+    low, high = (-most, most) if colors is _DIVERGING else (0.0, 1.0 if most <= 1 else 100.0)
+    step = (high - low) / (len(colors) - 1)
+    items = "".join(
+        f'<item value="{low + place * step:.10g}" label="{low + place * step:.3g}" '
+        f'color="{color}" alpha="255"/>'
+        for place, color in enumerate(colors)
+    )
+    return (
+        f'<rasterrenderer type="singlebandpseudocolor" band="1" alphaBand="{alpha_band}" '
+        f'opacity="1" nodataColor="" classificationMin="{low:.10g}" '
+        f'classificationMax="{high:.10g}">\n<rastershader>\n<colorrampshader '
+        f'colorRampType="INTERPOLATED" classificationMode="1" clip="0" '
+        f'minimumValue="{low:.10g}" maximumValue="{high:.10g}">{items}</colorrampshader>\n'
+        f"</rastershader>\n</rasterrenderer>"
+    )
+
+
+def _drawn(stretch: Stretch, band: int) -> tuple[float, float]:
+    """Return the values drawn black and white, which always differ."""
     low, high = stretch[band - 1] if band <= len(stretch) else (0.0, 1.0)
     if not (math.isfinite(low) and math.isfinite(high)):
-        low, high = 0.0, 1.0
-    if high <= low:  # a constant image would be shown black
-        low, high = low - 1.0, low + 1.0
+        return 0.0, 1.0
+    return (low, high) if high > low else (low - 1.0, low + 1.0)  # else a constant one were black
+
+
+def _contrast(tag: str, stretch: Stretch, band: int) -> str:
+    low, high = _drawn(stretch, band)
     return (
         f"<{tag}><minValue>{low:.10g}</minValue><maxValue>{high:.10g}</maxValue>"
         f"<algorithm>StretchToMinimumMaximum</algorithm></{tag}>"

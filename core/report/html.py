@@ -169,11 +169,11 @@ def escape(text: Any) -> str:
 def _sections(report: Report) -> Iterator[str]:
     yield f"<h1>{escape(report.title)}</h1>"
     yield _verdict(report.verdict)
+    yield _listed("Warnings", report.warnings)
     yield _numbers(report.numbers)
     yield from _figures(report.figures)
     yield from map(_table, report.tables)
     yield _skipped(report.skipped)
-    yield _listed("Warnings", report.warnings)
     yield _listed("How to read it", report.reading)
     yield from _repeat(report.repeat)
 

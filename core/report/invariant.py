@@ -146,8 +146,8 @@ def invariant_verdict(pairs: Sequence[Pair]) -> Verdict:
     if fallen:
         grade = "poor" if fallen == len(pairs) or grade == "poor" else "usable"
         advice = (
-            f"{fallen} of {len(pairs)} pairs have too few invariant pixels; all common ones were "
-            "used, changed ones too."
+            f"The invariant pixels of {fallen} of {len(pairs)} pairs could not be used; all common "
+            "ones were, changed ones too."
         )
     return Verdict(
         grade,

@@ -91,7 +91,7 @@ def network_report(facts: NetworkFacts) -> Report:
         title="Co-registration of a set",
         verdict=Verdict(grade if facts.accepted else "failed", facts.reason, THRESHOLDS),
         numbers=facts.numbers,
-        figures=(graph(facts.images, facts.pairs),),
+        figures=(graph(facts),),
         tables=tuple(network_tables(facts)),
         skipped=unmatched(facts),
         reading=READING,
@@ -136,7 +136,7 @@ def _pair_name(facts: NetworkFacts, pair: PairRow) -> str:
     return f"{facts.images[pair.first].name} – {facts.images[pair.second].name}"
 
 
-def graph(images: Sequence[ImageRow], pairs: Sequence[PairRow]) -> Figure:
+def graph(facts: NetworkFacts) -> Figure:
     """Draw images at their places, pairs as lines of the color of what is left, corrections."""
     title = "Graph of the images"
     caption = (
@@ -144,10 +144,11 @@ def graph(images: Sequence[ImageRow], pairs: Sequence[PairRow]) -> Figure:
         "correction. Dashed: they overlap and could not be matched. Arrows: the correction of each "
         "image, that is where its pixels go, drawn much longer than it is."
     )
-    return figure_of(title, caption, lambda: _drawn(images, pairs))
+    return figure_of(title, caption, lambda: _drawn(facts))
 
 
-def _drawn(images: Sequence[ImageRow], pairs: Sequence[PairRow]) -> str:
+def _drawn(facts: NetworkFacts) -> str:
+    images, pairs, unit = facts.images, facts.pairs, facts.unit or "map units"
     places = np.array([row.place for row in images], float)
     moved = -np.array([row.correction for row in images], float)
     sheet = Sheet(WIDE, HIGH, "Residual of pairs, and corrections")
@@ -169,10 +170,10 @@ def _drawn(images: Sequence[ImageRow], pairs: Sequence[PairRow]) -> str:
         shown = moved * (LENGTH * extent / longest)
         how = {"angles": "xy", "scale_units": "xy", "scale": 1, "width": 0.004, "zorder": 5}
         axes.quiver(*places.T, *shown.T, color=ORANGE, **how)
-        text = f"longest arrow: {longest:.3g} map units, drawn {extent * LENGTH / longest:,.0f} ×"
+        text = f"longest arrow: {longest:.3g} {unit}, drawn {extent * LENGTH / longest:,.0f} ×"
         sheet.text(0.9, HIGH - 0.3, text, color=ORANGE)
     _named(axes, images, places)
-    _framed(axes)
+    _framed(axes, unit)
     if longest > 0:
         # arrows ask for no room of their own
         axes.update_datalim(places + shown)
@@ -198,11 +199,11 @@ def _named(axes: Any, images: Sequence[ImageRow], places: NDArray[np.float64]) -
         )
 
 
-def _framed(axes: Any) -> None:
+def _framed(axes: Any, unit: str) -> None:
     axes.set_aspect("equal", adjustable="datalim")
     axes.margins(0.15)
-    axes.set_xlabel("x (map units)", fontsize=SMALL)
-    axes.set_ylabel("y (map units)", fontsize=SMALL)
+    axes.set_xlabel(f"x ({unit})", fontsize=SMALL)
+    axes.set_ylabel(f"y ({unit})", fontsize=SMALL)
     axes.ticklabel_format(useOffset=False, style="plain")
 
 

@@ -154,6 +154,8 @@ def test_help_is_written_and_is_not_the_label(algorithm: Any) -> None:
         text = parameter.help()
         assert text.endswith("."), parameter.name()
         assert text.rstrip(".") != parameter.description(), parameter.name()
+        assert not re.search("<[a-zA-Z]", text), f"{parameter.name()}: a tag that would vanish"
+        assert len(parameter.description()) <= 55, parameter.name()  # longer ones scroll sideways
 
 
 def test_words_are_offered_as_words(algorithm: Any) -> None:
@@ -184,3 +186,16 @@ def test_the_icon_is_drawn_and_small(algorithm: Any) -> None:
     picture = algorithm.icon().pixmap(24, 24).toImage()
     opaque = sum(picture.pixelColor(x, y).alpha() > 0 for x in range(24) for y in range(24))
     assert opaque > 60
+
+
+def test_what_must_be_given_stands_first_in_the_dialog(algorithm: Any) -> None:
+    asked = [p.name() for p in algorithm.parameterDefinitions() if not p.isDestination()]
+    needed = [name for name in asked if name in required(algorithm)]
+    assert asked[: len(needed)] == needed
+    lists = [name for name in needed if EXAMPLES.get(kind(algorithm, name)) == ["a.tif"]]
+    assert needed[: len(lists)] == lists
+
+
+def kind(algorithm: Any, name: str) -> Kind:
+    """Return what a parameter takes."""
+    return options_of(algorithm.operation.Request)[name.lower()].kind

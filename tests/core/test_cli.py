@@ -54,7 +54,7 @@ class Request:
 class Result:
     output: str = result(Kind.RASTER_OUT, "Output")
     layers: tuple = result(Kind.RASTERS, "Layers")
-    factor: float = result(Kind.NUMBER, "Factor used")
+    factor: float = result(Kind.NUMBER, "Factor used, %")
     absent: float = result(Kind.NUMBER, "Absent")
 
 
@@ -151,7 +151,7 @@ def test_the_result_is_shown_as_lines_without_what_is_absent(package, capsys):
     assert told.out.splitlines() == [
         "Layers: a.tif",
         "Layers: b.tif",
-        "Factor used: 0.5",
+        "Factor used: 0.5 %",
         f"Output: {os.path.abspath('m.tif')}",
     ]
     assert told.err == "Warning: One image is small already.\n"
@@ -160,7 +160,7 @@ def test_the_result_is_shown_as_lines_without_what_is_absent(package, capsys):
 def test_numbers_are_shown_with_the_digits_that_mean_something(package, capsys):
     given = ["shrink", "--images", "a.tif", "--output", "m.tif", "--factor", "0.14873885103286824"]
     cli.main(given, package)
-    assert "Factor used: 0.148738851\n" in capsys.readouterr().out
+    assert "Factor used: 0.148738851 %\n" in capsys.readouterr().out
 
 
 def test_the_result_is_json_when_asked(package, capsys):
@@ -213,9 +213,10 @@ def test_a_mistake_gives_one_sentence_and_status_1(package, capsys, arguments, s
     assert told.err.splitlines()[-1] == sentence
 
 
-def test_an_unknown_operation_is_refused_with_the_known_ones(package, capsys):
+def test_an_unknown_operation_is_refused_with_the_nearest_one(package, capsys):
     assert cli.main(["shrnk"], package) == 1
-    assert "'shrnk'" in capsys.readouterr().err
+    told = "shrnk is not an operation. Did you mean shrink? --help lists them all.\n"
+    assert capsys.readouterr().err == told
 
 
 def test_ctrl_c_ends_with_130_and_gives_the_signal_back(package, capsys):

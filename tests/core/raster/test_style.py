@@ -52,6 +52,22 @@ def test_fewer_bands_are_gray_and_a_mask_is_shown_as_alpha(tmp_path):
     assert [end.text for end in found[0]][:2] == ["0.5", "1.5"]
 
 
+@pytest.mark.parametrize(
+    ("name", "stretch", "ends"),
+    [
+        ("difference", (-3, 2), [-3, 0, 3]),  # symmetric around 0
+        ("dx", (0.5, 2), [-2, 0, 2]),
+        ("confidence", (0.4, 0.9), [0, 1]),  # one scale for every map
+        ("confidence", (42, 99), [0, 100]),
+    ],
+)
+def test_differences_diverge_from_0_and_confidences_share_one_scale(tmp_path, name, stretch, ends):
+    found = renderer(tmp_path, (name, "b", "c", "d"), 4, [stretch] * 4)
+    assert found.attrib["type"] == "singlebandpseudocolor"
+    items = found.findall("rastershader/colorrampshader/item")
+    assert [float(item.attrib["value"]) for item in items] == ends
+
+
 @pytest.mark.parametrize("stretch", [[(7, 7)], [(math.nan, 3)], [(math.inf, math.inf)], []])
 def test_a_stretch_without_range_still_shows_something(tmp_path, stretch):
     low, high, _ = renderer(tmp_path, ("",), 1, stretch)[0]

@@ -89,7 +89,7 @@ def test_texts_from_outside_are_escaped():
 
 def test_sections_come_in_reading_order():
     text = page(full())
-    marks = ("<h1>", "verdict good", "Key numbers", "<figure>", "<table>", "Skipped", "Warnings")
+    marks = ("<h1>", "verdict good", "Warnings", "Key numbers", "<figure>", "<table>", "Skipped")
     later = ("How to read it", "Request", "Versions", "Repeat this run")
     places = [text.index(mark, text.index("<body>")) for mark in (*marks, *later)]
     assert places == sorted(places)

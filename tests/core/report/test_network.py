@@ -58,8 +58,8 @@ def test_the_graph_is_drawn_also_when_nothing_moves():
         ImageRow(f"image {index}", 1, (float(index), 0.0), (0.0, 0.0), 0.0, 1.0, "")
         for index in range(60)
     ]
-    assert "<svg" in graph(IMAGES, PAIRS).markup
-    assert "<svg" in graph(still, [PairRow(0, 1, 9, 0.0, 0.0)]).markup
+    assert "<svg" in graph(facts()).markup
+    assert "<svg" in graph(facts(images=tuple(still), pairs=(PairRow(0, 1, 9, 0.0, 0.0),))).markup
 
 
 def test_unknown_numbers_are_none():
@@ -69,7 +69,8 @@ def test_unknown_numbers_are_none():
 def test_arrows_lie_inside_the_graph(monkeypatch):
     pytest.importorskip("matplotlib")
     monkeypatch.setattr(network, "inline_svg", lambda figure: figure)
-    axes = graph(IMAGES, PAIRS).markup.axes[0]
+    axes = graph(facts(unit="ft")).markup.axes[0]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("x (ft)", "y (ft)")
     assert axes.collections  # the correction of b.tif points to the left by .15 of the extent
     ends = ((-network.LENGTH * 100, -network.LENGTH * 50), (100 + network.LENGTH * 80, 20))
     for x, y in ends:

@@ -64,9 +64,16 @@ def text():
 def test_everything_stands_on_one_page_with_the_verdict_first(text):
     marks = (
         *("<h1>Shift analysis: moving against reference", "Constant shift. The moving image"),
-        *("Key numbers", "<h2>Overview", "Products", "Chips, least similar first", "Statistics"),
+        *(
+            "Warnings",
+            "Key numbers",
+            "<h2>Overview",
+            "Products",
+            "Chips, least similar first",
+            "Statistics",
+        ),
         *("What would remain", "Models", "By zone", "By altitude: slopes", "By altitude: bins"),
-        *("Inputs", "Skipped", "Warnings", "How to read it", "Request", "Versions", "Repeat"),
+        *("Inputs", "Skipped", "How to read it", "Request", "Versions", "Repeat"),
     )
     places = [text.index(mark, text.index("<body>")) for mark in marks]
     assert places == sorted(places)
