@@ -124,7 +124,7 @@ def _package(name: str) -> str:
 def _methods(missing: tuple[str, ...]) -> Iterator[Method]:
     """Yield the methods of every tool; an operation names their packages in NEEDS."""
     for name, module in installed(sys.modules[__package__]).items():
-        needs = getattr(module, "NEEDS", (("every method", ()),))
+        needs = getattr(module, "NEEDS", ()) or (("every method", ()),)
         for method, packages in needs:
             lacks = tuple(OPTIONAL[one].title for one in packages if one in missing)
             yield Method(name, method, lacks)

@@ -11,10 +11,10 @@ import numpy as np
 from ..image import Array, Image
 from ..normalizing.correcting import (
     common_numbers,
+    conclude,
     corrected,
     destinations,
     model_numbers,
-    write_reported,
     written_images,
 )
 from ..normalizing.counting import Collectors, collectors
@@ -83,9 +83,7 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
     )
     report = _report(outcome, found, heard.warnings)
     pairs = [asdict(pair) for pair in found.agreement.pairs]
-    write_reported("globalregression", request, report, outcome, {"overlaps": pairs})
-    progress.info(report.verdict.sentence)
-    progress.advance(1.0)
+    conclude("globalregression", request, report, outcome, {"overlaps": pairs}, progress)
     return outcome
 
 
@@ -169,9 +167,10 @@ def _by_name(names: Sequence[str], given: Sequence[str], values: Array) -> Array
 
 
 def _report(outcome: Result, found: Estimate, warnings: Sequence[str]) -> Report:
+    agreed = found.agreement
     return Report(
         title="Global regression",
-        verdict=overlap_verdict(found.agreement.before, found.agreement.after),
+        verdict=overlap_verdict(agreed.before, agreed.after, pairs=agreed.pairs),
         numbers=numbers_of(outcome),
         figures=figures(found) if outcome.report else (),
         tables=tables(found),

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..errors import InvalidOption
-from ..exchange.legend import read_legend
+from ..exchange.legend import read_legend, styled
 from ..grid import Grid
 from ..image import Array, Image, Pixels
+from ..landcover.labeled import refuse_no_classes
 from ..landcover.legend import Legend
 from ..landcover.mosaicked import Labeled, Painted, Percent, Zeroed, color_table
 from ..landcover.sensors import tile_of
@@ -84,7 +85,10 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
 def put_together(request: Request, progress: Progress = SILENT) -> Result:
     """Write the mosaic of the maps and of what belongs to them, as part of a larger run."""
     maps = [open_image(path) for path in expand(request.images, progress)]
+    for image in maps:
+        refuse_no_classes(image)
     legend = read_legend(request.nomenclature, request.colors)
+    legend = styled(legend, [image.path for image in maps], progress)
     pieces = pieces_of(maps, request, legend, progress)
     layers = {
         "Confidence": _beside(request.confidences, maps, pieces, "Confidences"),
@@ -246,7 +250,9 @@ def _paths(request: Request, maps: Sequence[RasterImage], layers: Sequence[str])
         # the name that iota2 gives it
         name = name.replace("_Seed_", "_seed_") if layer == "ProbabilityMap" else name
         names[layer] = layer if layer == "PixelsValidity" else name
-    inputs = [*(image.path for image in maps), *files_of(request.envelopes)]
+    beside = (*request.confidences, *request.validities, *request.probabilities)
+    inputs = [*(image.path for image in maps), *files_of(request.envelopes, request.reference)]
+    inputs += expand(beside) if beside else ()
     return {
         name: refuse_overwriting(os.path.join(request.output_folder, f"{text}.tif"), inputs)
         for name, text in names.items()

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,7 +12,7 @@ import numpy as np
 from ..image import Array
 from .figures import ground_map, lines_over, picture_strip, quick_look
 from .html import Figure, Number, Table, Verdict
-from .overlaps import overlap_verdict
+from .overlaps import Pair, overlap_verdict
 from .thumbnail import Thumbnail
 
 MEGA = 1e6
@@ -73,7 +73,12 @@ class Coverage:
 
 
 def mosaic_verdict(
-    before: float | None, after: float | None, coverage: Coverage | None, *, changed: bool = False
+    before: float | None,
+    after: float | None,
+    coverage: Coverage | None,
+    *,
+    pairs: Iterable[Pair] = (),
+    changed: bool = False,
 ) -> Verdict:
     """Return how good a mosaic is: holes first, then how well the images match.
 
@@ -82,13 +87,13 @@ def mosaic_verdict(
     if coverage is None:
         if after is None:
             return Verdict("usable", "Nothing was written and no overlaps were compared.")
-        return overlap_verdict(before, after, changed=changed)
+        return overlap_verdict(before, after, pairs=pairs, changed=changed)
     if coverage.valid == 0:
         return Verdict("failed", "The mosaic has no valid pixel.")
     if after is None:
         text = f"The mosaic covers {100 * coverage.fraction:.3g} % of its rectangle. "
         return Verdict("usable", text + "No overlaps were compared.")
-    matched = overlap_verdict(before, after, changed=changed)
+    matched = overlap_verdict(before, after, pairs=pairs, changed=changed)
     if not coverage.holes:
         return matched
     grade = "usable" if matched.grade == "good" else matched.grade

@@ -68,15 +68,26 @@ class Pair(Protocol):
         """Share of the overlap that hardly counted."""
 
 
-def overlap_verdict(before: float | None, after: float | None, *, changed: bool = False) -> Verdict:
+def overlap_verdict(
+    before: float | None,
+    after: float | None,
+    *,
+    pairs: Iterable[Pair] = (),
+    changed: bool = False,
+) -> Verdict:
     """Return how well images agree after correction; None when no overlap could be compared.
 
-    Where the ground looks `changed`, even images that were made alike are no more than usable.
+    The worst of `pairs` is named when it is not good, however many others hide it. Where the
+    ground looks `changed`, even images that were made alike are no more than usable.
     """
     if before is None or after is None:
         return Verdict("failed", "No overlap could be compared; the images were not matched.")
     grade = "good" if after <= GOOD else "usable" if after <= USABLE else "poor"
+    worst = max((pair for pair in pairs if pair.used), key=_after, default=None)
     advice = _ADVICE[grade]
+    if worst is not None and _after(worst) > GOOD:
+        pair = f"{worst.first} and {worst.second} differ most, by {_after(worst):.2g} %."
+        advice = pair if grade == "good" else f"{pair} {advice}"
     if changed:
         grade = "poor" if grade == "poor" else "usable"
         advice = "But large parts of the ground look changed, and blocks may have hidden that."
@@ -102,7 +113,7 @@ def pair_table(pairs: Iterable[Pair], after: str = "after") -> Table:
             "Correlation",
             "Down-weighted, %",
         ),
-        tuple(map(_pair_row, sorted(pairs, key=lambda pair: -(pair.after or 0.0)))),
+        tuple(map(_pair_row, sorted(pairs, key=_after, reverse=True))),
         "Differences are those of block means without sign, in % of the mean, averaged over the "
         "bands. Std ratio and correlation: one number per band.",
     )
@@ -123,6 +134,10 @@ def adjustment_table(
         "y = gain · x + offset, one number per band. Images of one group are connected by "
         "overlaps.",
     )
+
+
+def _after(pair: Pair) -> float:
+    return pair.after or 0.0
 
 
 def _pair_row(pair: Pair) -> tuple[object, ...]:

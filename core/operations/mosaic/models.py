@@ -36,6 +36,7 @@ from ...normalizing.counting import Collectors, collectors
 from ...normalizing.knowing import known_of
 from ...placement import common_canvas
 from ...progress import SILENT, Progress, Recorder
+from ...radiometry.agreement import PairAgreement
 from ...requests.voronoiseamlines import Grounds
 from ...seams.cellstore import CellSums
 from ...seams.voronoi import partition
@@ -82,6 +83,15 @@ class Models:
             return None, None
         found = self.regression.agreement
         return found.before, self.blocks.differences[2].pooled if self.blocks else found.after
+
+    @property
+    def pairs(self) -> tuple[PairAgreement, ...]:
+        """The overlaps, with their differences after all corrections."""
+        pairs = self.regression.agreement.pairs if self.regression else ()
+        if not self.blocks:
+            return pairs
+        after = self.blocks.differences[2].pairs
+        return tuple(replace(pair, after=number) for pair, number in zip(pairs, after))
 
     @property
     def changed(self) -> bool:

@@ -15,7 +15,7 @@ from ...normalizing.blocking import Blocking
 from ...provenance import peak_memory_mb, repetition, write_json
 from ...registration.estimate import map_unit
 from ...report import localblocks, overlaps
-from ...report.html import Figure, Report, Table, numbers_of, write_report
+from ...report.html import Figure, Number, Report, Table, numbers_of, write_report
 from ...report.mosaic import (
     ON_BORDERS,
     SEAM_READING,
@@ -83,8 +83,10 @@ def write_reports(done: Done, warnings: Sequence[str]) -> str:
     coverage, unit = done.coverage, map_unit(done.scene.grid) or "map units"
     report = Report(
         title="Mosaic",
-        verdict=mosaic_verdict(*models.differences, coverage, changed=models.changed),
-        numbers=(*numbers_of(outcome), *coverage_numbers(coverage)),
+        verdict=mosaic_verdict(
+            *models.differences, coverage, pairs=models.pairs, changed=models.changed
+        ),
+        numbers=(*_numbers(outcome, unit), *coverage_numbers(coverage)),
         figures=(*_pictures(done), *_placing_figures(done), *_figures(models, images, unit)),
         tables=(*_placing_tables(done), *_tables(models, unit), *_runs(done)),
         skipped=(*_unmatched(done), *((one, "no seam cell") for one in _clauses(models))),
@@ -108,6 +110,11 @@ def write_reports(done: Done, warnings: Sequence[str]) -> str:
         numbers["shading"] = localblockadjustment.numbers(models.blocks)["shading"]
     write_json(os.path.join(done.scene.folder, "report.json"), numbers)
     return report.verdict.sentence
+
+
+def _numbers(outcome: Any, unit: str) -> Iterator[Number]:
+    for number in numbers_of(outcome):
+        yield replace(number, label=number.label.replace("map units", unit))
 
 
 def _models(journal: Journal) -> dict[str, str]:
@@ -147,7 +154,7 @@ def _pictures(done: Done) -> Iterator[Figure]:
 def _placing_figures(done: Done) -> Iterator[Figure]:
     facts = network_of(done.journal)
     if facts:
-        drawn = graph(facts.images, facts.pairs)
+        drawn = graph(facts)
         yield replace(drawn, title=f"{PLACING}: {drawn.title.lower()}")
 
 

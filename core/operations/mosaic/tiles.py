@@ -20,7 +20,7 @@ from ...seams.mosaic import Mosaic
 from ...stage import make_folder, write_text
 from ...transform.framed import Framed
 from ...windows import Window, tiling
-from ...write import Written, paths_of, style, write
+from ...write import Beside, Written, paths_of, style, write
 
 VIRTUAL, INDEX = "MergedImage.vrt", "tiles.csv"
 
@@ -36,10 +36,16 @@ class Merged:
     planned: bool = False
 
 
-def write_whole(merged: Mosaic, output: str, request: Writing, progress: Progress) -> Merged:
-    """Write a mosaic as one file."""
+def write_whole(
+    merged: Mosaic,
+    output: str,
+    request: Writing,
+    progress: Progress,
+    beside: Sequence[Beside] = (),
+) -> Merged:
+    """Write a mosaic as one file, and what stands beside it."""
     holes = Holes(merged)
-    done = write(merged, output, request, progress, (holes,))
+    done = write(merged, output, request, progress, (holes,), beside)
     return Merged(output, done.valid_pixels, holes.found, done.bytes, done.state == "planned")
 
 

@@ -12,13 +12,14 @@ from orthoweave.core.operations.checkinstallation import Request, run
 
 TOOLS = (
     ("one", SimpleNamespace(NEEDS=(("plain", ()), ("sharp", ("cv2", "scipy"))))),
-    ("two", SimpleNamespace()),
+    ("two", SimpleNamespace(NEEDS=())),
+    ("three", SimpleNamespace()),
 )
 
 
 @pytest.fixture
 def bare(monkeypatch):
-    """A Python without optional packages, with two tools."""
+    """A Python without optional packages, with three tools."""
     monkeypatch.setattr(checkinstallation, "version", lambda name: f"absent (no {name})")
     monkeypatch.setattr(checkinstallation, "installed", lambda _package: dict(TOOLS))
 
@@ -45,7 +46,7 @@ def test_missing_packages_are_counted_and_the_methods_that_wait_are_named(bare, 
     heard = listen()
     result = run(Request(quick=True, report=str(tmp_path / "r.html")), heard)
     text = (tmp_path / "r.html").read_text(encoding="utf-8")
-    assert (result.missing, result.ready) == (len(WANTED), 1)
+    assert (result.missing, result.ready) == (len(WANTED), 2)
     assert 'class="verdict usable"' in text and "no cv2" in text
     assert "needs OpenCV and SciPy" in text
     assert "Missing: OpenCV, SciPy, Shapely, Matplotlib." in heard.infos
@@ -98,5 +99,7 @@ def test_every_operation_of_the_package_is_listed():
 
 
 def test_bad_options_give_their_sentence():
-    with pytest.raises(InvalidOption, match=r"Quick: 'perhaps' is not true or false\."):
+    with pytest.raises(
+        InvalidOption, match=r"Skip the self-test: 'perhaps' is not true or false\."
+    ):
         Request(quick="perhaps")

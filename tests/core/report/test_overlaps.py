@@ -39,6 +39,13 @@ def test_ground_that_looks_changed_is_never_called_good(after, grade):
     assert "look changed" in verdict.sentence and "match well" not in verdict.sentence
 
 
+def test_a_pair_that_differs_is_named_even_where_the_others_hide_it():
+    pairs = [Numbers("a", "b", 1.0), Numbers("b", "c", 6.7), Numbers("c", "d", 50.0, False)]
+    verdict = overlap_verdict(15.0, 2.5, pairs=pairs)
+    assert verdict.sentence.endswith("b and c differ most, by 6.7 %.")
+    assert "match well" in overlap_verdict(15.0, 2.5, pairs=pairs[:1]).sentence
+
+
 def test_without_overlaps_the_verdict_is_failed():
     assert overlap_verdict(None, None).grade == "failed"
 
