@@ -89,7 +89,7 @@ def compare(dates: list[str], values: Any, clouds: Any, targets: Any, times: Any
 
 
 def one_value(values: Any, clear: Any, days: list[int], goals: list[int], at: int) -> float:
-    """Return what land-cover.md 3.2 says of one pixel on one output date."""
+    """Return the value of one pixel on one output date, by the rule of the tool."""
     goal = goals[at]
     before = [d for d in clear if days[d] <= goal]
     after = [d for d in clear if days[d] >= goal]

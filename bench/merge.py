@@ -2,10 +2,10 @@
 """What merging many images costs beside a plain copy, and blending beside a hard cut.
 
 A scene of SIDE × SIDE × 3 uint8 made of real drone pixels by ../shared/tools/make_cases.py is cut
-into 9 tiles, and a part of it into 1,000 of 512 px. Every run is a process of its own with one
-thread and without overviews. The copy is gdal_translate of the merged file with the same
-compression: the same valid pixels, decoded once and encoded once. Peers that are not installed are
-left out.
+into 9 tiles, and a part of it into 1,000 of 512 px, each with a brightness of its own. Every run
+is a process of its own with one thread and without overviews. The copy is gdal_translate of the
+merged file with the same compression: the same valid pixels, decoded once and encoded once. Peers
+that are not installed are left out.
 
     .venv/bin/python bench/merge.py --side 20000 --folder build/bench
 """
@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("--threads", default="1")
     parser.add_argument("--images", choices=("few", "many", "both"), default="both")
     chosen = parser.parse_args()
-    folder = chosen.folder / f"merge{chosen.side}"
+    folder = chosen.folder / f"merging{chosen.side}"
     make(folder, chosen.side)
     titles = {"few": "9 images", "many": "1,000 images of 512²"}
     for images in titles if chosen.images == "both" else (chosen.images,):
@@ -77,7 +77,9 @@ def small(scene: str, folder: Path, side: int) -> None:
         if max(col, row) + SMALL <= side:
             place = [col, row, SMALL, SMALL]
             path = str(folder / f"t{number:04d}.tif")
-            gdal.Translate(path, scene, srcWin=place, creationOptions=GTIFF)
+            # images that are alike would leave nothing to blend
+            gain = [[0, 255, 0, 255 - number * 7 % 11 * 3]]
+            gdal.Translate(path, scene, srcWin=place, scaleParams=gain, creationOptions=GTIFF)
 
 
 def runs(folder: Path, images: str, threads: str) -> Iterator[tuple[str, list[str]]]:

@@ -76,7 +76,7 @@ def turned(degrees: float, scale: float, center: float) -> Displacement:
 
 
 def small_pairs(side: int) -> tuple[Pair, ...]:
-    """Return the made pairs of `shift-analysis.md` 8."""
+    """Return the made pairs."""
     return (
         Pair("constant shift", constant(*SHIFT)),
         Pair("shift, 5 % noise, gain .7", constant(*SHIFT), (0.05, 0.05), 0.7),

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from measure import register, say
 
-PIXEL = 5.0
+STEP, PIXEL = 1000.0, 5.0
 
 
 def main() -> None:
@@ -34,9 +34,11 @@ def main() -> None:
         seconds, cells, cuts, found = by_costs(given.side, given.threads)
     # ru_maxrss is in KiB on Linux
     peak = getrusage(RUSAGE_SELF).ru_maxrss / 1024
+    ground = (STEP * given.side) ** 2
     say(
         f"{given.side**2} footprints, {given.kind}: {seconds:.1f} CPU s, {peak:.0f} MiB, {cells} "
-        f"cells, {cuts}, gaps {found.gap_area:.1e}, overlaps {found.overlap_area:.1e} map units²"
+        f"cells, {cuts}, gaps {found.gap_area / ground:.1e}, overlaps "
+        f"{found.overlap_area / ground:.1e} of the ground"
     )
 
 
@@ -77,7 +79,7 @@ def tiles(side: int) -> list[np.ndarray]:
         for col in range(side):
             turn = np.radians(rng.uniform(-4, 4))
             wheel = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
-            rings.append(corners @ wheel.T + (500000 + 1000 * col, 5000000 + 1000 * row))
+            rings.append(corners @ wheel.T + (500000 + STEP * col, 5000000 + STEP * row))
     return rings
 
 

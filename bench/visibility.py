@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """How much the seams of mosaics show, ours and those of others, after the same color matching.
 
-Visibility (mosaicking.md 8): |mean of 5 px on one side - mean of 5 px on the other| along a seam,
+Visibility: |mean of 5 px on one side - mean of 5 px on the other| along a seam,
 over the same at lines 20, 30 and 40 px beside it. All mosaics are made of the images as
 mosaicpipeline corrects them (globallocal). Others: gdalwarp -cblend along center cuts and along
 our seams, and the hard cut of spectralmatch (its own cut lines when a Python that has it is given,

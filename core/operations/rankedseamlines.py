@@ -13,13 +13,13 @@ from ..masks.ranking import rank_values
 from ..progress import SILENT, Progress
 from ..provenance import recorded
 from ..raster import crs_title, refuse_overwriting
+from ..raster.listing import natural
 from ..requests.rankedseamlines import Request as Request
 from ..requests.rankedseamlines import Result as Result
 from ..seams.areas import united
 from ..seams.cells import Partition
 from ..seams.painted import painted
 from ..vector import Feature, Layer, files_of, refuse_no_field, write_layers
-from ..vector.listing import natural
 from ..vector.rings import area_of, rings_of
 from ..vector.styles import cells_style
 from ..vector.tables import PolygonTable, read_table
@@ -89,7 +89,8 @@ def _united(table: PolygonTable, field: str, progress: Progress) -> list[Ranked]
     refuse_no_field((name for name, _ in table.fields), field, table.title)
     groups: dict[str, list[Feature]] = {}
     for feature in table.features:
-        groups.setdefault(str(feature.values[field] or ""), []).append(feature)
+        name = feature.values[field]
+        groups.setdefault("" if name is None else str(name), []).append(feature)
     nameless = groups.pop("", [])
     if nameless:
         progress.warn(f"{len(nameless)} polygons have no image in {field!r} and are left out.")

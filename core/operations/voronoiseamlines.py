@@ -25,6 +25,7 @@ from ..raster import (
     same_crs,
 )
 from ..raster.crs import is_geographic
+from ..registration.estimate import map_unit
 from ..requests.voronoiseamlines import Cutting, Grounds
 from ..requests.voronoiseamlines import Request as Request
 from ..requests.voronoiseamlines import Result as Result
@@ -147,6 +148,12 @@ def refuse_degrees(spacing: float, crs: str) -> None:
         )
 
 
+def length_text(length: float, crs: str) -> str:
+    """Return a length in map units with the unit and the CRS."""
+    unit = map_unit(Grid(1, 1, (0.0, 1.0, 0.0, 0.0, 0.0, -1.0), crs)) or "map units"
+    return f"{length:.6g} {unit} in {crs_title(crs)}"
+
+
 def outlines(
     images: Sequence[RasterImage], crs: str, request: Grounds, progress: Progress = SILENT
 ) -> tuple[list[bytes], list[bytes] | None]:
@@ -178,10 +185,7 @@ def _files(request: Request, images: Sequence[RasterImage]) -> tuple[str, str | 
     output = refuse_overwriting(request.output, inputs)
     if not request.debug_vectors:
         return output, None
-    debugging = refuse_overwriting(request.debug_vectors, inputs)
-    if debugging == output:
-        raise InvalidOption("Steps of the construction: DEBUG_VECTORS and OUTPUT are one file.")
-    return output, debugging
+    return output, refuse_overwriting(request.debug_vectors, inputs)
 
 
 def _given(
@@ -223,6 +227,7 @@ def _conclude(
         progress.warn(f"No seam cell: {clause}.")
     worst = max(cells.gap_area, cells.overlap_area) / (cells.union_area or 1.0)
     progress.info(
-        f"{len(cells.cells)} cells and {len(cells.cuts)} seams of {cells.seam_length:.6g} units of "
-        f"{crs_title(crs)}. Gaps and overlaps are {worst:.1g} of the union. They are {output}."
+        f"{len(cells.cells)} cells and {len(cells.cuts)} seams of "
+        f"{length_text(cells.seam_length, crs)}. Gaps and overlaps are {worst:.1g} of the union. "
+        f"They are {output}."
     )

@@ -57,7 +57,7 @@ def _beside(one: Any, other: Any, width: float, geographic: bool) -> bool:
     """Return True when nearly all of a polygon's boundary lies within a width of another's."""
     box = np.array(one.bounds)
     frame = Frame.around(box, geographic)
-    edges = frame.local(np.vstack([edges_of(ring) for ring in _rings(other)]))
+    edges = frame.local(edges_of(*_rings(other)))
     local = frame.local(box)
     boundary = Boundary(edges, float((local[2:] - local[:2]).max()) / 500)
     points = _spread([frame.local(ring) for ring in _rings(one)])
@@ -66,7 +66,7 @@ def _beside(one: Any, other: Any, width: float, geographic: bool) -> bool:
 
 def _spread(rings: Sequence[Array]) -> Array:
     """Return points at equal distances along rings, whatever their vertices are."""
-    edges = np.vstack([edges_of(ring) for ring in rings])
+    edges = edges_of(*rings)
     way = np.cumsum(np.hypot(edges[:, 2] - edges[:, 0], edges[:, 3] - edges[:, 1]))
     at = (np.arange(_POINTS) + 0.5) * (way[-1] / _POINTS)
     edge = np.searchsorted(way, at)

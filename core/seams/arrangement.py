@@ -7,7 +7,7 @@ areas never overlap and leave no gaps, whatever the lines are.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -18,6 +18,7 @@ from ..deps import require
 from ..errors import NoSolution
 from ..image import Array
 from .boundary import PURPOSE, edges_of
+from .shapes import chains_of
 
 OUTSIDE = -1
 _ATTEMPTS = 4
@@ -44,7 +45,24 @@ class Arrangement:
     @cached_property
     def coordinates(self) -> tuple[Array, ...]:
         """The positions (n, 2) of each line."""
-        return tuple(np.asarray(line.coords) for line in self.lines)
+        return tuple(chain for (chain,) in chains_of(self.lines))
+
+    @cached_property
+    def boxes(self) -> Array:
+        """The box (min x, min y, max x, max y) of each face."""
+        if not self.faces:
+            return np.empty((0, 4))
+        rings = [chains[0] for chains in chains_of(self.faces)]
+        starts = np.cumsum([0, *(len(ring) for ring in rings[:-1])])
+        points = np.concatenate(rings)
+        low, high = np.minimum.reduceat(points, starts), np.maximum.reduceat(points, starts)
+        return np.hstack([low, high])
+
+    @cached_property
+    def insides(self) -> Array:
+        """A position (x, y) inside each face."""
+        points = [face.representative_point().coords[0] for face in self.faces]
+        return np.array(points, float).reshape(-1, 2)
 
     @cached_property
     def areas(self) -> Array:
@@ -113,28 +131,23 @@ def covers(arrangement: Arrangement, polygons: Sequence[Any], thin: Iterable[int
 
     Faces that are `thin` have no safe interior point; they are left empty.
     """
-    skipped = frozenset(thin)
-    points = interior_points(arrangement)
-    geometry = require("shapely.geometry", PURPOSE)
+    skipped, points = frozenset(thin), arrangement.insides
+    point = require("shapely.geometry", PURPOSE).Point
     prep = require("shapely.prepared", PURPOSE).prep
-    shapely_points = [geometry.Point(x, y) for x, y in points.tolist()]
+    order = np.argsort(points[:, 0], kind="stable")
+    x, y = points[order].T
+    places = [point(*place) for place in points.tolist()]
     found: list[list[int]] = [[] for _ in points]
     for number, polygon in enumerate(polygons):
         if polygon.is_empty:
             continue
-        box = np.array(polygon.bounds)
-        near = np.flatnonzero(((points > box[:2]) & (points < box[2:])).all(1))
+        left, low, right, high = polygon.bounds
+        span = slice(*np.searchsorted(x, (left, right)).tolist())
         prepared = prep(polygon)
-        for face in near.tolist():
-            if face not in skipped and prepared.contains(shapely_points[face]):
+        for face in order[span][(y[span] > low) & (y[span] < high)].tolist():
+            if face not in skipped and prepared.contains(places[face]):
                 found[face].append(number)
     return [tuple(cover) for cover in found]
-
-
-def interior_points(arrangement: Arrangement) -> Array:
-    """Return a position inside each face."""
-    points = [face.representative_point().coords[0] for face in arrangement.faces]
-    return np.array(points, float).reshape(-1, 2)
 
 
 def thin_faces(arrangement: Arrangement, width: float) -> list[int]:
@@ -174,7 +187,8 @@ def joined(arrangement: Arrangement, owners: Array) -> dict[int, list[Any]]:
     found: dict[int, list[Any]] = {}
     if not polygons:
         return found
-    first = np.vstack([next(_directed(polygon))[:1] for polygon in polygons])
+    edges, whose = _directed(polygons)
+    first = edges[np.searchsorted(whose, np.arange(len(polygons)))]
     for polygon, face in zip(polygons, arrangement.left_of(first).tolist()):
         if owned[face] != OUTSIDE:
             found.setdefault(int(owned[face]), []).append(polygon)
@@ -182,25 +196,31 @@ def joined(arrangement: Arrangement, owners: Array) -> dict[int, list[Any]]:
 
 
 def _connected(lines: tuple[Any, ...], faces: tuple[Any, ...]) -> Arrangement:
-    rings = [(face, ring) for face, polygon in enumerate(faces) for ring in _directed(polygon)]
-    edges = np.vstack([ring for _, ring in rings]) if rings else np.empty((0, 4))
-    owners = np.repeat([face for face, _ in rings], [len(ring) for _, ring in rings]).astype(int)
+    edges, owners = _directed(faces)
     keys = _keys(edges)
     order = np.argsort(keys, kind="stable")
     keys, owners = keys[order], owners[order]
-    first = np.array([line.coords[0] + line.coords[1] for line in lines]).reshape(-1, 4)
+    first = np.array([chain[:2] for (chain,) in chains_of(lines)]).reshape(-1, 4)
     left = _looked_up(keys, owners, first)
     right = _looked_up(keys, owners, first[:, [2, 3, 0, 1]])
     return Arrangement(lines, faces, np.column_stack([left, right]), keys, owners)
 
 
-def _directed(polygon: Any) -> Iterator[Array]:
-    """Yield the edges of a polygon's rings, each with the polygon on its left."""
-    for number, ring in enumerate((polygon.exterior, *polygon.interiors)):
-        edges = edges_of(np.asarray(ring.coords))
-        x0, y0, x1, y1 = (edges - np.tile(edges[0, :2], 2)).T
-        counterclockwise = np.sum(x0 * y1 - x1 * y0) > 0
-        yield edges if counterclockwise == (number == 0) else edges[:, [2, 3, 0, 1]]
+def _directed(polygons: Sequence[Any]) -> tuple[Array, Array]:
+    """Return the edges of rings, each with its polygon on the left, and the polygons' numbers."""
+    nested = chains_of(polygons)
+    rings = [ring for chains in nested for ring in chains]
+    if not rings:
+        return np.empty((0, 4)), np.empty(0, int)
+    edges = edges_of(*rings)
+    counts = np.array([len(ring) - 1 for ring in rings])
+    starts = np.cumsum(counts) - counts
+    x0, y0, x1, y1 = (edges - np.tile(np.repeat(edges[starts, :2], counts, 0), 2)).T
+    counterclockwise = np.add.reduceat(x0 * y1 - x1 * y0, starts) > 0
+    owner = np.repeat(np.arange(len(nested)), [len(chains) for chains in nested])
+    outer = np.diff(owner, prepend=-1) > 0
+    turned = np.repeat(counterclockwise != outer, counts)[:, None]
+    return np.where(turned, edges[:, [2, 3, 0, 1]], edges), np.repeat(owner, counts)
 
 
 def _keys(edges: Array) -> Array:

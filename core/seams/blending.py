@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
-from ..image import Array, Mask
+from ..image import Array
 from ..windows import Window
 from .parts import box_of
 from .pyramid import doubled, halved
@@ -23,10 +23,6 @@ class Bandwise(Protocol):
 
     def __getitem__(self, band: int, /) -> Array:
         """Return a band, counted from 0."""
-
-
-Planes = Mapping[int, Array]
-"""An array for each image by its number."""
 
 
 @dataclass(frozen=True)
@@ -54,176 +50,170 @@ def blended(
     convolution). `top` stands for the mixed coarsest level when that is known already. All sides
     of the window are multiples of 2^levels, those of its members even.
     """
-    pyramid = _Pyramid.over(members, levels, shape)
-    targets = [target for i in members for target in _targets(i, members[i], part, shape)]
-    bands = []
-    for band in range(_count(members)):
-        planes = {index: halved(member.difference[band]) for index, member in members.items()}
-        coarse = pyramid.mixed(planes, 1, None if top is None else top[band])
-        bands.append(pyramid.finest(coarse, planes, targets, part))
-    return np.stack(bands)
+    planes = {
+        index: _Plane.of(member, coarser(member.part, 1), halved)
+        for index, member in members.items()
+    }
+    differing = [plane for plane in planes.values() if plane.differences.any()]
+    first = next(iter(planes.values())).differences
+    found = np.zeros((len(first), *part.shape), first.dtype)
+    if not differing and top is None:
+        return found
+    fraction = _fraction(members, shape)
+    everywhere = bool((fraction == 1).all())
+    scales = _scales(halved(fraction), levels - 1, everywhere=everywhere)
+    below = _reached(part, scales[0].shape)
+    mixed = scales[0].counted(_mixed(differing, scales, below, top), below)
+    for index, member in members.items():
+        common = member.part.clipped(part)
+        shown = member.mask[common.within(member.part)] > 0
+        if shown.any():
+            fine = box_of(shown, common)
+            around = _reached(fine, scales[0].shape)
+            # an image does not differ from the cut where it is shown, so that its detail there
+            # is what its first level lacks
+            rest = mixed[around.banded(below)] - planes[index].at(around)[:-1]
+            change = scales[0].doubled(rest, around, fine)
+            np.copyto(found[fine.banded(part)], change, where=shown[fine.within(common)])
+    return found
 
 
 def summed(members: Members, shape: tuple[int, int], levels: int) -> Array:
     """Return the same for a whole window whose masks are fractions, as those of a coarse level."""
-    pyramid = _Pyramid.over(members, levels, shape)
-    bands = []
-    for band in range(_count(members)):
-        planes = {index: member.difference[band] for index, member in members.items()}
-        bands.append(pyramid.mixed(planes, 0))
-    return np.stack(bands)
+    fraction = _fraction(members, shape)
+    scales = _scales(fraction, levels, everywhere=bool((fraction == 1).all()))
+    planes = [_Plane.of(member, member.part, np.asarray) for member in members.values()]
+    return _mixed(planes, scales, array(shape))
 
 
-def _count(members: Members) -> int:
-    return len(next(iter(members.values())).difference)
+def _fraction(members: Members, shape: tuple[int, int]) -> Array:
+    """Return how much of each pixel is shown of any image."""
+    fraction = np.zeros(shape, next(iter(members.values())).mask.dtype)
+    for member in members.values():
+        fraction[member.part.slices] += member.mask
+    return fraction
 
 
 @dataclass(frozen=True)
-class _Level:
-    """Shares[image] of a level in the parts of the images, and its valid fraction.
+class _Scale:
+    """The shape of a level, and its valid fraction: None where everything is valid.
 
-    The parts hold all that the next level is made of, and their sides are even. The fraction is
-    None where everything is valid. `own` and `spread` are 1 / the fraction of its pixels and of
-    those doubled to the level below, 0 where there is none.
+    `own` and `spread` are 1 / the fraction of its pixels and of those doubled to the level below,
+    0 where there is none.
     """
 
-    parts: Mapping[int, Window]
-    shares: Planes
     shape: tuple[int, ...]
     fraction: Array | None = None
     own: Array | None = None
     spread: Array | None = None
 
-    def lifted(self, plane: Array) -> Array:
-        """Double a plane of the level, whose pixels count as much as they are valid."""
-        if self.fraction is None or self.spread is None:
-            return doubled(plane)
-        found = doubled(plane * self.fraction)
-        found *= self.spread
-        return found
+    def normal(self, plane: Array, here: Window) -> Array:
+        """Return sums over a window of the level as means of what is valid."""
+        return plane if self.own is None else plane * self.own[here.slices]
+
+    def counted(self, plane: Array, here: Window) -> Array:
+        """Return means over a window of the level as sums of what is valid."""
+        return plane if self.fraction is None else plane * self.fraction[here.slices]
+
+    def doubled(self, plane: Array, has: Window, wanted: Window) -> Array:
+        """Return means over a window of the level below from sums over one of this level."""
+        around = _reached(wanted, self.shape).clipped(has)
+        fine = doubled(plane[around.banded(has)])[wanted.banded(_finer(around))]
+        if self.spread is not None:
+            fine *= self.spread[wanted.slices]
+        return fine
+
+
+def _scales(fraction: Array, levels: int, *, everywhere: bool) -> list[_Scale]:
+    """Return a level with that fraction and the coarser ones, so many."""
+    found = list[_Scale]()
+    for number in range(levels + 1):
+        fraction = halved(fraction) if number else fraction
+        if everywhere:
+            found.append(_Scale(fraction.shape))
+        else:
+            around = _inverse(doubled(fraction))
+            found.append(_Scale(fraction.shape, fraction, _inverse(fraction), around))
+    return found
 
 
 @dataclass(frozen=True)
-class _Target:
-    """Pixels of the result that one image is shown in, and the coarse pixels they come from."""
+class _Plane:
+    """Values[band, row, col] of an image in a part of a level; the last band is its mask."""
 
-    index: int
-    fine: Window
-    coarse: Window
     part: Window
-    shown: Mask
-
-
-def _targets(index: int, member: Member, part: Window, shape: tuple[int, int]) -> list[_Target]:
-    """Return where in a part of the window an image is shown; at most one."""
-    common = member.part.clipped(part)
-    shown = member.mask[common.within(member.part)] > 0
-    if not shown.any():
-        return []
-    fine = box_of(shown, common)
-    coarse = coarser(fine.aligned(2, 2), 1).padded(1).clipped(coarser(array(shape), 1))
-    return [_Target(index, fine, coarse, member.part, shown[fine.within(common)])]
-
-
-@dataclass(frozen=True)
-class _Pyramid:
-    """The levels, finest first."""
-
-    levels: list[_Level]
+    values: Array
 
     @classmethod
-    def over(cls, members: Members, levels: int, shape: tuple[int, int]) -> _Pyramid:
-        """Return the shares of the members of a window."""
-        current = {index: member.mask for index, member in members.items()}
-        parts = {index: member.part for index, member in members.items()}
-        fraction = np.zeros(shape, np.result_type(*current.values()))
-        for index, part in parts.items():
-            fraction[part.slices] += current[index]
-        everywhere = bool((fraction == 1).all())
-        found = list[_Level]()
-        for number in range(levels + 1):
-            if number:
-                fraction = halved(fraction)
-                halves = {index: coarser(part, 1) for index, part in parts.items()}
-                # the last level is not halved
-                parts = _grown(halves, fraction.shape) if number < levels else halves
-                current = {
-                    index: _placed(halved(mask), halves[index], parts[index])
-                    for index, mask in current.items()
-                }
-            if everywhere:
-                found.append(_Level(parts, current, fraction.shape))
-                continue
-            own = _inverse(fraction)
-            spread = _inverse(doubled(fraction)) if number else None
-            shares = {index: mask * own[parts[index].slices] for index, mask in current.items()}
-            found.append(_Level(parts, shares, fraction.shape, fraction, own, spread))
-        return cls(found)
+    def of(cls, member: Member, part: Window, made: Callable[[Array], Array]) -> _Plane:
+        """Return what is made of a member, band by band, for a part of a level."""
+        bands = [made(member.difference[band]) for band in range(len(member.difference))]
+        return cls(part, np.stack([*bands, made(member.mask)]))
 
-    def mixed(self, planes: Planes, first: int, top: Array | None = None) -> Array:
-        """Return the sum of the mixed levels from the one that the planes are of."""
-        levels = self.levels[first:]
-        kind = next(iter(planes.values())).dtype
-        mixed = [np.zeros(level.shape, kind) for level in levels]
-        for index, plane in planes.items():
-            # the planes are those of the level before, halved
-            above = self.levels[first - 1].parts[index] if first else None
-            current = plane
-            if above is not None:
-                current = _placed(plane, coarser(above, 1), levels[0].parts[index])
-            for number, (fine, coarse) in enumerate(zip(levels, levels[1:])):
-                part = fine.parts[index]
-                lower = halved(current)
-                detail = _detail(current, lower, fine.own, coarse.spread, part.slices)
-                detail *= fine.shares[index]
-                mixed[number][part.slices] += detail
-                current = _placed(lower, coarser(part, 1), coarse.parts[index])
-            if top is None:
-                last = levels[-1]
-                here = last.parts[index].slices
-                smooth = current if last.own is None else current * last.own[here]
-                mixed[-1][here] += smooth * last.shares[index]
-        whole = mixed[-1] if top is None else top
-        for detail, level in zip(reversed(mixed[:-1]), reversed(levels)):
-            whole = level.lifted(whole)
-            whole += detail
-        return whole
+    @property
+    def differences(self) -> Array:
+        """All bands but the mask."""
+        return self.values[:-1]
 
-    def finest(
-        self, coarse: Array, planes: Planes, targets: Iterable[_Target], part: Window
-    ) -> Array:
-        """Return the pixels of a part of the window.
-
-        An image does not differ from the cut where it is shown, so that its detail there is what
-        its first level lacks.
-        """
-        level = self.levels[1]
-        found = np.zeros(part.shape, coarse.dtype)
-        for one in targets:
-            plane = _placed(planes[one.index], coarser(one.part, 1), one.coarse)
-            rest = coarse[one.coarse.slices]
-            rest = rest if level.fraction is None else rest * level.fraction[one.coarse.slices]
-            fine = doubled(rest - plane)[one.fine.within(_finer(one.coarse))]
-            if level.spread is not None:
-                fine *= level.spread[one.fine.slices]
-            np.copyto(found[one.fine.within(part)], fine, where=one.shown)
+    def at(self, wanted: Window) -> Array:
+        """Return the values of another part, with zeros beyond the own one."""
+        if self.part.contains(wanted):
+            return self.values[wanted.banded(self.part)]
+        found = np.zeros((len(self.values), *wanted.shape), self.values.dtype)
+        common = self.part.clipped(wanted)
+        found[common.banded(wanted)] = self.values[common.banded(self.part)]
         return found
 
+    def halved(self, shape: tuple[int, ...]) -> _Plane:
+        """Return the plane of the next level; the own level has that shape."""
+        # halving reaches two pixels farther
+        grown = self.part.padded(2).aligned(2, 2).clipped(array(shape))
+        return _Plane(coarser(grown, 1), halved(self.at(grown)))
 
-def _grown(parts: Mapping[int, Window], shape: tuple[int, ...]) -> dict[int, Window]:
-    """Return parts of a level with all round them that pixels of the coarser level reach."""
-    whole = array(shape)
-    return {i: part.padded(2).aligned(2, 2).clipped(whole) for i, part in parts.items()}
 
-
-def _placed(plane: Array, has: Window, wanted: Window) -> Array:
-    """Return a plane of a part as that of another part, with zeros round it."""
-    if has.contains(wanted):
-        return np.asarray(plane[wanted.within(has)])
-    found = np.zeros(wanted.shape, plane.dtype)
-    common = has.clipped(wanted)
-    found[common.within(wanted)] = plane[common.within(has)]
+def _mixed(
+    planes: Sequence[_Plane], scales: Sequence[_Scale], wanted: Window, top: Array | None = None
+) -> Array:
+    """Return the sum of the mixed levels in a window of the first one, which the planes are of."""
+    fine = scales[0]
+    if len(scales) == 1:
+        return _sum(planes, fine, wanted) if top is None else top[wanted.banded(array(fine.shape))]
+    coarse = scales[1]
+    below = _reached(wanted, coarse.shape)
+    lower = [plane.halved(fine.shape) for plane in planes]
+    mixed = coarse.counted(_mixed(lower, scales[1:], below, top), below)
+    found = coarse.doubled(mixed, below, wanted)
+    if planes:
+        found += _sum(planes, fine, wanted, lower, coarse)
     return found
+
+
+def _sum(
+    planes: Sequence[_Plane],
+    fine: _Scale,
+    wanted: Window,
+    lower: Sequence[_Plane] = (),
+    coarse: _Scale | None = None,
+) -> Array:
+    """Return what a level holds beyond the lower one, each image by its share, in a window."""
+    first = planes[0].differences
+    found = np.zeros((len(first), *wanted.shape), first.dtype)
+    for number, plane in enumerate(planes):
+        here = plane.part.clipped(wanted)
+        if here.empty:
+            continue
+        own = fine.normal(plane.at(here), here)
+        detail = own[:-1]
+        if coarse is not None:
+            low = lower[number]
+            detail = detail - coarse.doubled(low.differences, low.part, here)
+        found[here.banded(wanted)] += detail * own[-1]
+    return found
+
+
+def _reached(fine: Window, shape: tuple[int, ...]) -> Window:
+    """Return the pixels of a level of some shape that a window of the level below comes from."""
+    return coarser(fine.aligned(2, 2), 1).padded(1).clipped(array(shape))
 
 
 def _finer(window: Window) -> Window:
@@ -231,18 +221,7 @@ def _finer(window: Window) -> Window:
 
 
 def _inverse(fraction: Array) -> Array:
-    there = fraction > 0
-    return np.asarray(np.where(there, 1 / np.where(there, fraction, 1), 0), fraction.dtype)
-
-
-def _detail(
-    plane: Array, lower: Array, own: Array | None, spread: Array | None, here: tuple[slice, slice]
-) -> Array:
-    """What a level of a plane holds beyond the coarser one."""
-    smooth = doubled(lower)
-    if spread is not None:
-        smooth *= spread[here]
-    return np.asarray((plane if own is None else plane * own[here]) - smooth)
+    return np.divide(1, fraction, out=np.zeros_like(fraction), where=fraction > 0)
 
 
 def array(shape: tuple[int, ...]) -> Window:

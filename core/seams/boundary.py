@@ -22,6 +22,9 @@ _DIRECT = 200_000
 _FEW = 64
 """Edges from which on a tree is faster."""
 
+_DENSE = 0.25
+"""Length between seeds, as a part of the distance to the other boundary."""
+
 _NEAR = 8
 """Pieces of a boundary that are looked at for each point."""
 
@@ -63,8 +66,8 @@ class Boundary:
         """Return the distance of each of (n, 2) points; infinite when there are no edges."""
         if not len(self.edges):
             return np.full(len(points), np.inf)
-        squares: Array = self._feet(points)[0].min(1)
-        return np.sqrt(squares)
+        squares: Array = self.squares(points).min(1)
+        return np.asarray(np.sqrt(squares))
 
     def nearest(self, points: Array) -> Array:
         """Return the nearest position to each point; the point itself when there are no edges."""
@@ -72,25 +75,37 @@ class Boundary:
             return points.copy()
         squares, part, edge = self._feet(points)
         best = (np.arange(len(points)), squares.argmin(1))
-        start, way = self._ways
-        edge, part = np.broadcast_to(edge, squares.shape)[best], part[best]
-        found: Array = (start[:, edge] + way[:, edge] * part).T
-        return found
+        chosen = best[1] if edge is None else edge[best]
+        x, y, way_x, way_y, _ = self._table[:, chosen]
+        return np.column_stack([x + way_x * part[best], y + way_y * part[best]])
 
-    def _feet(self, points: Array) -> tuple[Array, Array, Array]:
-        """Return, for the edges near each point, squared distance, part of the edge, edge."""
+    def few(self, points: Array) -> bool:
+        """Return True when all edges are looked at for points."""
+        return len(points) * len(self.edges) <= _DIRECT and len(self.edges) <= _FEW
+
+    def squares(self, points: Array) -> Array:
+        """Return squared distances [point, edge] to the edges that are looked at."""
+        return self._feet(points)[0]
+
+    def _feet(self, points: Array) -> tuple[Array, Array, Array | None]:
+        """Return squared distances to edges near each point, parts of the edges, and the edges.
+
+        The latter are missing where all of them were looked at.
+        """
         edge = self._near(points)
-        (x0, y0), (way_x, way_y) = (ends[:, edge] for ends in self._ways)
+        x0, y0, way_x, way_y, weight = self._table if edge is None else self._table[:, edge]
         x, y = points[:, :1] - x0, points[:, 1:] - y0
-        part = np.clip((x * way_x + y * way_y) * self._weights[edge], 0, 1)
+        part = (x * way_x + y * way_y) * weight
+        # much faster than np.clip for few points
+        np.minimum(np.maximum(part, 0, out=part), 1, out=part)
         x -= part * way_x
         y -= part * way_y
         return x * x + y * y, part, edge
 
-    def _near(self, points: Array) -> Array:
-        """Return the edges to look at, [1 or point, edge]."""
-        if len(points) * len(self.edges) <= _DIRECT and len(self.edges) <= _FEW:
-            return np.arange(len(self.edges))[None]
+    def _near(self, points: Array) -> Array | None:
+        """Return the edges to look at, [point, edge], None for all."""
+        if self.few(points):
+            return None
         tree, owner = self._tree
         count = min(_NEAR, len(owner))
         near = tree.query(points, count)[1].reshape(len(points), count)
@@ -98,14 +113,10 @@ class Boundary:
         return found
 
     @cached_property
-    def _ways(self) -> tuple[Array, Array]:
-        """Start and direction, [x or y, edge]."""
-        start, end = self.edges[:, :2].T.copy(), self.edges[:, 2:].T
-        return start, end - start
-
-    @cached_property
-    def _weights(self) -> Array:
-        return np.asarray(1 / np.maximum((self._ways[1] ** 2).sum(0), 1e-300))
+    def _table(self) -> Array:
+        """Start, direction, and what makes parts of it out of products with it, [5, edge]."""
+        start, way = self.edges[:, :2].T, (self.edges[:, 2:] - self.edges[:, :2]).T
+        return np.vstack([start, way, 1 / np.maximum((way**2).sum(0), 1e-300)])
 
     @cached_property
     def _tree(self) -> tuple[Any, Array]:
@@ -124,13 +135,28 @@ def along(edges: Array, step: float) -> tuple[Array, Array]:
     return points, owner
 
 
-def seeds(edges: Array, step: float) -> Array:
-    """Return points along edges every `step`; of edges shorter than that, one for each step."""
+def seeds(edges: Array, step: float, other: Boundary) -> Array:
+    """Return points along edges every `step`, fewer where the other boundary is far.
+
+    Edges shorter than the step share one for each step of ground.
+    """
     short = np.hypot(*(edges[:, 2:] - edges[:, :2]).T) < step
-    points, _ = along(edges[~short], step)
+    points, owner = along(edges[~short], step)
+    number = np.arange(len(owner)) - np.searchsorted(owner, owner)
+    found: Array = points[number % _strides(other.distances(points) / step) == 0]
+    if not short.any():
+        return found
     middles = (edges[short, :2] + edges[short, 2:]) / 2
-    _, first = np.unique(np.floor(middles / step), axis=0, return_index=True)
-    return np.vstack([points, middles[np.sort(first)]])
+    rare = _strides(other.distances(middles) / step)
+    cells = np.column_stack([rare, np.floor(middles / (step * rare[:, None]))])
+    _, first = np.unique(cells, axis=0, return_index=True)
+    return np.vstack([found, middles[np.sort(first)]])
+
+
+def _strides(steps: Array) -> Array:
+    """Return how many steps (a power of two) may lie between seeds, given those to the other."""
+    part = np.minimum(np.maximum(steps * _DENSE, 1), 1 << 20)
+    return np.asarray(1 << (np.frexp(part)[1] - 1))
 
 
 def clipped(edges: Array, box: Array) -> Array:
@@ -142,7 +168,7 @@ def clipped(edges: Array, box: Array) -> Array:
     outside = (start < box[:2]) | (start > box[2:])
     enter = np.where(way == 0, np.where(outside, np.inf, -np.inf), ends.min(0)).max(1)
     leave = np.where(way == 0, np.inf, ends.max(0)).min(1)
-    enter, leave = np.clip(enter, 0, None), np.clip(leave, None, 1)
+    enter, leave = np.maximum(enter, 0), np.minimum(leave, 1)
     kept = enter < leave
     start, way = start[kept], way[kept]
     return np.hstack([start + way * enter[kept, None], start + way * leave[kept, None]])
@@ -170,6 +196,12 @@ def box_of(edges: Array) -> Array:
     return np.concatenate([pairs.min(0), pairs.max(0)])
 
 
-def edges_of(coordinates: Array) -> Array:
-    """Return the edges (x0, y0, x1, y1) of a chain of positions."""
-    return np.hstack([coordinates[:-1], coordinates[1:]])
+def edges_of(*chains: Array) -> Array:
+    """Return the edges (x0, y0, x1, y1) of chains of positions."""
+    if not chains:
+        return np.empty((0, 4))
+    points = np.concatenate(chains)
+    kept = np.ones(len(points) - 1, bool)
+    kept[np.cumsum([len(chain) for chain in chains[:-1]], dtype=int) - 1] = False
+    found: Array = np.hstack([points[:-1], points[1:]])[kept]
+    return found

@@ -121,14 +121,14 @@ def _least(values: Array) -> Array:
 
 
 def _spread(area: Window, per: int) -> list[Window]:
-    """Return windows of per × per cells spread evenly over an area, all of them when few."""
+    """Return windows of per × per cells spread evenly over an area; a small area as one."""
     if area.empty:
         return []
     whole = area.aligned(per, per)
     cols, count = whole.width // per, whole.width // per * (whole.height // per)
-    numbers = np.arange(count)
-    if count > _SAMPLED:
-        numbers = np.unique(np.rint(np.linspace(0, count - 1, _SAMPLED)).astype(int))
+    if count <= _SAMPLED:
+        return [area]
+    numbers = np.unique(np.rint(np.linspace(0, count - 1, _SAMPLED)).astype(int))
     found = (
         Window(whole.col + n % cols * per, whole.row + n // cols * per, per, per).clipped(area)
         for n in numbers.tolist()

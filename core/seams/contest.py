@@ -81,7 +81,7 @@ def _depths(
         if len(images) > 1:
             for image in images:
                 members.setdefault(image, []).append(face)
-    bounds = np.array([face.bounds for face in state.arrangement.faces]).reshape(-1, 4)
+    bounds = state.arrangement.boxes
     for image, faces in members.items():
         boundary, frame = _boundary(guide, image, bounds[faces], geographic)
         boxes = frame.local(bounds[faces])

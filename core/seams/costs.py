@@ -28,7 +28,7 @@ _HELD = 48 << 20
 
 @dataclass(frozen=True)
 class Weights:
-    """How much each part of the cost counts (mosaicking.md 3.3: w_d, w_g, ε, w_p, w_c)."""
+    """How much each part of the cost counts."""
 
     difference: float = 1.0
     gradient: float = 0.5
@@ -123,17 +123,32 @@ class Costs:
         self._layers: _Recent[Layer] = _Recent()
         self._pairs: _Recent[PairCost] = _Recent()
         self._windows = [self.cells.window(level, n) for n in range(len(self.cells.views))]
+        sides = [(w.col, w.row, w.right, w.bottom) for w in self._windows]
+        self._edges = np.array(sides, int).reshape(-1, 4).T
         self._extra = self.ground.costs(level, ids)
         self._clear = self._cleared()
 
     def neighbors(self, image: int) -> list[int]:
         """Return the other images whose windows touch an image's."""
-        mine = self._windows[image].padded(1)
-        return [
-            number
-            for number, window in enumerate(self._windows)
-            if number != image and not mine.clipped(window).empty
-        ]
+        left, top, right, bottom = self._edges
+        touching = (left <= right[image]) & (right >= left[image])
+        touching &= (top <= bottom[image]) & (bottom >= top[image])
+        touching &= (right > left) & (bottom > top)
+        touching[image] = False
+        return list(map(int, np.flatnonzero(touching)))
+
+    def reached(self, image: int, ids: Array) -> list[int]:
+        """Return the other images whose windows hold cells of an image, or neighbors of them."""
+        if not len(ids):
+            return []
+        rows, cols = self.level.places(ids)
+        found = []
+        for other in self.neighbors(image):
+            left, top, right, bottom = self._edges[:, other]
+            near = (cols >= left - 1) & (cols <= right) & (rows >= top - 1) & (rows <= bottom)
+            if near.any():
+                found.append(other)
+        return found
 
     def layer(self, image: int) -> Layer:
         """Return what an image is like in the cells."""

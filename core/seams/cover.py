@@ -13,6 +13,7 @@ import numpy as np
 
 from ..image import Array
 from .arrangement import Arrangement, Cover, adopted, covers, thin_faces
+from .boundary import edges_of
 
 Pair = tuple[int, int]
 
@@ -143,10 +144,7 @@ def rim(arrangement: Arrangement, faces: Iterable[int]) -> list[int]:
 
 def edges_of_lines(arrangement: Arrangement, lines: Sequence[int]) -> Array:
     """Return the edges (x0, y0, x1, y1) of lines."""
-    chains = [arrangement.coordinates[line] for line in lines]
-    if not chains:
-        return np.empty((0, 4))
-    return np.vstack([np.hstack([chain[:-1], chain[1:]]) for chain in chains])
+    return edges_of(*(arrangement.coordinates[line] for line in lines))
 
 
 def rounding(polygons: Sequence[Any]) -> float:

@@ -48,10 +48,11 @@ def choice(taken: Array, first: Array, second: Array, costs: tuple[Array, Array,
     """
     none, only_second, only_first = costs
     none = np.minimum(none, only_second + only_first)
-    added = taken.astype(np.int64)
-    np.add.at(added, first, only_first - none)
-    np.subtract.at(added, second, only_first)
-    return Choice(added, first, second, only_second + only_first - none)
+    # sums of whole numbers far below 2^53, so exact
+    count = len(taken)
+    added = taken + np.bincount(first, only_first - none, count)
+    added -= np.bincount(second, only_first, count)
+    return Choice(added.astype(np.int64), first, second, only_second + only_first - none)
 
 
 def best(options: Choice) -> Mask:

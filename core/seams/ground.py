@@ -15,6 +15,7 @@ from .arrangement import flat
 from .bisector import Facing, center_lines
 from .boundary import PURPOSE, Boundary, Frame, clipped, seeds
 from .cover import Covered, Pair, edges_of_lines, groups, rim
+from .shapes import multi_line
 
 _MOST_SEEDS = 20_000
 _TIE = 1e-9
@@ -143,7 +144,7 @@ def _through(
     corners = np.array(sorted(ends[0] & ends[1])).reshape(-1, 2)
     rim_edges = frame.local(edges_of_lines(arrangement, rim(arrangement, region)))
     facing = Facing(ground.a, ground.b, rim_edges, frame.local(corners), spacing)
-    points = seeds(edges[0], spacing), seeds(edges[1], spacing)
+    points = seeds(edges[0], spacing, ground.b), seeds(edges[1], spacing, ground.a)
     found = _merged(center_lines(facing, *points), frame, corners, 1e-3 * spacing)
     shown = (frame.ground(points[0]), frame.ground(points[1]))
     return [Draft(pair, tuple(group), corners, shown, tuple(found))]
@@ -168,7 +169,7 @@ def _merged(pieces: Array, frame: Frame, corners: Array, tolerance: float) -> li
     if not len(pieces):
         return []
     geometry = require("shapely.geometry", PURPOSE)
-    merged = require("shapely.ops", PURPOSE).linemerge(_multi_line(pieces))
+    merged = require("shapely.ops", PURPOSE).linemerge(multi_line(pieces))
     local_corners = frame.local(corners)
     lines = []
     for line in flat(merged.simplify(tolerance, preserve_topology=False)):
@@ -182,20 +183,11 @@ def _merged(pieces: Array, frame: Frame, corners: Array, tolerance: float) -> li
     return lines
 
 
-def _multi_line(pieces: Array) -> Any:
-    kind = np.dtype([("order", "u1"), ("type", "<u4"), ("points", "<u4"), ("xy", "<f8", 4)])
-    parts = np.empty(len(pieces), kind)
-    parts["order"], parts["type"], parts["points"] = 1, 2, 2
-    parts["xy"] = pieces.reshape(-1, 4)
-    head = np.array([(1, 5, len(pieces))], [("order", "u1"), ("type", "<u4"), ("parts", "<u4")])
-    return require("shapely.wkb", PURPOSE).loads(head.tobytes() + parts.tobytes())
-
-
 def _ends(state: Covered, lines: Sequence[int]) -> set[tuple[float, float]]:
     chains = [state.arrangement.coordinates[line] for line in lines]
     return {tuple(chain[end].tolist()) for chain in chains for end in (0, -1)}
 
 
 def _box(state: Covered, faces: Sequence[int]) -> Array:
-    bounds = np.array([state.arrangement.faces[face].bounds for face in faces])
+    bounds = state.arrangement.boxes[list(faces)]
     return np.concatenate([bounds[:, :2].min(0), bounds[:, 2:].max(0)])

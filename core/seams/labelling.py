@@ -47,22 +47,21 @@ def settle(labels: Labels, costs: Costs, order: Sequence[int], progress: Progres
             progress.check()
             if image in waiting:
                 waiting.discard(image)
-                if _move(labels, costs, image):
-                    waiting.update(costs.neighbors(image))
+                waiting.update(costs.reached(image, _move(labels, costs, image)))
             progress.advance((sweep + (done + 1) / len(order)) / SWEEPS)
         if not waiting:
             break
     progress.advance(1.0)
 
 
-def _move(labels: Labels, costs: Costs, image: int) -> bool:
-    """Let an image take over the cells where that lowers the cost; return True when it did."""
+def _move(labels: Labels, costs: Costs, image: int) -> Array:
+    """Let an image take over the cells where that lowers the cost; return those cells."""
     layer, label = costs.layer(image), image + 1
-    cells = layer.ids[layer.takes]
+    cells: Array = layer.ids[layer.takes]
     owners = labels.at(cells)
     cells = cells[(owners != label) & (owners != NOBODY)]
     if not len(cells):
-        return False
+        return cells
     owners = labels.at(cells)
     taken = _rounded(costs.shown(image, cells))
     for owner in np.unique(owners).tolist():
@@ -92,9 +91,10 @@ def _move(labels: Labels, costs: Costs, image: int) -> bool:
     options = choice(taken, first, second, prices)
     chosen = best(options)
     if not chosen.any() or options.gain(chosen) >= 0:
-        return False
-    labels.give(cells[chosen], label)
-    return True
+        return np.zeros(0, np.int64)
+    moved: Array = cells[chosen]
+    labels.give(moved, label)
+    return moved
 
 
 def seam_costs(costs: Costs, one: Array, other: Array, p: Array, q: Array) -> Array:
@@ -108,8 +108,8 @@ def seam_costs(costs: Costs, one: Array, other: Array, p: Array, q: Array) -> Ar
         at_p, at_q = pair.at(p[mine]), pair.at(q[mine])
         # beyond an image, a seam costs what it does at its border
         known_p, known_q = (np.where(np.isnan(a), b, a) for a, b in ((at_p, at_q), (at_q, at_p)))
-        middle = np.nan_to_num((known_p + known_q) / 2, nan=costs.beyond)
-        cost = middle + costs.weights.length
+        middle = (known_p + known_q) / 2
+        cost = np.where(np.isnan(middle), costs.beyond, middle) + costs.weights.length
         found[mine] = np.clip(_rounded(cost), _SMALLEST, _LARGEST)
     return found
 

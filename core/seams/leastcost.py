@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Seam cells where seams are seen least: along ground that looks the same in both images.
 
-The energy, its solution by alpha moves, and the levels are those of mosaicking.md 3.3.
+Costs of `costs` are minimized by alpha moves (`labelling`), from coarse cells to fine ones.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from ..image import Array, Image
 from ..progress import SILENT, Progress
 from ..windows import Window, tiling
 from .arcs import arcs_of, lines_of
-from .arrangement import arrange, boundaries, interior_points
+from .areas import valid
+from .arrangement import arrange, boundaries
 from .celllooks import CellsOf
 from .cells import Cut, Partition, measured
 from .cellstore import CellSums, cell_grid
@@ -96,12 +97,12 @@ def cut_cheaply(
     burn: Burn,
     progress: Progress = SILENT,
 ) -> Found:
-    """Return the seam cells of images (mosaicking.md 3.3).
+    """Return the seam cells of images.
 
     Raises NoSolution when rounding forbids an exact arrangement.
     """
     store = cells.store
-    polygons = _loaded(layout.footprints)
+    polygons = list(map(valid, layout.footprints))
     state = covered(arrange(boundaries(polygons), closed=True), polygons)
     kin = kinship(state, 0.5 * layout.rule.pixel**2, layout.rule.contained)
     strict = _strict(kin, taste.ranks)
@@ -150,12 +151,6 @@ def mean_cost(cuts: Sequence[Cut]) -> float | None:
     known = [(cut.cost, cut.length) for cut in cuts if cut.cost is not None]
     length = sum(length for _, length in known)
     return sum(cost * size for cost, size in known) / length if length else None
-
-
-def _loaded(footprints: Sequence[bytes]) -> list[Any]:
-    loads = require("shapely.wkb", PURPOSE).loads
-    polygons = [loads(wkb) for wkb in footprints]
-    return [p if p.is_valid else p.buffer(0) for p in polygons]
 
 
 def _strict(kin: Kinship, ranks: Sequence[float]) -> Kinship:
@@ -212,7 +207,7 @@ def _depths(
     distance = require("scipy.ndimage", PURPOSE).distance_transform_edt
     grid = cell_grid(level.canvas, level.side)
     found = []
-    for wkb, polygon in zip(footprints, _loaded(footprints)):
+    for wkb, polygon in zip(footprints, map(valid, footprints)):
         if polygon.is_empty:
             found.append((Window(0, 0, 1, 1), np.zeros((1, 1), np.float32)))
             continue
@@ -237,14 +232,14 @@ def _partition(
     Of the two kinships, one says who may own a face, the other why an image owns none.
     """
     level = labels.level
-    area = _loaded([layout.within])[0] if layout.within is not None else None
+    area = valid(layout.within) if layout.within is not None else None
     border = [] if area is None else boundaries([area])
     fixed = [*state.arrangement.lines, *border]
     lines = lines_of(arcs_of(labels), level, polygons, fixed)
     divided = covered(arrange([*fixed, *lines], closed=False), polygons, area)
     rivals = tuple(kin[0].contenders(cover) if cover else () for cover in divided.covers)
     divided = replace(divided, covers=rivals)
-    points = interior_points(divided.arrangement)
+    points = divided.arrangement.insides
     wanted = labels.at(level.at(points[:, 0], points[:, 1])) - 1
     owners = owned(divided, wanted.tolist())
     width = _NARROW * level.side * min(level.canvas.pixel_size)

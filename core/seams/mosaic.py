@@ -19,11 +19,12 @@ from ..image import (
     Pixels,
     calculation,
     calculation_type,
+    constant,
     representable,
 )
 from ..windows import Window
 from .cutting import along_cells, ruled, tracked
-from .mixing import Feather, Mixed
+from .mixing import Feather
 from .multiband import Multiband
 from .overlap import Overlap as Overlap
 from .overlap import Seams as Seams
@@ -31,12 +32,12 @@ from .overlap import labels_in
 from .parts import Parts
 from .rules import covers
 
-WIDE, MIDDLE, NARROW = 8192, 4096, 2048
-"""Widths of the columns in which a mosaic is written, px: narrower where blending reads around, so
-that what it reads again is still in memory."""
+WIDE, NARROW = 8192, 2048
+"""Widest and narrowest columns in which a mosaic is written, px."""
 
-LIGHT = 3
-"""Most bytes of a pixel with which the middle width is narrow enough."""
+SHARED = 48 << 10
+"""Bytes of a line of pixels in such a column: where blending reads around its windows, what the
+next row of windows reads again is still in memory."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class Mosaic:
         """Width of the columns in which it is written: blending reads beyond its windows."""
         if self.overlap.rule != "multiband":
             return WIDE
-        return MIDDLE if self.bands * self.dtype.itemsize <= LIGHT else NARROW
+        return max(NARROW, min(WIDE, SHARED // (self.bands * self.dtype.itemsize)))
 
     @property
     def reading_bytes(self) -> int:
@@ -92,17 +93,19 @@ class Mosaic:
         """
         if self.overlap.rule != "multiband":
             return 0
-        return 9 * self.bands * calculation_type(self.dtype).itemsize
+        return 15 * self.bands * calculation_type(self.dtype).itemsize // 2
 
     def read(
         self, window: Window, bands: Sequence[int] | None = None, rounded: bool = True
     ) -> Pixels:
         """Read the mosaic; a window that one valid image fills costs no more than that image."""
         order = self.parts.under(window, backward=self.overlap.rule == "last")
-        margin = self._feather.margin if self.overlap.rule == "feather" else 0
-        outer = window.padded(margin)
+        mixer = self._mixer if order else None
+        outer = window if mixer is None else window.padded(mixer.margin)
+        if len(self.parts.under(outer)) < 2:
+            outer, mixer = window, None
         labels = self._labels(outer)
-        mixed = self._mixed(window, labels, bands) if len(order) > 0 else []
+        mixed = [] if mixer is None else list(mixer.mixed(window, labels, bands))
         if labels is None:
             found = ruled(self.parts, self.overlap.rule, window, order, bands)
         else:
@@ -114,6 +117,9 @@ class Mosaic:
             found = found.with_values(found.values.copy()) if covers(found) else found
             for one in mixed:
                 one.into(found.values, window)
+        if found.all_valid:
+            # so that nobody looks again
+            found = replace(found, valid=constant(True, window.shape))
         return found if rounded else found.with_values(calculation(found.values))
 
     def sources(self, window: Window) -> Array:
@@ -128,18 +134,15 @@ class Mosaic:
         seams = self.overlap.seams
         return None if seams is None else labels_in(seams.labels, window)
 
-    def _mixed(
-        self, window: Window, labels: Array | None, bands: Sequence[int] | None
-    ) -> list[Mixed]:
-        if self.overlap.rule == "feather":
-            return self._feather.mixed(window, labels, bands)
-        if self.overlap.rule == "multiband" and labels is not None:
-            return list(Multiband(self.parts, self.overlap, self._marker).mixed(window, bands))
-        return []
-
     @property
-    def _feather(self) -> Feather:
-        return Feather(self.parts, self.overlap, self._marker)
+    def _mixer(self) -> Feather | Multiband | None:
+        """How images are mixed, if they are."""
+        how, seams = self.overlap, self.overlap.seams
+        if how.rule == "feather":
+            return Feather(self.parts, how, self._marker)
+        if how.rule == "multiband" and seams is not None:
+            return Multiband(self.parts, how, seams, self._marker)
+        return None
 
     @property
     def _marker(self) -> float | None:

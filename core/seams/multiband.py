@@ -21,7 +21,7 @@ from .blending import Member, Members, array, blended, coarser, summed
 from .borders import borders, within
 from .cutting import Bands, Cut, tracked
 from .mixing import Mixed
-from .overlap import Overlap, labels_in, present
+from .overlap import Overlap, Seams, labels_in, present
 from .parts import Parts, box_of
 from .pyramid import halved
 
@@ -45,6 +45,7 @@ class Multiband:
 
     parts: Parts
     overlap: Overlap
+    seams: Seams
     nodata: float | None
 
     @property
@@ -52,12 +53,22 @@ class Multiband:
         """Pixels on both sides of a seam that may change."""
         return 3 << self.overlap.levels
 
-    def mixed(self, window: Window, bands: Bands | None) -> Iterator[Mixed]:
-        """Yield the mixed pixels of the tiles of a window that have a seam near."""
-        for tile in tiling(window, TILE, self._height(bands)):
-            near = tile.padded(self.reach)
-            if len(self.parts.under(near)) > 1:
-                yield from self._near(tile, near, bands)
+    @property
+    def margin(self) -> int:
+        """Pixels beyond a window that decide how images mix in it, unless levels are gathered."""
+        return max(self.reach, 5 << self._direct)
+
+    def mixed(self, window: Window, labels: Array | None, bands: Bands | None) -> Iterator[Mixed]:
+        """Yield the mixed pixels of the tiles of a window that have a seam near.
+
+        `labels` cover the window and its margin.
+        """
+        if labels is None:
+            return
+        known = window.padded(self.margin), labels
+        for tile in tiling(window, 2 * TILE, self._height(bands)):
+            if len(self.parts.under(tile.padded(self.reach))) > 1:
+                yield from self._near(tile, known, bands)
 
     def _height(self, bands: Bands | None) -> int:
         height, count = TILE, self.parts.count(bands)
@@ -65,17 +76,11 @@ class Multiband:
             height //= 2
         return height
 
-    def _near(self, tile: Window, near: Window, bands: Bands | None) -> Iterator[Mixed]:
+    def _near(self, tile: Window, known: Known, bands: Bands | None) -> Iterator[Mixed]:
         """Mix the pixels of a tile near a seam; there may be none."""
-        step = 1 << self._direct
-        known = self._known(tile.padded(max(self.reach, 5 * step)))
-        outer, whole = tile.padded(4 * step).aligned(step, step), None
-        if known is not None and outer.contains(near) and self._doubtful(known, near):
-            # what is read to find the seams is mixed too
-            whole = self._cut(outer, bands, rounded=False, known=known)
-            sources = whole.sources[near.within(outer)]
-        else:
-            sources = self._sources(near, known)
+        step, near = 1 << self._direct, tile.padded(self.reach)
+        outer = tile.padded(4 * step).aligned(step, step)
+        sources, whole = self._look(near, outer, known, bands)
         rows, cols = tile.within(near)
         active = within(borders(sources), self.reach - 1, rows)[:, cols]
         if active.any():
@@ -89,43 +94,40 @@ class Multiband:
             if cut.sources.any():
                 yield self._mixed(box, region, cut, active[box.within(tile)], bands)
 
-    def _doubtful(self, known: Known, near: Window) -> bool:
-        """Return True when there is a seam, and pixels must be read to tell where exactly."""
+    def _look(
+        self, near: Window, outer: Window, known: Known, bands: Bands | None
+    ) -> tuple[Array, Cut | None]:
+        """Return which images the cut shows near a tile, and the outer cut if that was read."""
+        if not outer.contains(near):
+            return self._sources(near, known), None
         labels = self._labels(near, known)
-        if labels is None or len(present(labels)) < 2:
-            return False
-        return not self._complete(labels, near)
+        if self._complete(labels, near):
+            return labels, None
+        if len(present(labels)) < 2:
+            return self._cut(near, (1,), rounded=True, known=known).sources, None
+        # what is read to find the seams is mixed too
+        whole = self._cut(outer, bands, rounded=False, known=known)
+        return whole.sources[near.within(outer)], whole
 
     @property
     def _direct(self) -> int:
         """Levels that are computed from all pixels."""
         return max(0, self.overlap.levels - DIRECT) or self.overlap.levels
 
-    def _known(self, window: Window) -> Known | None:
-        labels = self._labels(window)
-        return None if labels is None else (window, labels)
-
-    def _labels(self, window: Window, known: Known | None = None) -> Array | None:
+    def _labels(self, window: Window, known: Known | None = None) -> Array:
         if known is not None:
             return known[1][window.within(known[0])]
-        seams = self.overlap.seams
-        return None if seams is None else labels_in(seams.labels, window)
+        return labels_in(self.seams.labels, window)
 
     def _sources(self, window: Window, known: Known | None = None) -> Array:
         """Return the numbers of the images that the cut shows, put together from tiles."""
-        if max(window.shape) <= 2 * TILE:
-            return self._shown(window, known)
         found = np.empty(window.shape, np.int32)
         for tile in tiling(window, TILE, TILE):
-            found[tile.within(window)] = self._shown(tile, known)
+            labels = self._labels(tile, known)
+            if not self._complete(labels, tile):
+                labels = self._cut(tile, (1,), rounded=True, known=known).sources
+            found[tile.within(window)] = labels
         return found
-
-    def _shown(self, window: Window, known: Known | None) -> Array:
-        """Return the numbers of the images that the cut shows, reading no more than it must."""
-        labels = self._labels(window, known)
-        if labels is not None and self._complete(labels, window):
-            return labels
-        return self._cut(window, (1,), rounded=True, known=known).sources
 
     def _complete(self, labels: Array, window: Window) -> bool:
         """Return True when every pixel surely is of the image of its label."""
@@ -255,12 +257,13 @@ class _Difference:
         return len(self._pixels.values)
 
     def __getitem__(self, band: int) -> Array:
-        with np.errstate(invalid="ignore"):
-            values = self._pixels.values[band] - self._cut.values[band]
-        if not self._all:
-            np.copyto(values, values.dtype.type(0), where=~self._both)
-        if values.dtype.kind == "f" and not np.isfinite(values).all():
-            values = np.where(np.isfinite(values), values, values.dtype.type(0))
         found = np.zeros(self._shape, self._kind)
-        found[self._place] = values
+        values = found[self._place]
+        with np.errstate(invalid="ignore"):
+            np.subtract(self._pixels.values[band], self._cut.values[band], out=values)
+        if not self._all:
+            values[~self._both] = 0
+        # a sum is the cheapest look at all of them
+        if not np.isfinite(values.sum()):
+            values[~np.isfinite(values)] = 0
         return found

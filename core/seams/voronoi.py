@@ -14,13 +14,13 @@ from ..deps import require
 from ..image import Array
 from ..progress import SILENT, Progress
 from .alongside import with_near_twins
+from .areas import valid
 from .arrangement import (
     OUTSIDE,
     Arrangement,
     Cover,
     arrange,
     boundaries,
-    interior_points,
     joined,
 )
 from .boundary import PURPOSE
@@ -47,18 +47,19 @@ def partition(
     within: bytes | None = None,
     progress: Progress = SILENT,
 ) -> Partition:
-    """Divide the union of footprints into one cell for each image (mosaicking.md 3.2).
+    """Divide the union of footprints into one cell for each image.
 
     Footprints are well-known binary in one CRS, in order of priority. `guides` are the same
     footprints without the small holes and parts that seams shall not go round; the cells still
     tile the footprints exactly. `within` is the area that is divided, all when absent. Raises
     NoSolution when rounding forbids an exact arrangement.
     """
-    polygons = _loaded(footprints)
-    area = _loaded([within])[0] if within is not None else None
+    polygons = list(map(valid, footprints))
+    area = valid(within) if within is not None else None
     arrangement = arrange(boundaries(polygons), closed=True)
     state = covered(arrangement, polygons)
-    guide, kin = _guided(state, polygons if guides is None else _loaded(guides), rule, guides)
+    leading = polygons if guides is None else list(map(valid, guides))
+    guide, kin = _guided(state, leading, rule, guides)
     first = contest(state, guide, kin, rule.geographic)
     progress.advance(0.1)
     grounds, drafts = _center_lines(guide, first, rule, progress.part(0.1, 0.7))
@@ -102,12 +103,6 @@ def _divided(
     return covered(arrange([*arrangement.lines, *lines, *border], closed=False), polygons, area)
 
 
-def _loaded(footprints: Sequence[bytes]) -> list[Any]:
-    loads = require("shapely.wkb", PURPOSE).loads
-    polygons = [loads(wkb) for wkb in footprints]
-    return [p if p.is_valid else p.buffer(0) for p in polygons]
-
-
 def _center_lines(
     guide: Covered, found: Contest, rule: Rule, progress: Progress
 ) -> tuple[dict[Pair, Ground], list[Draft]]:
@@ -133,7 +128,7 @@ def _owners(
 ) -> Array:
     """Return the image that owns each face, -1 where there is none (the rule of 3.2)."""
     owners = np.array([rivals[0] if rivals else OUTSIDE for rivals in found.rivals], int)
-    points = interior_points(state.arrangement)
+    points = state.arrangement.insides
     wins: dict[int, dict[int, int]] = {}
     for done, (pair, faces) in enumerate(found.contested.items()):
         progress.check()

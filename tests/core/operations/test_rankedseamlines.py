@@ -17,7 +17,7 @@ from shapely import affinity, wkb  # noqa: E402
 from shapely.geometry import MultiPolygon, Polygon, box  # noqa: E402
 from shapely.ops import unary_union  # noqa: E402
 
-EXACT = 1e-9  # part of the union (mosaicking.md 8)
+EXACT = 1e-9  # part of the union
 FIELDS = (("image", "string"), ("cloud cover", "real"), ("year", "integer"), ("note", "string"))
 
 
@@ -178,3 +178,18 @@ def test_a_cancelled_run_leaves_nothing(prints, tmp_path, listen):
     with pytest.raises(Cancelled):
         rank(source, tmp_path, "1", progress=listen(cancel_after=0))
     assert not (tmp_path / "out").exists() or os.listdir(tmp_path / "out") == []
+
+
+def test_an_image_may_be_called_zero(tmp_path, listen):
+    fields = (("image", "integer"), ("cloud", "real"))
+    rows = [(0, 5.0), (1, 3.0)]
+    shapes = [box(0, 0, 10, 10), box(5, 0, 15, 10)]
+    features = tuple(
+        Feature(shape.wkb, {"image": name, "cloud": cloud})
+        for shape, (name, cloud) in zip(shapes, rows)
+    )
+    layer = Layer("footprints", "MultiPolygon", parse_crs("EPSG:32633"), fields, features)
+    heard = listen()
+    result = rank(write_layers(str(tmp_path / "f.gpkg"), [layer]), tmp_path, "{cloud}", heard)
+    assert {values["image"]: shape.area for values, shape in cells(result)} == {0: 100, 1: 50}
+    assert not heard.warnings

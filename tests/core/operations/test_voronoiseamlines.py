@@ -14,16 +14,17 @@ pytest.importorskip("scipy")
 
 from orthoweave.core.errors import Cancelled, InvalidOption, MissingPackage  # noqa: E402
 from orthoweave.core.operations import footprints, voronoiseamlines  # noqa: E402
-from orthoweave.core.operations.voronoiseamlines import Request, run  # noqa: E402
+from orthoweave.core.operations.voronoiseamlines import Request, length_text, run  # noqa: E402
 from orthoweave.core.raster import bytes_read  # noqa: E402
+from osgeo import osr  # noqa: E402
 from shapely.ops import unary_union  # noqa: E402
 
 from . import readback  # noqa: E402
-from .readback import layer  # noqa: E402
+from .readback import layer, refuse_untiled  # noqa: E402
 
 cut = partial(readback.cut, voronoiseamlines)
 
-EXACT = 1e-9  # part of the union (mosaicking.md 8)
+EXACT = 1e-9  # part of the union
 
 
 @pytest.fixture
@@ -66,13 +67,8 @@ def test_the_written_cells_tile_the_written_footprints(tile, tmp_path):
     outlines = footprints.run(
         footprints.Request(images=paths, output=str(tmp_path / "out" / "f.gpkg"))
     )
-    whole = unary_union([shape for _, shape in layer(outlines.output, "footprints")])
-    cells = [cell for _, cell in layer(result.output, "seamlines")]
-    tiled = unary_union(cells)
-    assert whole.symmetric_difference(tiled).area < EXACT * whole.area
-    assert sum(cell.area for cell in cells) - tiled.area < EXACT * whole.area
-    assert result.gap_area < EXACT * whole.area
-    assert result.overlap_area < EXACT * whole.area
+    area = refuse_untiled(outlines.output, result.output, EXACT)
+    assert result.gap_area < EXACT * area and result.overlap_area < EXACT * area
 
 
 def test_given_footprints_are_used_and_no_pixel_is_read(tile, tmp_path):
@@ -201,3 +197,17 @@ def test_real_images_get_cells_without_gaps(shared, tmp_path, folder, count):
     assert all(cell.is_valid for cell in cells)
     assert sum(cell.area for cell in cells) - union.area < EXACT * union.area
     assert result.gap_area < EXACT * union.area
+
+
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        (32633, "12.5 m in EPSG:32633"),
+        (2225, "12.5 ft in EPSG:2225"),
+        (4326, "12.5 ° in EPSG:4326"),
+    ],
+)
+def test_lengths_have_the_unit_of_the_crs(code, text):
+    found = osr.SpatialReference()
+    found.ImportFromEPSG(code)
+    assert length_text(12.5, found.ExportToWkt()) == text

@@ -22,7 +22,7 @@ from . import readback  # noqa: E402
 
 cut = partial(readback.cut, voronoiseamlines)
 
-EXACT = 1e-9  # part of the union (mosaicking.md 8)
+EXACT = 1e-9  # part of the union
 X, Y = 500000.0, 5000000.0
 
 
@@ -204,7 +204,7 @@ def test_bad_input_gives_a_sentence(tile, polygons, tmp_path):
         cut(images, tmp_path, vector_mask=mask, mask_field="name")
     with pytest.raises(InvalidOption, match="would overwrite the input m.gpkg"):
         run(Request(images=images, aoi=mask, output=mask))
-    with pytest.raises(InvalidOption, match="DEBUG_VECTORS and OUTPUT are one file"):
+    with pytest.raises(InvalidOption, match="would both be written as s.gpkg"):
         run(
             Request(
                 images=images,

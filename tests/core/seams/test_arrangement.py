@@ -12,7 +12,6 @@ from orthoweave.core.seams.arrangement import (  # noqa: E402
     arrange,
     boundaries,
     covers,
-    interior_points,
     joined,
     thin_faces,
 )
@@ -83,7 +82,7 @@ def test_a_sliver_beside_nothing_else_counts_as_outside():
 
 def test_interior_points_lie_inside():
     found = arrangement(LEFT, RIGHT)
-    for face, (x, y) in zip(found.faces, interior_points(found).tolist()):
+    for face, (x, y) in zip(found.faces, found.insides.tolist()):
         assert face.contains(geometry.Point(x, y))
 
 

@@ -59,10 +59,22 @@ def test_points_lie_in_the_middles_of_equal_pieces():
 
 def test_steps_of_pixels_get_one_seed_for_each_spacing():
     edges = stairs(1000)
-    found = seeds(edges, 5.0)
+    found = seeds(edges, 5.0, Boundary(edges, 1.0))
     assert 100 < len(found) < 600
     # no stretch of the boundary is without seed for long
     assert Boundary(np.hstack([found, found]), 1.0).distances(edges[:, :2]).max() < 2 * 5.0
+
+
+def test_seeds_are_rare_where_the_other_boundary_is_far_but_no_edge_is_without():
+    other = Boundary(np.array([[0, 0, 1000, 1000]], float), 1.0)
+    found = seeds(np.array([[0, 0, 1000, 0]], float), 1.0, other)
+    assert 30 < len(found) < 100
+    away = found[:, 0] / np.sqrt(2)
+    # a quarter of the way to the other boundary, or a step
+    assert (np.diff(found[:, 0]) <= np.maximum(1, away[1:] / 4)).all()
+    pieces = np.array([[500, 0, 502, 0], [600, 0, 600.5, 0]], float)
+    assert len(seeds(pieces, 1.0, other)) == 2
+    assert len(seeds(pieces, 1.0, Boundary(np.empty((0, 4)), 1.0))) == 2
 
 
 @pytest.mark.parametrize(

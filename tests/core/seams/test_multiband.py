@@ -4,7 +4,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from orthoweave.core.grid import Grid
-from orthoweave.core.image import ArrayImage, Details
+from orthoweave.core.image import ArrayImage, Details, uniform
 from orthoweave.core.seams.borders import borders, within
 from orthoweave.core.seams.mosaic import Overlap, Seams, mosaic
 from orthoweave.core.seams.pyramid import doubled, halved
@@ -326,3 +326,38 @@ def test_tiles_of_many_bands_are_lower_and_mix_the_same():
     every = view.read(GRID.window).values
     for band in (1, 5, 8):
         np.testing.assert_array_equal(every[band - 1], view.read(GRID.window, (band,)).values[0])
+
+
+def test_images_that_are_alike_are_not_taken_apart(monkeypatch):
+    from orthoweave.core.seams import blending
+
+    values = noise(3)
+    view = mixed([image("a", values), image("b", values)], halves(), 16)
+    monkeypatch.delattr(blending, "_mixed")
+    np.testing.assert_array_equal(whole(view).values, values)
+    with pytest.raises(NameError):
+        whole(mixed([image("a", values), image("b", values + 1)], halves(), 16))
+
+
+def test_the_cells_of_a_window_are_looked_up_once():
+    class Counted(ArrayImage):
+        looks = 0
+
+        def read(self, *what, **how):
+            Counted.looks += 1
+            return super().read(*what, **how)
+
+    labels = labeled(halves()).labels
+    seams = Seams(Counted(**vars(labels)))
+    images = [image("a", noise(1)), image("b", noise(2))]
+    view = mosaic(images, GRID, Overlap("multiband", seams, 8))
+    expected = whole(mixed(images, halves()))
+    window = Window(90, 40, 80, 60)
+    found = view.read(window)
+    assert Counted.looks == 1
+    np.testing.assert_array_equal(found.values, expected.values[window.banded(GRID.window)])
+
+
+def test_a_window_that_several_images_fill_is_known_to_be_valid():
+    view = mixed([image("a", noise(1)), image("b", noise(2))], halves())
+    assert uniform(whole(view).valid) is True

@@ -16,7 +16,7 @@ from shapely import affinity, wkb  # noqa: E402
 from shapely.ops import unary_union  # noqa: E402
 
 EXACT = 1e-9
-"""Part of the union that gaps and overlaps may have (mosaicking.md 8)."""
+"""Part of the union that gaps and overlaps may have."""
 
 box = geometry.box
 
@@ -143,13 +143,13 @@ def test_cells_are_exact_with_short_seams_contracted_inside_an_area(layout, plac
     assert max(found.gap_area, found.overlap_area) <= EXACT * whole.area
 
 
-def test_three_hundred_tiles_are_divided_exactly():
+def test_many_tiles_are_divided_exactly():
     rng = np.random.default_rng(7)
     polygons = [
-        affinity.rotate(tile, rng.uniform(-3, 3)) for tile in grid(20, 15, side=110, step=80)
+        affinity.rotate(tile, rng.uniform(-3, 3)) for tile in grid(15, 10, side=110, step=80)
     ]
     found = divided(placed(polygons, PLACES[1]), Rule(spacing=200))
-    assert len(found.cells) == 300
+    assert len(found.cells) == 150
     assert max(found.gap_area, found.overlap_area) <= EXACT * found.union_area
 
 
@@ -243,7 +243,7 @@ def test_the_order_of_images_decides_ties_only():
 
 
 def owner_by_rule(polygons, point):
-    """The rule of mosaicking.md 3.2, one point at a time (no containment in these layouts)."""
+    """The rule, one point at a time (no containment in these layouts)."""
     present = [n for n, polygon in enumerate(polygons) if polygon.contains(point)]
     wins = dict.fromkeys(present, 0)
     for place, a in enumerate(present):
