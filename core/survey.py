@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -15,7 +16,7 @@ from .grid import Grid, hull
 from .image import Image, Pixels, calculation_type
 from .placement import onto
 from .progress import SILENT, Progress
-from .raster import CrsMapping, same_crs
+from .raster import CrsMapping, handles, same_crs
 from .transform.warped import Warped
 from .windows import Window, tiling
 
@@ -27,7 +28,9 @@ HELD = 32 << 20
 """Bytes of pixels that are looked at together. Windows in which the images hold more are halved,
 which depends on the images only too, down to the smallest side."""
 
-SWATH = 8192
+SWATH, SHARED = 8192, 96 << 10
+"""Narrowest columns in which windows run, and bytes of a line of pixels in wider ones: the blocks
+that two rows of windows share stay in memory."""
 
 TILE = 512
 """Windows of an image's own pixels where it does not lie on those of the canvas."""
@@ -123,11 +126,6 @@ class Missing:
         return needed
 
 
-def resampled(image: Image, canvas: Grid) -> bool:
-    """Return True when an image does not lie on the pixels of the canvas."""
-    return not canvas.matches(image.grid)
-
-
 def survey(
     images: Sequence[Image],
     *,
@@ -142,14 +140,7 @@ def survey(
     `canvas` is the common grid. Images that do not lie on its pixels are resampled strictly for
     the joint collectors; own collectors always see their own pixels.
     """
-    places = [_placed(image, canvas) for image in images]
-    spots = list(_spots(places, canvas.window, together=bool(joint)))
-
-    def look(spot: _Spot) -> list[list[Any]]:
-        return _look(spot, places, own, joint)
-
-    looks = each(look, spots, threads=threads, progress=progress, total=len(spots))
-    _merge(looks, (*own, *joint))
+    _survey(images, canvas, (own, joint), None, threads, progress)
 
 
 def survey_missing(
@@ -161,14 +152,29 @@ def survey_missing(
     progress: Progress = SILENT,
 ) -> None:
     """Read what is missing, and nothing else, and feed its collectors as `survey` does."""
+    _survey(images, canvas, ((missing.own,), (missing.joint,)), missing, threads, progress)
+
+
+def _survey(
+    images: Sequence[Image],
+    canvas: Grid,
+    collectors: tuple[Sequence[OwnCollector], Sequence[JointCollector]],
+    missing: Missing | None,
+    threads: int,
+    progress: Progress,
+) -> None:
+    own, joint = collectors
     places = [_placed(image, canvas) for image in images]
-    spots = list(_spots(places, canvas.window, together=True))
+    spots = list(_spots(places, canvas.window, together=bool(joint)))
+    rows = Counter(spot.window.row // SIDE for spot in spots)
 
-    def look(spot: _Spot) -> list[list[Any]]:
-        return _look(spot, places, (missing.own,), (missing.joint,), missing)
+    def look(number: int) -> list[list[Any]]:
+        spot = spots[number]
+        with handles.turn(number, rows[spot.window.row // SIDE]):
+            return _look(spot, places, own, joint, missing)
 
-    looks = each(look, spots, threads=threads, progress=progress, total=len(spots))
-    _merge(looks, (missing.own, missing.joint))
+    looks = each(look, range(len(spots)), threads=threads, progress=progress, total=len(spots))
+    _merge(looks, (*own, *joint))
 
 
 def _merge(
@@ -217,7 +223,9 @@ def _spots(places: Sequence[_Place], area: Window, *, together: bool) -> Iterato
         if not inside.empty:
             for window in tiling(inside.aligned(SIDE, SIDE), SIDE, SIDE):
                 under.setdefault((window.col, window.row), []).append(index)
-    for col, row in sorted(under, key=lambda at: (at[0] // SWATH, at[1], at[0])):
+    line = max(place.image.bands * place.image.dtype.itemsize for place in places)
+    swath = max(SWATH, SHARED // line)
+    for col, row in sorted(under, key=lambda at: (at[0] // swath, at[1], at[0])):
         spot = _Spot(Window(col, row, SIDE, SIDE).clipped(area), tuple(under[col, row]))
         yield from _halved(spot, SIDE, places, together)
 
@@ -240,7 +248,7 @@ def _look(
     places: Sequence[_Place],
     own: Sequence[OwnCollector],
     joint: Sequence[JointCollector],
-    missing: Missing | None = None,
+    missing: Missing | None,
 ) -> list[list[Any]]:
     """Feed one canvas window; return the partial sums of each collector."""
     parts: dict[int, Part] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from .executor import each, processors
-from .image import Array, Image, Pixels, beside, constant, representable, uniform
+from .image import Array, Image, Pixels, representable
 from .progress import SILENT, Progress
 from .raster import RasterImage, handles
 from .raster.create import STAMP, Format, Target, create, optimize
@@ -24,7 +24,8 @@ from .room import needed_bytes, refuse_full_disk, size_text
 from .stage import staged
 from .survey import OwnCollector
 from .tally import Tally
-from .windows import Window, swaths, tiling
+from .windows import Window, swaths
+from .writable import assembled, marked
 
 BLOCK = 512
 SWATH = 8192
@@ -61,6 +62,20 @@ class Written:
     state: str = "written"
 
 
+@dataclass(frozen=True)
+class Beside:
+    """An image that is written window by window with another one of its grid, from one reading.
+
+    `of` makes its pixels of the other one's. Else it is read right after it: what `revisited`
+    files have decoded for the other one is still there then.
+    """
+
+    image: Image
+    path: str
+    request: Writing
+    of: Callable[[Any], Pixels] | None = None
+
+
 class Made(Protocol):
     """A file of a run; its state is as in Written."""
 
@@ -79,52 +94,82 @@ def write(
     request: Writing,
     progress: Progress = SILENT,
     collectors: Sequence[OwnCollector] = (),
+    beside: Sequence[Beside] = (),
 ) -> Written:
     """Write an image as GeoTIFF and its style beside it; every window is computed once.
 
     The file appears under its name when it is complete; `collectors` are fed with what is written,
-    or with what an earlier run has written (RESUME). With DRY_RUN nothing is written.
-    Raises ImageIOError with GDAL's reason.
+    or with what an earlier run has written (RESUME). With DRY_RUN nothing is written. Of the image
+    and those `beside` it all appear, or none when one fails. Raises ImageIOError with GDAL's
+    reason.
     """
-    form = Format.parse(request.creation_options, image.dtype, cog=request.cog)
+    others = [one for one in beside if reusable(one.path, one.image, one.request) is None]
     kept = reusable(path, image, request)
     if kept is not None:
+        for one in others:
+            write(one.image, one.path, one.request)
         return _kept(kept, request, progress, collectors)
-    needed = needed_bytes([image], request)
+    needed = needed_bytes([image, *(one.image for one in others)], request)
     refuse_full_disk(needed, path)
     if getattr(request, "dry_run", False):
         return _planned(image, path, needed, progress)
-    _warn_of_changes(form, image, progress)
+    made = list[Written]()
+    # what stands beside is complete before the first one is
+    jobs = [Beside(image, path, request), *others]
     threads = processors(request.threads)
-    tally = Tally.of(image)
-    name = os.path.basename(path)
+    block = min(_block_size(one.image, request.memory, threads) for one in jobs)
+    rest = progress.part(0.9, 1.0).split(len(jobs))
+    with together(made, request), ExitStack() as open_files:
+        outputs = [
+            open_files.enter_context(_output(one, block, made, part))
+            for one, part in zip(jobs, reversed(list(rest)))
+        ]
+        _copy(outputs, request, progress.part(0.0, 0.9), collectors)
+    progress.advance(1.0)
+    return made[-1]
+
+
+@dataclass(frozen=True)
+class _Output:
+    """An image on its way into a file."""
+
+    job: Beside
+    target: Target
+    tally: Tally
+
+
+@contextmanager
+def _output(
+    job: Beside, block: int, made: list[Written], progress: Progress = SILENT
+) -> Iterator[_Output]:
+    """Give a file to be filled; at the end it gets its name and joins those that are made."""
+    image, path, request = job.image, job.path, job.request
+    name, tally = os.path.basename(path), Tally.of(image)
+    form = Format.parse(request.creation_options, image.dtype, cog=request.cog)
+    _warn_of_changes(form, image, progress)
     with staged(path) as temporary:
-        block = _block_size(image, request.memory, threads)
-        with create(temporary, image, form, block, threads, name) as target:
+        with create(temporary, image, form, block, processors(request.threads), name) as target:
             target.note(STAMP, stamp(request))
-            _copy(image, target, request, progress.part(0.0, 0.9), (tally, *collectors))
+            yield _Output(job, target, tally)
             values = tally.sampled(image.bands)
             target.set_statistics(values, exact=tally.stride == 1)
-            rest = progress.part(0.9, 1.0)
             overviews = request.build_overviews and not request.cog
-            target.close(_resampling(image) if overviews else "", rest)
+            target.close(_resampling(image) if overviews else "", progress)
         if request.cog:
             progress.phase("Arranging the file for cloud access")
-            optimize(temporary, form, _resampling(image), name, rest)
+            optimize(temporary, form, _resampling(image), name, progress)
         progress.check()
         _forget_companions(path)
     sample = values[:, :: max(1, values.shape[1] // KEPT)].copy()
     valid, clipped, moved = (int(count) for count in tally.counts)
     moved += target.moved * image.bands
-    written = Written(path, valid, clipped, moved, os.path.getsize(path), sample)
-    style([image], [written])
+    made.append(Written(path, valid, clipped, moved, os.path.getsize(path), sample))
+    style([image], made[-1:])
     if target.moved:
         progress.warn(
             f"{name}: {target.moved} valid pixels had the output's nodata value in every band and "
             "were moved to the value beside it."
         )
-    progress.advance(1.0)
-    return written
 
 
 def write_all(
@@ -232,91 +277,64 @@ def style(images: Sequence[Image], written: Sequence[Written]) -> None:
             )
 
 
+_Window = tuple[Pixels, int, Any]
+"""A window of a file, how many of its pixels were moved away from nodata, and counts of it."""
+
+
+@dataclass(frozen=True)
+class _Recipe:
+    """How the windows of a file are computed, wherever that is done."""
+
+    job: Beside
+    tally: Tally
+
+    def made(self, window: Window, first: Pixels | None) -> _Window:
+        """Compute a window, given that of the first file."""
+        image, size = self.job.image, self.job.request.window_size
+        found = self.job.of(first) if self.job.of else assembled(image, window, size)
+        pixels, moved = marked(found, representable(image.nodata, image.dtype))
+        return pixels, moved, self.tally.feed(0, window, pixels)
+
+
 def _copy(
-    image: Image,
-    target: Target,
+    outputs: Sequence[_Output],
     request: Writing,
     progress: Progress,
     collectors: Sequence[OwnCollector],
 ) -> None:
     """Compute window after window over the executor and write whole blocks."""
     threads, files = processors(request.threads), getattr(request, "max_open_files", OPEN_FILES)
-    width, height = _chunk(image, target.block, request.memory, threads)
-    size = request.window_size
+    image, recipes = outputs[0].job.image, [_Recipe(one.job, one.tally) for one in outputs]
+    images = [one.job.image for one in outputs]
+    width, height = _chunk(images, outputs[0].target.block, request.memory, threads)
     area = image.grid.window
     total = math.ceil(area.width / width) * math.ceil(area.height / height)
-    marker = representable(image.nodata, image.dtype)
+    swath = getattr(image, "swath", SWATH)
+    row = math.ceil(min(swath, area.width) / width)
 
-    def compute(window: Window) -> tuple[Window, Pixels, int, list[Any]]:
-        with handles.limited(files, threads):
-            pixels, moved = _marked(_assembled(image, window, size), marker)
-            return window, pixels, moved, [one.feed(0, window, pixels) for one in collectors]
+    def compute(
+        item: tuple[int, Window],
+    ) -> tuple[Window, list[tuple[Pixels, int, Any]], list[Any]]:
+        number, window = item
+        with handles.limited(files, threads), handles.turn(number, row):
+            found = [recipes[0].made(window, None)]
+            found += [recipe.made(window, found[0][0]) for recipe in recipes[1:]]
+            return window, found, [one.feed(0, window, found[0][0]) for one in collectors]
 
-    windows = _windows(area, width, height, getattr(image, "swath", SWATH))
-    for window, pixels, moved, partials in each(
-        compute, windows, threads=threads, progress=progress, total=total
+    windows = _windows(area, width, height, swath)
+    for window, found, partials in each(
+        compute, enumerate(windows), threads=threads, progress=progress, total=total
     ):
         for collector, partial in zip(collectors, partials):
             collector.merge(partial)
-        target.put(window, pixels)
-        target.moved += moved
+        for output, (pixels, moved, counts) in zip(outputs, found):
+            output.tally.merge(counts)
+            output.target.put(window, pixels)
+            output.target.moved += moved
 
 
 def _windows(area: Window, width: int, height: int, swath: int = SWATH) -> Iterator[Window]:
     return swaths(area, max(width, swath // width * width), width, height)
-
-
-def _assembled(image: Image, window: Window, size: int) -> Pixels:
-    """Read a window in computing windows of the size the user asked for."""
-    if size == 0:
-        return image.read(window)
-    values = np.empty((image.bands, *window.shape), image.dtype)
-    valid = np.empty(window.shape, bool)
-    alpha: Array | None = None
-    known: set[bool | None] = set()
-    clipped = moved = 0
-    for part in tiling(window, size, size):
-        pixels = image.read(part)
-        clipped, moved = clipped + pixels.clipped, moved + pixels.moved
-        known.add(uniform(pixels.valid))
-        rows, cols = part.within(window)
-        values[:, rows, cols], valid[rows, cols] = pixels.values, pixels.valid
-        if pixels.alpha is not None:
-            alpha = np.zeros(window.shape, pixels.alpha.dtype) if alpha is None else alpha
-            alpha[rows, cols] = pixels.alpha
-    everywhere = known.pop() if len(known) == 1 else None
-    valid = valid if everywhere is None else constant(everywhere, window.shape)
-    return Pixels(values, valid, alpha, clipped, moved)
-
-
-def _marked(pixels: Pixels, marker: Any) -> tuple[Pixels, int]:
-    """Write nodata where not valid, and keep valid pixels from looking like nodata."""
-    values, everywhere = pixels.values, uniform(pixels.valid)
-    if marker is None or everywhere is False:
-        return pixels, 0
-    moved = 0
-    if not np.isnan(marker):
-        clash = _all_equal(values, marker)
-        if clash is not None:
-            clash &= pixels.valid
-            moved = int(np.count_nonzero(clash))
-        if moved:
-            values = values.copy()
-            values[:, clash] = beside(marker, values.dtype)
-    if everywhere is None:
-        values = np.where(pixels.valid, values, marker)
-    return pixels.with_values(values), moved
-
-
-def _all_equal(values: Array, marker: Any) -> Array | None:
-    """Return where all bands equal a value, None as soon as that is nowhere."""
-    found: Array | None = None
-    for band in values:
-        here = band == marker
-        found = here if found is None else found & here
-        if not found.any():
-            return None
-    return found
 
 
 def _pixel_bytes(image: Image) -> int:
@@ -333,17 +351,19 @@ def _block_size(image: Image, memory: int, threads: int) -> int:
     return block
 
 
-def _chunk(image: Image, block: tuple[int, int], memory: int, threads: int) -> tuple[int, int]:
+def _chunk(
+    images: Sequence[Image], block: tuple[int, int], memory: int, threads: int
+) -> tuple[int, int]:
     """Width and height of the windows: whole blocks, a few of them side by side.
 
     Small blocks are bundled; a strip is always written whole.
     """
-    needed = _pixel_bytes(image) + getattr(image, "reading_bytes", 0)
+    needed = sum(_pixel_bytes(one) + getattr(one, "reading_bytes", 0) for one in images)
     room = (memory << 20) / (2 * threads + 2) / needed
     width = block[0] * max(1, min(BLOCK, int(room // block[1])) // block[0])
     height = block[1] * max(1, min(BLOCK, int(room // width)) // block[1])
     across = max(1, min(ACROSS, int(room // (width * height))))
-    fair = math.ceil(image.grid.width / width / threads)
+    fair = math.ceil(images[0].grid.width / width / threads)
     return (width * max(1, min(across, fair)), height)
 
 

@@ -137,16 +137,20 @@ class Stacked:
             open_pixels &= ~clear
         return found
 
-    def code(self, index: int, window: Window, *, by_values: bool) -> Array:
+    def dated(self, index: int, window: Window, out: Array) -> tuple[Mask, Array]:
+        """Do the same, and return what the mask series says of the date too."""
+        takes = self.acquired[index].takes
+        if len(takes) > 1:
+            return self.date(index, window, out), self.code(index, window)
+        seen = self._take(takes[0], window, out)
+        return seen, self._code(takes[0], window, seen)
+
+    def code(self, index: int, window: Window) -> Array:
         """Return what the mask series says of a date; of several takes the best one counts."""
         found: Array | None = None
         for take in self.acquired[index].takes:
-            seen = constant(True, window.shape)
-            if by_values:
-                seen = self._take(
-                    take, window, np.empty((len(self.titles), *window.shape), self.dtype)
-                )
-            code = self._code(take, window, seen)
+            values = np.empty((len(self.titles), *window.shape), self.dtype)
+            code = self._code(take, window, self._take(take, window, values))
             found = code if found is None else np.minimum(found, code)
         return found if found is not None else np.zeros(window.shape, np.uint8)
 
@@ -211,13 +215,9 @@ class MaskBands:
 
 @dataclass(frozen=True)
 class MaskSeries(MaskBands):
-    """What is clear of a stack: one band for each date, 0 valid, 1 clouded, 2 not acquired.
-
-    Without `by_values` only masks are looked at: whoever reads the stack too sees its nodata there.
-    """
+    """What is clear of a stack: one band for each date, 0 valid, 1 clouded, 2 not acquired."""
 
     source: Stacked
-    by_values: bool = True
 
     @property
     def bands(self) -> int:
@@ -234,7 +234,7 @@ class MaskSeries(MaskBands):
     ) -> Pixels:
         """Read the masks of a window, and the images where their nodata counts."""
         wanted = range(1, self.bands + 1) if bands is None else bands
-        codes = [self.source.code(band - 1, window, by_values=self.by_values) for band in wanted]
+        codes = [self.source.code(band - 1, window) for band in wanted]
         return Pixels(np.stack(codes), constant(True, window.shape))
 
 
@@ -299,6 +299,14 @@ class Joined:
             seen |= found.valid
         out = out if bands is None else out[[band - 1 for band in bands]]
         return Pixels(out, constant(True, window.shape) if seen.all() else seen)
+
+
+def spread_over(grid: Grid, image: Image) -> Joined:
+    """Return an image whose pixels lie on those of a grid as one on all of it.
+
+    Pixels that the image does not reach are not valid.
+    """
+    return Joined(image.name, (image,), grid)
 
 
 def _read(image: Image, window: Window, grid: Grid) -> Pixels:

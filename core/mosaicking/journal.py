@@ -150,7 +150,7 @@ def print_of(path: str) -> str | None:
     """
     try:
         if path.endswith(".gpkg"):
-            features = read_polygons(path, "") if os.path.isfile(path) else ()
+            features = read_polygons(path, None) if os.path.isfile(path) else ()
             rows = [(one.geometry.hex(), sorted(map(str, one.values.items()))) for one in features]
             return digest(sorted(rows)) if rows else None
         with open(path, "rb") as file:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..alike import file_name
+from ..alike import band_count, file_name
 from ..errors import InvalidOption
 from ..image import Array, Image, Mask
 from ..masks.clouds import TOP, CloudRules, Scene, classified
@@ -43,9 +43,8 @@ def bands_of(image: Image, how: CloudFinding) -> dict[str, int]:
     """
     for name, number in how.bands.items():
         if number > image.bands:
-            count = f"{image.bands} band{'s' * (image.bands > 1)}"
             raise InvalidOption(
-                f"{name.upper()}_BAND is {number} but {file_name(image)} has {count}."
+                f"{name.upper()}_BAND is {number} but {file_name(image)} has {band_count(image)}."
                 + (" Use 0 for none." if name not in ("red", "green") else "")
             )
     if how.method == "spectral":

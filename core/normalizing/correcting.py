@@ -113,11 +113,17 @@ def model_numbers(request: Modeling, model: Adjustments, names: Sequence[str]) -
     }
 
 
-def write_reported(
-    algorithm: str, request: Reporting, report: Report, outcome: Any, more: dict[str, Any]
+def conclude(
+    algorithm: str,
+    request: Reporting,
+    report: Report,
+    outcome: Any,
+    more: dict[str, Any],
+    progress: Progress,
 ) -> None:
-    """Write the report with how to repeat the run, and its numbers as JSON beside it."""
-    if not request.report:
-        return
-    path = write_report(request.report, replace(report, repeat=repetition(algorithm, request)))
-    write_json(path + ".json", {**asdict(outcome), **more})
+    """Say the verdict; write the report with how to repeat the run, and its numbers beside it."""
+    if request.report:
+        path = write_report(request.report, replace(report, repeat=repetition(algorithm, request)))
+        write_json(path + ".json", {**asdict(outcome), **more})
+    progress.info(report.verdict.sentence)
+    progress.advance(1.0)

@@ -47,7 +47,7 @@ def solve(given: Set, whole: Whole, found: Sequence[Found], progress: Progress =
     """Return the gains and offsets of all images; `whole` has the images in name order.
 
     With a reference each image is brought to it by its own line; else all pairs are solved
-    together (normalization.md 4.3).
+    together.
     """
     found = [one for one in found if one.common]
     model = _to_reference if given.reference is not None else _together

@@ -81,7 +81,8 @@ def read_expression(text: str, image: Image) -> Expression:
 
     Raises InvalidOption that points at the character.
     """
-    return parse(text, Names(image.bands, image.name, image.nodata, image.dtype.kind in "iu"))
+    whole, alpha = image.dtype.kind in "iu", bool(getattr(image, "alpha_band", 0))
+    return parse(text, Names(image.bands, image.name, image.nodata, whole, alpha=alpha))
 
 
 def percentiles_of(

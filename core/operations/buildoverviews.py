@@ -33,8 +33,8 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
     if request.dry_run:
         return Result(images_used=len(images), images_skipped=skipped)
     progress.info(
-        f"{len(images) - states.count('kept')} images have new overviews, {beside} of them in a "
-        "file beside the image."
+        f"New overviews: {len(images) - states.count('kept')} of {len(images)} images, {beside} "
+        "in a file beside the image."
     )
     progress.advance(1.0)
     folder = request.output_folder and os.path.abspath(request.output_folder)

@@ -12,14 +12,18 @@ from ..landcover.dates import day, listed_days, parsed_day, regular, text_of
 from ..landcover.gapfilling import GapFilled, Gaps, refuse_long
 from ..landcover.interpolation import Filling
 from ..landcover.series import layout
+from ..placement import refuse_other_crs, revisited
 from ..progress import SILENT, Progress
 from ..provenance import recorded
 from ..raster import bytes_read, refuse_overwriting
 from ..requests.gapfill import Interpolating
 from ..requests.gapfill import Request as Request
 from ..requests.gapfill import Result as Result
-from ..write import write
-from .series.parts import open_masks, open_series, typed, write_dates
+from ..write import Beside, write
+from .series.parts import dates_beside, open_masks, open_series, typed, write_dates
+
+MOST_BANDS = 65535
+"""Bands that a GeoTIFF holds."""
 
 
 @recorded
@@ -28,23 +32,29 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
     started = bytes_read()
     series = open_series(request.image)
     masks = open_masks(request.masks) if request.masks else None
-    inputs = [series.path, *([masks.path] if masks else [])]
+    inputs = [image.path for image in (series, masks) if image]
+    if masks:
+        refuse_other_crs((series, masks))
     output = refuse_overwriting(request.output, inputs)
     gaps_path = refuse_overwriting(request.output_gaps, inputs) if request.output_gaps else None
-    filled = apply(series, request, masks)
-    progress.phase("Filling the gaps")
-    first = progress.part(0, 0.7 if gaps_path else 1)
-    written = write(typed(filled, request.output_type), output, request, first)
+    listing = dates_beside(output, "interpolation_dates", request.target_dates)
+    # what is read for two files is decoded once
     if gaps_path:
-        gaps = Gaps(filled.source, filled.masks, filled.filling)
-        write(gaps, gaps_path, request, progress.part(0.7, 1))
+        filled = apply(revisited(series), request, revisited(masks) if masks else None)
+    else:
+        filled = apply(series, request, masks)
+    gaps = Gaps(filled.source, filled.masks, filled.filling)
+    beside = [Beside(gaps, gaps_path, request)] if gaps_path else []
+    progress.phase("Filling the gaps")
+    view = typed(filled, request.output_type)
+    written = write(view, output, request, progress, beside=beside)
     empty = filled.grid.window.pixels - written.valid_pixels
     dates = filled.filling.dates
     _remark(empty, filled, output, progress)
     return Result(
         output,
         output_gaps=gaps_path,
-        output_dates=write_dates(output, "interpolation_dates", dates),
+        output_dates=write_dates(listing, dates),
         date_count=len(dates),
         empty_pixels=empty,
         read_bytes=bytes_read() - started,
@@ -61,7 +71,13 @@ def apply(series: Image, request: Interpolating, masks: Image | None = None) -> 
     filling = Filling(
         dates, request.method, request.harmonics, request.extrapolate, request.max_gap
     )
-    return GapFilled(series, masks, filling)
+    filled = GapFilled(series, masks, filling)
+    if filled.bands > MOST_BANDS:
+        raise InvalidOption(
+            f"{len(dates)} output dates make {filled.bands} bands; a GeoTIFF holds {MOST_BANDS}. "
+            "Raise STEP, or bring START and END closer."
+        )
+    return filled
 
 
 def output_dates(acquired: Sequence[str], request: Interpolating) -> tuple[str, ...]:

@@ -16,7 +16,8 @@ from ..errors import IncompatibleImages, InvalidOption
 from ..executor import each
 from ..grid import Grid
 from ..image import Image, representable
-from ..placement import agree_on_crs, is_resampled, onto, output_grid
+from ..mosaicking.hardcut import BLENDING
+from ..placement import agree_on_crs, is_resampled, onto, output_grid, revisited
 from ..progress import SILENT, Progress
 from ..provenance import recorded
 from ..raster import RasterImage, bytes_read, open_image, open_listed, refuse_overwriting
@@ -29,7 +30,7 @@ from ..seams.rules import MIXING
 from ..seams.sources import Sources
 from ..seams.visibility import TILE, visibility
 from ..vector import files_of
-from ..write import write
+from ..write import Beside, write
 from .mosaic.cells import cells_of as cells_of
 from .mosaic.cells import center_cells
 from .mosaic.tiles import tile_folder, write_tiles, write_whole
@@ -45,10 +46,15 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
     merged = apply(images, request, progress.part(0.0, 0.15) if searching else progress)
     progress.phase("Writing the mosaic")
     writing = progress.part(0.15 if searching else 0.0, 0.85)
-    done = (write_tiles if request.tiles else write_whole)(merged, output, request, writing)
+    beside = _sources(merged, request)
+    if request.tiles:
+        done = write_tiles(merged, output, request, writing)
+        for one in () if done.planned else beside:
+            write(one.image, one.path, one.request, progress.part(0.85, 0.92))
+    else:
+        done = write_whole(merged, output, request, writing, beside)
     if done.planned:
         return Result(images_used=len(images), images_skipped=skipped)
-    sources = _save_sources(merged, request, progress.part(0.85, 0.92))
     if merged.overlap.seams is not None:
         progress.phase("Measuring the seams")
     seen = seam_visibility(merged, done.path, request.threads, progress.part(0.92, 1.0))
@@ -60,7 +66,7 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
     progress.advance(1.0)
     return Result(
         done.path,
-        sources,
+        beside[0].path if beside else None,
         images_used=len(images),
         images_skipped=skipped,
         covered=covered,
@@ -76,21 +82,18 @@ def _destination(request: Request, images: Sequence[RasterImage]) -> str:
     inputs = [*(image.path for image in images), *files_of(request.seamlines)]
     if request.save_sources:
         refuse_overwriting(request.save_sources, inputs)
-        if os.path.abspath(request.save_sources) == os.path.abspath(request.output):
-            raise InvalidOption("OUTPUT and SAVE_SOURCES are the same file. Give two names.")
     if request.tiles:
         return tile_folder(request.output, inputs)
     return refuse_overwriting(request.output, inputs)
 
 
-def _save_sources(merged: Mosaic, request: Request, progress: Progress) -> str | None:
-    """Write which image each pixel is of, when asked for."""
+def _sources(merged: Mosaic, request: Request) -> list[Beside]:
+    """Return the image that tells which image each pixel is of, when it is asked for."""
     if not request.save_sources:
-        return None
-    progress.phase("Writing the sources")
+        return []
     # means of numbers mean nothing
     plain = replace(request, output_type="same", build_overviews=False, cog=False)
-    return write(Sources(merged), os.path.abspath(request.save_sources), plain, progress).path
+    return [Beside(Sources(merged), os.path.abspath(request.save_sources), plain)]
 
 
 def seam_visibility(
@@ -114,8 +117,10 @@ def apply(images: Sequence[RasterImage], request: Request, progress: Progress = 
         seams = Seams(cells)
     elif request.rule == "multiband" and len(images) > 1:
         seams = Seams(center_cells(images, grid, request.threads, progress))
+    again = bool(request.save_sources) or (seams is not None and request.rule in BLENDING)
     return assemble(
-        images,
+        # what is read around seams, or for two files, is decoded once
+        [revisited(image) for image in images] if again else images,
         grid,
         request,
         seams=seams,

@@ -12,6 +12,7 @@ from ..errors import IncompatibleImages
 from ..image import Pixels
 from ..landcover.series import mask_dates
 from ..landcover.validity import ClearCount, Common
+from ..placement import refuse_other_crs, revisited
 from ..progress import SILENT, Progress
 from ..provenance import recorded
 from ..raster import RasterImage, expand, open_image, refuse_overwriting
@@ -22,7 +23,7 @@ from ..vector.rings import area_of, rings_of, wkb_of
 from ..vector.shaping import buffered
 from ..vector.styles import cells_style
 from ..windows import Window
-from ..write import write
+from ..write import Beside, write
 from .series.parts import typed
 
 
@@ -54,21 +55,21 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
     masks = opened_masks(request.masks, progress)
     inputs = [mask.path for mask in masks]
     output = refuse_overwriting(request.output, inputs)
-    count = ClearCount(masks)
-    progress.phase("Counting the clear dates")
     common = refuse_overwriting(request.output_common, inputs) if request.output_common else None
+    again = tuple(map(revisited, masks)) if common else masks
+    count = ClearCount(again)
+    beside = [Beside(Common(again), common, request)] if common else []
+    progress.phase("Counting the clear dates")
     with FootprintTrace([count]) as trace:
         area = ClearArea(trace, request.threshold)
         view = typed(count, request.output_type)
-        write(view, output, request, progress.part(0, 0.6 if common else 0.9), (area,))
-        if common:
-            write(Common(masks), common, request, progress.part(0.6, 0.9))
+        write(view, output, request, progress.part(0, 0.9), (area,), beside)
         polygons = _polygons(trace, count, request) if request.output_area else None
     if polygons is not None and request.output_area:
         _write_area(request.output_area, polygons, count, request.threshold)
     pixels = count.grid.window.pixels
     dates = sum(mask.bands for mask in masks)
-    _remark(area, pixels, dates, request, progress)
+    _remark(area, pixels, dates, request, progress, polygons)
     return Result(
         output,
         output_common=common,
@@ -86,6 +87,7 @@ def opened_masks(entries: Sequence[str], progress: Progress = SILENT) -> tuple[R
     Raises IncompatibleImages for another image and for different grids.
     """
     masks = tuple(open_image(path) for path in expand(entries, progress))
+    refuse_other_crs(masks)
     for mask in masks:
         mask_dates(mask)
         grids = masks[0].grid, mask.grid
@@ -114,7 +116,14 @@ def _write_area(path: str, polygons: Sequence[Any], count: ClearCount, threshold
     write_layers(path, [Layer(name, "MultiPolygon", count.grid.crs, fields, features, style)])
 
 
-def _remark(area: ClearArea, pixels: int, dates: int, request: Request, progress: Progress) -> None:
+def _remark(
+    area: ClearArea,
+    pixels: int,
+    dates: int,
+    request: Request,
+    progress: Progress,
+    polygons: tuple[Any, ...] | None,
+) -> None:
     progress.info(
         f"Of {dates} dates, {area.total / pixels:.1f} are clear on average; {area.never} of "
         f"{pixels} pixels are never clear."
@@ -122,4 +131,8 @@ def _remark(area: ClearArea, pixels: int, dates: int, request: Request, progress
     if not area.enough:
         progress.warn(
             f"No pixel is clear on {request.threshold} dates or more: the clear area is empty."
+        )
+    elif polygons == ():
+        progress.warn(
+            f"Shrink: {request.shrink:g} map units leave nothing of the clear area. Lower it."
         )

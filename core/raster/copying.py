@@ -7,7 +7,8 @@ from osgeo import gdal
 
 from ..grid import Transform
 from ..progress import SILENT, Progress
-from .create import Format, config, heard
+from .config import config
+from .create import Format, heard
 from .errors import refusing
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -18,6 +18,7 @@ from ..errors import ImageIOError, InvalidOption
 from ..image import Array, Image, Pixels, representable, uniform
 from ..progress import SILENT, Progress
 from ..windows import Window
+from .config import config
 from .errors import refusing
 from .pyramids import fill
 from .source import NAMED_COLORS, open_image
@@ -122,17 +123,6 @@ def _refuse_unknown(key: str, value: str, known: Mapping[str, tuple[str, ...]]) 
         )
 
 
-@contextmanager
-def config(key: str, value: str) -> Iterator[None]:
-    """Set a GDAL option for this thread only, and only for a moment."""
-    before = gdal.GetThreadLocalConfigOption(key)
-    gdal.SetThreadLocalConfigOption(key, value)
-    try:
-        yield
-    finally:
-        gdal.SetThreadLocalConfigOption(key, before)
-
-
 class Target:
     """A GeoTIFF under construction."""
 
@@ -176,9 +166,12 @@ class Target:
             finite = band[np.isfinite(band)]
             if not finite.size:
                 continue
-            mean, deviation = finite.mean(dtype=np.float64), finite.std(dtype=np.float64)
+            with np.errstate(over="ignore"):
+                moments = finite.mean(dtype=np.float64), finite.std(dtype=np.float64)
+            if not np.isfinite(moments).all():
+                continue
             # the order of the samples shows in the last digits
-            numbers = (float(f"{value:.10g}") for value in (mean, deviation))
+            numbers = (float(f"{value:.10g}") for value in moments)
             target = self._dataset.GetRasterBand(number)
             target.SetStatistics(float(finite.min()), float(finite.max()), *numbers)
             if not exact:
@@ -243,8 +236,14 @@ def heard(
 def create(path: str, image: Image, form: Format, block: int, threads: int, title: str) -> Target:
     """Create a tiled GeoTIFF that declares what the image declares.
 
-    Raises ImageIOError with GDAL's reason, naming the file by its title.
+    Raises ImageIOError with GDAL's reason, naming the file by its title, InvalidOption for a color
+    table with pixels of a type that can have none.
     """
+    if image.details.color_table and image.dtype not in (np.uint8, np.uint16):
+        raise InvalidOption(
+            f"{title}: a color table needs pixels of type uint8 or uint16, not {image.dtype}. "
+            "Choose another OUTPUT_TYPE."
+        )
     mode = _validity(image)
     colored = image.details.colors[:3] == ("red", "green", "blue")
     options = form.listed(
@@ -286,13 +285,21 @@ def _block_options(form: Format, image: Image, block: int) -> dict[str, str]:
 
 
 def optimize(
-    path: str, form: Format, overviews: str, title: str, progress: Progress = SILENT
+    path: str,
+    form: Format,
+    overviews: str,
+    title: str,
+    progress: Progress = SILENT,
+    levels: Sequence[int] = (),
 ) -> None:
-    """Rewrite a finished GeoTIFF as Cloud-Optimized GeoTIFF under the same name."""
+    """Rewrite a finished GeoTIFF as Cloud-Optimized GeoTIFF under the same name.
+
+    Without levels its overviews end with one block.
+    """
     options = cog_options(form, overviews)
     with refusing(f"{title} cannot be written"):
         dataset = gdal.OpenEx(path, gdal.OF_RASTER | gdal.OF_UPDATE)
-        levels = levels_of(dataset, COG_SIDE)
+        levels = levels or levels_of(dataset, COG_SIDE)
         if levels:
             # the driver would make them itself, with all of them in GDAL's cache
             fill(dataset, levels, overviews.lower(), progress.part(0.0, 0.3))

@@ -54,6 +54,28 @@ def is_geographic(wkt: str) -> bool:
     return bool(wkt) and bool(reference(wkt).IsGeographic())
 
 
+@lru_cache(maxsize=64)
+def area_of_use(wkt: str) -> tuple[float, float, float, float] | None:
+    """Return where a CRS is meant to be used (west, south, east, north, degrees); None: unknown.
+
+    An area across the antimeridian ends beyond 180. A transverse Mercator without EPSG code, as
+    many files declare their zone, serves 60 degrees on both sides of its middle.
+    """
+    given, known = reference(wkt), osr.SpatialReference()
+    # a WKT of the first kind does not say it
+    with quiet():
+        coded = given.GetAuthorityCode(None) and not known.SetFromUserInput(crs_title(wkt))
+        area = known.GetAreaOfUse() if coded else None
+    if area is not None:
+        west, east = area.west_lon_degree, area.east_lon_degree
+        east += 360.0 if east < west else 0.0
+        return west, area.south_lat_degree, east, area.north_lat_degree
+    if given.GetAttrValue("PROJECTION") != "Transverse_Mercator":
+        return None
+    middle = float(given.GetProjParm("central_meridian"))
+    return middle - 60.0, -85.0, middle + 60.0, 85.0
+
+
 def reference(wkt: str) -> osr.SpatialReference:
     """Return a spatial reference whose axes are x, y (longitude first)."""
     found = osr.SpatialReference()

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
-from mmap import mmap
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from osgeo import gdal, gdal_array
 from ..image import Array
 from ..windows import Window, tiling
 from .errors import refusing
+from .strips import MARGIN, REACH, Key, Look, Parts, Strips, Turn, strips_of
 
 HANDLES = 16
 """Open files of a thread, unless a run sets another limit."""
@@ -31,16 +32,11 @@ REFRESH = 8 << 20
 """Bytes a thread reads before it reopens its files: GDAL's cache of their blocks (and of the
 sources of a VRT) is as large as it is allowed to be, and closing is what empties it."""
 
-MARGIN = 32
-"""Pixels by which neighboring windows usually reach into each other (kernels, seams)."""
-
-BLOCKS = 40 << 20
+BLOCKS = 48 << 20
 """Bytes of decoded blocks kept for later windows."""
 
 LONG, LARGE = 8192, 1 << 22
 """Longest unit, px, and most pixels of a unit: strips that are larger are cut."""
-
-Key = tuple[str, int, int]
 
 
 class _Pool:
@@ -48,11 +44,11 @@ class _Pool:
         self.lock = threading.Lock()
         self.handles: dict[int, OrderedDict[str, gdal.Dataset]] = {}
         self.fresh: dict[int, int] = {}
-        self.blocks: OrderedDict[Key, Array] = OrderedDict()
-        self.passed: OrderedDict[Key, Array] = OrderedDict()
-        self.flying: dict[Key, Future[Array]] = {}
+        self.strips = Strips()
+        self.flying: dict[Key, Future[Parts]] = {}
+        self.turns: dict[int, Turn] = {}
+        self.numbers = count()
         self.limits: list[int] = []
-        self.kept = 0
         self.decoded: dict[int, int] = {}
         self.users = 0
 
@@ -79,35 +75,38 @@ class _Pool:
             fresh = 0
         self.fresh[thread] = fresh
 
-    def known(self, key: Key) -> Future[Array] | None:
-        """Return a block that is kept or on its way, None for any other."""
-        with self.lock:
-            return self._known(key)
+    def turn(self) -> Turn:
+        """Return the turn of this thread; a read of its own is one when nobody has told."""
+        found = self.turns.get(threading.get_ident())
+        return Turn(next(self.numbers), open=False) if found is None else found
 
-    def claim(self, key: Key) -> Future[Array] | None:
-        """Return a block that is kept or on its way, else None: the caller has to decode it."""
+    def known(self, stored: Stored, piece: Window, window: Window) -> Future[Parts] | None:
+        """Return what a window shows of a block that is kept or on its way, else None."""
         with self.lock:
-            found = self._known(key)
+            return self._known(stored, piece, window)
+
+    def claim(self, stored: Stored, piece: Window, window: Window) -> Future[Parts] | None:
+        """Return the same, or None: then the caller has to decode the block."""
+        with self.lock:
+            found = self._known(stored, piece, window)
             if found is None:
-                self.flying[key] = Future()
+                self.flying[_key(stored, piece)] = Future()
             return found
 
-    def _known(self, key: Key) -> Future[Array] | None:
-        for shelf in (self.blocks, self.passed):
-            if key in shelf:
-                shelf.move_to_end(key)
-                block: Future[Array] = Future()
-                block.set_result(shelf[key])
-                return block
-        return self.flying.get(key)
+    def _known(self, stored: Stored, piece: Window, window: Window) -> Future[Parts] | None:
+        parts = self.strips.find(stored.path, strips_of(piece, window))
+        if parts is None:
+            return self.flying.get(_key(stored, piece))
+        block: Future[Parts] = Future()
+        block.set_result(parts)
+        return block
 
-    def land(self, key: Key, values: Array) -> None:
+    def land(self, stored: Stored, piece: Window, values: Array, turn: Turn) -> None:
         """Hand a claimed block to the threads that wait for it, and keep it."""
         with self.lock:
-            self.blocks[key] = values
-            self.kept += values.nbytes
-            block = self.flying.pop(key)
-        block.set_result(values)
+            self.strips.add(stored.path, piece, values, turn)
+            block = self.flying.pop(_key(stored, piece))
+        block.set_result([(piece, values)])
 
     def crash(self, key: Key, error: BaseException | None) -> None:
         """Tell waiting threads that a claimed block cannot be had; nothing if it was landed."""
@@ -116,16 +115,15 @@ class _Pool:
         if block is not None:
             block.set_exception(error)
 
-    def spare(self, keys: Iterable[Key]) -> None:
-        """Note that windows have passed these blocks; forget such blocks first, then old ones."""
+    def used(self, stored: Stored, pieces: list[Window], window: Window, turn: Turn) -> None:
+        """Note what a read has used of blocks, and forget what is not needed for long."""
         with self.lock:
-            for key in keys:
-                values = self.blocks.pop(key, None)
-                if values is not None:
-                    self.passed[key] = values
-            while self.kept > BLOCKS and (self.passed or self.blocks):
-                shelf = self.passed or self.blocks
-                self.kept -= shelf.popitem(last=False)[1].nbytes
+            for piece in pieces:
+                self.strips.mark(stored.path, strips_of(piece, window), turn)
+            if turn.row == 0:
+                self.strips.close(turn)
+            told = [one.number for one in self.turns.values()] if turn.row else [turn.number]
+            self.strips.shrink(BLOCKS, min(told))
 
     def enter(self) -> None:
         """Keep what is read from now on."""
@@ -140,9 +138,7 @@ class _Pool:
                 return
             self.handles.clear()
             self.fresh.clear()
-            self.blocks.clear()
-            self.passed.clear()
-            self.kept = 0
+            self.strips.clear()
 
 
 _pool = _Pool()
@@ -195,6 +191,22 @@ def limited(files: int, threads: int) -> Iterator[None]:
             _pool.limits.remove(each)
 
 
+@contextmanager
+def turn(number: int, row: int) -> Iterator[None]:
+    """Read, in this thread, for one of the windows of a run, which come in rows of so many.
+
+    What the windows after it will need again is kept for them.
+    """
+    mine, thread = Turn(number, row), threading.get_ident()
+    _pool.turns[thread] = mine
+    try:
+        yield
+    finally:
+        del _pool.turns[thread]
+        with _pool.lock:
+            _pool.strips.close(mine)
+
+
 @dataclass(frozen=True)
 class Stored:
     """How a file stores its pixels: where, size, block (width, height), type of all bands."""
@@ -243,31 +255,40 @@ def read_values(stored: Stored, window: Window, *, keep: bool = False) -> Array:
 def _read_values(stored: Stored, window: Window, keep: bool) -> Array:
     aligned = window.aligned(*stored.unit).clipped(stored.size)
     # windows of whole blocks have no margin, so that their neighbors need nothing of them
-    inner = window if aligned == window else window.padded(-MARGIN)
-    inner = Window(0, 0, 0, 0) if keep else inner
+    margin = 0 if aligned == window else MARGIN
+    inner = Window(0, 0, 0, 0) if keep else window.padded(-margin)
     pieces = list(tiling(aligned, *stored.unit))
-    blocks: list[tuple[Window, Future[Array]]] = []
+    blocks: list[Future[Parts]] = []
     mine: list[Window] = []
     for piece in pieces:
-        key = _key(stored, piece)
-        block = _pool.known(key) if inner.contains(piece) else _pool.claim(key)
+        find = _pool.known if inner.contains(piece) else _pool.claim
+        block = find(stored, piece, window)
         mine += [piece] if block is None else []
-        blocks += [] if block is None else [(piece, block)]
+        blocks += [] if block is None else [block]
     if aligned == window and not blocks and not keep:
         return _decode(stored, window)
-    out = _decoded_here(stored, window, inner, mine)
-    for piece, block in blocks:
-        out = _paste(out, window, piece, block.result())
-    # where windows overlap a lot, the next ones come back to the right and to the lower half
-    near = Window(window.col, window.row, window.width // 2, window.height // 2) if keep else inner
-    _pool.spare(_key(stored, piece) for piece in pieces if _passed(piece, near))
+    turn = _pool.turn()
+    out = _decoded_here(stored, window, inner, mine, turn)
+    for block in blocks:
+        for place, values in block.result():
+            out = _paste(out, window, place, values)
+    turn.look(stored.path, Look(window, _back(window, margin, turn, keep)))
+    _pool.used(stored, pieces, window, turn)
     if out is None:
         raise ValueError("an empty window was read")
     return out
 
 
+def _back(window: Window, margin: int, turn: Turn, keep: bool) -> tuple[int, int]:
+    """Columns and rows by which the next windows come back."""
+    if keep and not turn.row:
+        # nobody knows how far, where windows overlap a lot
+        return (window.width - window.width // 2, window.height - window.height // 2)
+    return (REACH, REACH) if keep else (margin, margin)
+
+
 def _decoded_here(
-    stored: Stored, window: Window, inner: Window, mine: list[Window]
+    stored: Stored, window: Window, inner: Window, mine: list[Window], turn: Turn
 ) -> Array | None:
     """Decode the claimed blocks of a window and give them to everybody."""
     out: Array | None = None
@@ -277,19 +298,8 @@ def _decoded_here(
             out = _paste(out, window, run, decoded)
             for piece in tiling(run, *stored.unit):
                 if not inner.contains(piece):
-                    rows, cols = piece.within(run)
-                    _pool.land(_key(stored, piece), _apart(decoded[:, rows, cols]))
+                    _pool.land(stored, piece, decoded[piece.banded(run)], turn)
     return out
-
-
-def _apart(values: Array) -> Array:
-    """Copy values that stay to memory of their own.
-
-    Among short-lived arrays they would keep the heap from shrinking.
-    """
-    copy: Array = np.frombuffer(mmap(-1, values.nbytes), values.dtype).reshape(values.shape)
-    copy[...] = values
-    return copy
 
 
 class _Claims:
@@ -309,11 +319,6 @@ class _Claims:
 
 def _key(stored: Stored, piece: Window) -> Key:
     return (stored.path, piece.col, piece.row)
-
-
-def _passed(piece: Window, window: Window) -> bool:
-    """Windows come row by row: what ends inside this one is hardly needed again."""
-    return piece.bottom <= window.bottom and piece.right <= window.right
 
 
 def _runs(pieces: list[Window]) -> list[Window]:

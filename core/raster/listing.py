@@ -47,20 +47,19 @@ def open_images(
     entries: Sequence[str],
     *,
     nodata: float | None = None,
-    skip_unreadable: bool = False,
     progress: Progress = SILENT,
 ) -> tuple[RasterImage, ...]:
     """Open every image that files, folders and patterns mean, and say what they are.
 
-    Raises ImageIOError for one that cannot be opened, unless it may be skipped with a warning.
+    Raises ImageIOError for one that cannot be opened.
     """
-    return _opened(expand(entries, progress), nodata, skip_unreadable, progress)
+    return _opened(expand(entries, progress), nodata, False, progress)
 
 
 def open_listed(
     request: Images, progress: Progress = SILENT
 ) -> tuple[tuple[RasterImage, ...], int]:
-    """Open the images of a request as open_images does; return them and how many were left out.
+    """Open the images of a request, and return them and how many were left out with a warning.
 
     Folders and patterns are looked up once, before the run itself writes anything into them.
     """
@@ -95,10 +94,14 @@ def output_paths(
 ) -> tuple[str, ...]:
     """Return the output path of each image and create the folder.
 
-    Raises InvalidOption when two images would get one name or an input would be overwritten.
+    Raises InvalidOption for a pattern that is no name, when two images would get one name, or when
+    an input would be overwritten.
     """
     if len(images) > 1 and "$" not in pattern:
         raise InvalidOption(f"Names: {pattern!r} needs a $ for {len(images)} images.")
+    stem = os.path.basename(pattern)
+    if not stem.strip(". ") or stem.lower() in (*EXTENSIONS, extension):
+        raise InvalidOption(f"Names: {pattern!r} is no name of a file. Give one, such as $.")
     folder = os.path.abspath(folder)
     taken: dict[str, str] = {}
     if not pattern.lower().endswith((*EXTENSIONS, extension)):
@@ -182,6 +185,8 @@ def _identity(path: str) -> tuple[int, int] | str:
 
 
 def _paths(entry: str) -> list[str]:
+    if not entry.strip():
+        raise InvalidOption("Images: an entry is empty. Give files, a folder or a pattern.")
     if os.path.isdir(entry):
         inside = [os.path.join(entry, name) for name in _inside(entry)]
         found = [p for p in inside if p.lower().endswith(EXTENSIONS) and not _hidden(p)]
@@ -217,12 +222,12 @@ def _hidden(path: str) -> bool:
 
 
 def _sorted(paths: Iterable[str]) -> list[str]:
-    return [os.path.abspath(path) for path in sorted(sorted(paths), key=_natural)]
+    return [os.path.abspath(path) for path in sorted(sorted(paths), key=natural)]
 
 
-def _natural(path: str) -> list[tuple[int, int, str]]:
-    """Key that puts img_2 before img_10."""
-    pieces = re.split(r"(\d+)", path.lower())
+def natural(name: str) -> list[tuple[int, int, str]]:
+    """Return a key that puts img_2 before img_10."""
+    pieces = re.split(r"(\d+)", name.lower())
     return [(0, int(p), "") if p.isdecimal() else (1, 0, p) for p in pieces]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
@@ -14,9 +14,10 @@ from osgeo import gdal
 from ..errors import ImageIOError
 from ..grid import Transform
 from ..progress import SILENT, Progress
-from ..stage import staged
+from ..stage import WorkingFolder, staged
+from .config import config
 from .copying import copy_placed
-from .create import Format, cog_options, config, heard, levels_of
+from .create import COG_SIDE, Format, heard, levels_of, optimize
 from .errors import quiet, refusing
 from .pyramids import fill, fill_beside
 
@@ -41,6 +42,8 @@ class Stored:
 
     geotiff: bool
     cog: bool
+    masked: bool
+    """It holds a mask, of which GDAL makes no overviews beside the file."""
     classes: bool
     levels: tuple[int, ...]
     known: tuple[int, ...]
@@ -60,11 +63,14 @@ def stored(path: str) -> Stored:
         kept = [(names[key], value) for key, value in sorted(structure.items()) if key in names]
         sizes = [band.GetOverview(i).XSize for i in range(band.GetOverviewCount())]
         bits = band.GetMetadataItem("NBITS", "IMAGE_STRUCTURE")
+        cog = structure.get("LAYOUT") == "COG"
+        masked = band.GetMaskFlags() == gdal.GMF_PER_DATASET and not os.path.exists(path + ".msk")
         return Stored(
             geotiff=dataset.GetDriver().ShortName == "GTiff",
-            cog=structure.get("LAYOUT") == "COG",
+            cog=cog,
+            masked=masked,
             classes=bool(band.GetColorTable() or band.GetCategoryNames() or bits == "1"),
-            levels=tuple(levels_of(dataset)),
+            levels=tuple(levels_of(dataset, COG_SIDE if cog else 256)),
             known=tuple(round(dataset.RasterXSize / size) for size in sizes),
             format=Format(tuple((key, _creation(value)) for key, value in kept)),
             transform=tuple(dataset.GetGeoTransform()),
@@ -101,9 +107,13 @@ def build_overviews(path: str, how: Pyramid, progress: Progress = SILENT) -> str
             dataset.BuildOverviews("NONE", [])
         if wanted and inside:
             fill(dataset, wanted, how.resampling, progress)
+            _fill_mask(path + ".msk", wanted, how)
         del dataset
         if wanted and not inside:
-            fill_beside(path, wanted, how.resampling, progress)
+            if found.masked:
+                _fill_beside_masked(path, replace(how, levels=wanted), found, progress)
+            else:
+                fill_beside(path, wanted, how.resampling, progress)
     if how.clean and inside:
         _remove(path + ".ovr")
     return "inside" if inside else "beside"
@@ -121,33 +131,71 @@ def copy_raster(source: str, path: str, form: Format, progress: Progress = SILEN
     for file in found.files if found.geotiff else ():
         # masks and statistics beside a file; another name for the same stem would not be found
         if file.startswith(source + "."):
-            shutil.copyfile(file, path + file[len(source) :])
+            with staged(path + file[len(source) :]) as temporary:
+                shutil.copyfile(file, temporary)
 
 
 def _rewrite(path: str, how: Pyramid, found: Stored, progress: Progress) -> None:
     """Write a Cloud-Optimized GeoTIFF anew with its overviews."""
     title = os.path.basename(path)
     form = how.form if how.form.options else found.format
-    options = [*cog_options(form, how.resampling.upper()), "OVERVIEWS=IGNORE_EXISTING"]
-    refusal = refusing(f"{title} cannot be written")
-    source = gdal.OpenEx(path, gdal.OF_RASTER)
-    flush = source.FlushCache
-    with staged(path) as temporary, refusal, heard(progress, flush) as callback:
-        driver = gdal.GetDriverByName("COG")
-        finished = driver.CreateCopy(temporary, source, 0, options, callback=callback)
-        del finished, source, flush
+    with staged(path) as temporary:
+        shutil.copyfile(path, temporary)
+        with refusing(f"{title} cannot be written"):
+            mode = gdal.OF_RASTER | gdal.OF_UPDATE
+            dataset = gdal.OpenEx(temporary, mode, open_options=["IGNORE_COG_LAYOUT_BREAK=YES"])
+            dataset.BuildOverviews("NONE", [])
+            del dataset
+        optimize(temporary, form, how.resampling.upper(), title, progress, how.levels)
     _remove(path + ".ovr")
+
+
+def _fill_mask(path: str, levels: Sequence[int], how: Pyramid) -> None:
+    """Build overviews of the mask beside a file, which GDAL forgets when it puts them inside."""
+    if not (os.path.exists(path) and os.access(path, os.W_OK)):
+        return
+    dataset = gdal.OpenEx(path, gdal.OF_RASTER | gdal.OF_UPDATE)
+    if how.clean:
+        dataset.BuildOverviews("NONE", [])
+    # means are above 0 where a pixel is valid
+    fill(dataset, levels, "nearest" if how.resampling == "nearest" else "average")
+    del dataset
+
+
+def _fill_beside_masked(path: str, how: Pyramid, found: Stored, progress: Progress) -> None:
+    """Build overviews inside of a copy, and write them with their masks as .ovr beside the file."""
+    folder, name = os.path.split(os.path.abspath(path))
+    kept = found.known if os.path.exists(path + ".ovr") and not how.clean else ()
+    with staged(path + ".ovr") as temporary, WorkingFolder(name, folder) as place:
+        copy = shutil.copyfile(path, os.path.join(place, name))
+        dataset = gdal.OpenEx(copy, gdal.OF_RASTER | gdal.OF_UPDATE)
+        dataset.BuildOverviews("NONE", [])
+        fill(dataset, sorted({*how.levels, *kept}), how.resampling, progress.part(0.0, 0.8))
+        del dataset
+        source = gdal.OpenEx(copy, gdal.OF_RASTER, open_options=["OVERVIEW_LEVEL=0"])
+        options = [f"{key}={value}" for key, value in _own(how.form, found).items()]
+        options += ["COPY_SRC_OVERVIEWS=YES", "TILED=YES", "BIGTIFF=IF_SAFER"]
+        flush, part = source.FlushCache, progress.part(0.8, 1.0)
+        inner = config("GDAL_TIFF_INTERNAL_MASK", "YES")
+        with inner, heard(part, flush) as callback:
+            driver = gdal.GetDriverByName("GTiff")
+            finished = driver.CreateCopy(temporary, source, 0, options, callback=callback)
+        del finished, source, flush
 
 
 @contextmanager
 def _of_overviews(form: Format, found: Stored) -> Iterator[None]:
     """Compress overviews as asked for, else as the file."""
-    options = dict(form.options or found.format.options)
     with ExitStack() as stack:
-        for key in OF_OVERVIEWS:
-            if key in options:
-                stack.enter_context(config(f"{key}_OVERVIEW", options[key]))
+        for key, value in _own(form, found).items():
+            stack.enter_context(config(f"{key}_OVERVIEW", value))
         yield
+
+
+def _own(form: Format, found: Stored) -> dict[str, str]:
+    """Return the creation options that overviews can have, as asked for, else as the file's."""
+    options = dict(form.options or found.format.options)
+    return {key: options[key] for key in OF_OVERVIEWS if key in options}
 
 
 def _remove(path: str) -> None:

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +28,9 @@ NAMED_COLORS = {
     gdal.GCI_GrayIndex: "gray",
     gdal.GCI_PaletteIndex: "palette",
 }
+
+_DATED = re.compile(r"_\d{8}(\.\d+)?$")
+"""How the names of bands of series and their masks end."""
 
 
 @dataclass(frozen=True)
@@ -158,6 +163,8 @@ def _described(path: str, title: str, dataset: gdal.Dataset, nodata: float | Non
     _refuse_type(title, data)
     _refuse_control_points(title, dataset)
     _refuse_truncated(title, path, dataset, bands)
+    grid = _grid(dataset)
+    _refuse_transform(title, grid)
     dtype = _common_type(data)
     fits = representable(nodata, dtype) is not None
     declared = tuple(_nodata(band) if nodata is None or not fits else nodata for band in data)
@@ -167,7 +174,7 @@ def _described(path: str, title: str, dataset: gdal.Dataset, nodata: float | Non
     return RasterImage(
         path=path,
         name=_name(path),
-        grid=_grid(dataset),
+        grid=grid,
         dtype=dtype,
         nodata_values=declared,
         band_names=tuple(band.GetDescription() or "" for band in data),
@@ -183,7 +190,9 @@ def _name(path: str) -> str:
 
 
 def _is_alpha(band: gdal.Band) -> bool:
-    return bool(band.GetColorInterpretation() == gdal.GCI_AlphaBand)
+    # GDAL calls the fourth of four bands alpha by itself; one that has a date is data
+    alpha = band.GetColorInterpretation() == gdal.GCI_AlphaBand
+    return bool(alpha and not _DATED.search(band.GetDescription() or ""))
 
 
 def _nodata(band: gdal.Band) -> float | None:
@@ -228,6 +237,18 @@ def _own(band: gdal.Band) -> tuple[tuple[str, str], ...]:
     """What a band says about itself, without statistics, which a changed copy would not have."""
     found = (band.GetMetadata() or {}).items()
     return tuple(sorted((key, value) for key, value in found if not key.startswith("STATISTICS_")))
+
+
+def _refuse_transform(title: str, grid: Grid) -> None:
+    """Raise IncompatibleImages unless every pixel has a place and a size."""
+    _, a, b, _, c, d = grid.transform
+    sized = all(map(math.isfinite, grid.transform)) and a * d != b * c
+    if not (sized and grid.matches(grid)):
+        listed = ", ".join(f"{value:g}" for value in grid.transform)
+        raise IncompatibleImages(
+            f"{title} has a geotransform in which pixels have no place or size of their own "
+            f"({listed}). Georeference it again."
+        )
 
 
 def _refuse_type(title: str, bands: list[gdal.Band]) -> None:

@@ -4,13 +4,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ..errors import ImageIOError
 from ..image import Image
+from ..room import refuse_full_disk, size_text
 from ..windows import Window
 
 SAMPLE = 512
@@ -96,24 +95,9 @@ def compression(image: Image) -> float:
     return min(1.0, len(zlib.compress(plain, 6)) / max(1, len(plain)))
 
 
-def refuse_full_disk(folder: str, estimate: Estimate, there: int = 0) -> None:
+def refuse_small_disk(folder: str, estimate: Estimate, there: int = 0) -> None:
     """Raise ImageIOError when the disk has too little room; `there` bytes are written already."""
-    place = folder
+    place = os.path.abspath(folder)
     while not os.path.isdir(place):
         place = os.path.dirname(place)
-    free = shutil.disk_usage(place).free
-    needed = RESERVE * max(0, estimate.expected - there)
-    if free < needed:
-        raise ImageIOError(
-            f"The disk of {folder} has {size_text(free)} free; this run needs about "
-            f"{size_text(needed)}. Free some, or choose another folder."
-        )
-
-
-def size_text(count: float) -> str:
-    """Return bytes as people read them."""
-    for unit in ("bytes", "KiB", "MiB", "GiB"):
-        if count < 1024 or unit == "GiB":
-            return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
-        count /= 1024
-    return ""
+    refuse_full_disk(RESERVE * max(0, estimate.expected - there), os.path.join(place, "out"))

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
 
 
@@ -18,3 +19,10 @@ def give_back() -> None:
     # other C libraries than GNU's have none
     if trim is not None:
         trim(0)
+
+
+def whole_memory() -> int | None:
+    """Return the bytes of memory that this machine has, None where it does not tell (Windows)."""
+    if "SC_PHYS_PAGES" not in getattr(os, "sysconf_names", {}):
+        return None
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -88,7 +88,6 @@ class There:
     def __init__(self, cluster: Cluster, folder: str, retries: int = 0, probe: str = "") -> None:
         self._cluster, self._folder, self._retries = cluster, folder, retries
         self._listener = _Watching(probe) if probe else SILENT
-        self._here = Here(folder, retries)
         self._running: dict[Any, Task] = {}
 
     @property
@@ -98,9 +97,6 @@ class There:
 
     def start(self, task: Task) -> None:
         """Send a task to a worker."""
-        if not task.anywhere:
-            self._here.start(task)
-            return
         client = self._cluster.client
         told = (task, self._folder, self._retries, self._listener)
         future = client.submit(perform, *told, pure=False)
@@ -108,8 +104,6 @@ class There:
 
     def next(self, progress: Progress) -> tuple[Task, Done]:
         """Wait for the first task that ends."""
-        if not self._here.room:
-            return self._here.next(progress)
         future = self._cluster.first(list(self._running), progress.check)
         return self._running.pop(future), partial(self._cluster.result, future)
 

@@ -33,6 +33,7 @@ from ..landcover.superpixels import (
 from ..placement import onto
 from ..progress import SILENT, Progress
 from ..windows import Window, tiling
+from .heap import give_back
 from .pixelfile import Spooled
 from .seedfile import SeedFile, cell_window
 from .tidying import tidy
@@ -199,27 +200,38 @@ class _Run:
         regions, parts = Regions(limit), progress.split(2)
         for strip in _listened(strips, next(parts)):
             regions.feed(self.labels.read(strip)[..., 0])
-        known = regions.known()
-        merging = Merging(known.graph, limit)
-        merging.go()
-        owners = merging.owners()
-        segments = np.flatnonzero(known.graph.labels > 0)
-        first = np.full(len(owners), len(owners))
-        np.minimum.at(first, owners[segments], segments)
-        # numbered by their first pixels, 0 for what is not valid
-        kept = np.unique(first[first < len(owners)])
-        numbers = np.zeros(len(owners), np.int32)
-        numbers[segments] = np.searchsorted(kept, first[owners[segments]]) + 1
-        members = numbers[known.members]
+        numbers = _numbers(regions, limit)
         for number, strip in enumerate(_listened(strips, next(parts))):
             ids = regions.numbered(number, self.labels.read(strip)[..., 0])
-            self.labels.write(strip, members[ids][..., None])
+            self.labels.write(strip, numbers[ids][..., None])
 
     def _each(
         self, look: Callable[[Window], tuple[Window, Array]], progress: Progress
     ) -> Iterator[tuple[Window, Array]]:
         count, threads = len(self.windows), self.how.threads
         return each(look, self.windows, threads=threads, progress=progress, total=count)
+
+
+def _numbers(regions: Regions, limit: float) -> Array:
+    """Return the segment of each number of a strip, from 1 in the order of first pixels; 0 none.
+
+    Nothing else of the regions, of which there may be millions, stays in memory.
+    """
+    known = regions.known()
+    merging, members = Merging(known.graph, limit), known.members
+    del known
+    merging.go()
+    there, owners = merging.labels > 0, merging.owners().astype(np.int32)
+    del merging
+    give_back()
+    # regions are in the order of their first pixels
+    first = np.full(len(owners), len(owners), np.int32)
+    segments = np.flatnonzero(there).astype(np.int32)[::-1]
+    first[owners[segments]] = segments
+    begins = np.zeros(len(owners) + 1, bool)
+    begins[first] = True
+    rank = np.cumsum(begins, dtype=np.int32)
+    return np.where(there, rank[first[owners]], 0)[members]
 
 
 def _listened(strips: Sequence[Window], progress: Progress) -> Iterator[Window]:

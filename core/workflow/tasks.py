@@ -43,8 +43,6 @@ class Task:
     outputs: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
     group: str = ""
-    anywhere: bool = True
-    """False for a task that must run in this process."""
 
     @property
     def signature(self) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..errors import InvalidOption
 from ..grid import Grid
 from ..image import Array, Image
 from ..landcover.faces import between, face_areas, neighbors, rings_between
@@ -20,17 +21,24 @@ from ..landcover.merging import Merging
 from ..landcover.regions import Regions
 from ..landcover.untangling import Untangling
 from ..progress import SILENT, Progress
+from ..room import size_text
 from ..stage import WorkingFolder
 from ..vector.rings import Polygon
 from ..vector.shaping import is_valid
 from ..windows import Window
-from .heap import give_back
+from .heap import give_back, whole_memory
 from .pixelfile import Spooled
 from .sharing import Shares, read_under
 from .tidying import tidy
 
 MOST = 1 << 20
 """Pixels of a strip at most."""
+
+EACH = 400
+"""Bytes of memory for a straight piece of a border until all polygons are written, as measured."""
+
+MUCH = 1 << 30
+"""Bytes of all pieces that the user should know of."""
 
 
 @dataclass(frozen=True)
@@ -181,17 +189,21 @@ def _vectorized(
         regions.feed(strips.read(number))
     members, labels = _faces(regions, limit)
     shares = {name: Shares() for name in layers}
-    pieces, above = [], None
+    pieces, above, needed = [], None, 0
     progress.phase("Following borders")
     for number in _counted(strips, progress.part(0.4, 0.7)):
         strip = members[regions.numbered(number, strips.read(number))]
         above = strip[0] if above is None else above
         pieces.append(edges_of(above, strip, number * strips.rows))
+        needed += EACH * len(pieces[-1])
+        _refuse_too_much(needed)
         above = strip[-1]
         window = strips.window(number)
         first = window.row + 1 - number * strips.rows
         inside = strip[first : first + window.height, 1:-1]
         _share(shares, layers, image.grid, window, inside)
+    if needed > MUCH:
+        progress.warn(f"{_borders(needed)} A larger smallest polygon (MMU) makes them few.")
     edges = np.concatenate(pieces)
     # the frame is one pixel wide
     edges[:, :4] -= 1
@@ -200,6 +212,24 @@ def _vectorized(
     progress.phase("Drawing lines")
     drawing = Untangling(lines, how.lines, outer, len(labels), progress)
     return Vectorized(image.grid, how, labels, drawing, shares)
+
+
+def _borders(needed: int) -> str:
+    count = needed / EACH / 1e6
+    return (
+        f"The borders have {count:.1f} million straight pieces, which take about "
+        f"{size_text(needed)} of memory."
+    )
+
+
+def _refuse_too_much(needed: int) -> None:
+    """Raise InvalidOption when this machine cannot hold the borders, which are drawn together."""
+    there = whole_memory()
+    if there is not None and needed > there:
+        raise InvalidOption(
+            f"{_borders(needed)} This machine has {size_text(there)}. Give a larger smallest "
+            "polygon (MMU), or regularize the map first."
+        )
 
 
 def _faces(regions: Regions, smallest: float) -> tuple[Array, Ids]:

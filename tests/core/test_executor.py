@@ -73,7 +73,7 @@ def test_files_are_closed_at_the_end_whatever_happens(write, threads, fails):
         list(each(work, range(9), threads=threads))
     except KeyError:
         assert fails
-    assert not handles._pool.handles and not handles._pool.blocks
+    assert not handles._pool.handles and not len(handles._pool.strips)
 
 
 def test_overlapping_runs_do_not_close_the_files_of_each_other(write):
@@ -115,7 +115,7 @@ def test_a_run_that_ends_leaves_the_files_of_another_one_open(write, threads):
     assert len(handles._pool.handles) >= open_before > 0
     next(first)
     first.close()
-    assert not handles._pool.handles and not handles._pool.blocks
+    assert not handles._pool.handles and not len(handles._pool.strips)
 
 
 def test_zero_threads_means_the_processors_of_this_process(monkeypatch):

@@ -75,10 +75,6 @@ def test_a_plan_writes_no_image_and_a_resumed_run_keeps_what_is_complete(
     assert {path: path.stat().st_mtime_ns for path in files} == before
 
 
-def rewritten(folder, before):
-    return sorted(p.name for p in before if p.stat().st_mtime_ns != before[p])
-
-
 def test_when_one_image_or_the_list_changes_all_are_corrected_anew(images, tmp_path):
     out = tmp_path / "out"
     pattern = os.path.join(os.path.dirname(images[0]), "*.tif")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from orthoweave.core.errors import Cancelled, InvalidOption
 from orthoweave.core.operations import buildoverviews
+from orthoweave.core.raster.config import config
 from osgeo import gdal
 
 TILED = ("TILED=YES", "BLOCKXSIZE=256", "BLOCKYSIZE=256", "COMPRESS=DEFLATE")
@@ -121,6 +122,37 @@ def test_they_can_lie_beside_the_file_compressed_as_it_is(write):
     assert overviews(path)[1] is False and overviews(path)[0]
 
 
+@pytest.mark.parametrize("resampling", ["average", "nearest", "cubic", "mode"])
+def test_a_mask_inside_of_the_file_has_overviews_beside_it_too(write, tmp_path, resampling):
+    gaps = textured()[0] > 90
+    with config("GDAL_TIFF_INTERNAL_MASK", "YES"):
+        paths = [write(name, textured(), mask=gaps, options=TILED) for name in ("a.tif", "b.tif")]
+    before = Path(paths[0]).read_bytes()
+    build(paths[:1], external=True, resampling=resampling, levels=(2, 4))
+    assert Path(paths[0]).read_bytes() == before
+    # a second time: those there are stay
+    build(paths[:1], external=True, resampling=resampling, levels=(8,))
+    build(paths[1:], resampling=resampling, levels=(2, 4, 8))
+    assert overviews(paths[0]) == (overviews(paths[1])[0], True)
+    for number, at in np.ndindex(2, 3):
+        beside, inside = (level(path, number + 1, at) for path in paths)
+        np.testing.assert_array_equal(beside, inside)
+        assert 0 < np.count_nonzero(inside[1]) < inside[1].size
+    found = gdal.Open(paths[0] + ".ovr").GetMetadata("IMAGE_STRUCTURE")
+    assert found["COMPRESSION"] == "DEFLATE"
+    assert sorted(os.listdir(tmp_path)) == ["a.tif", "a.tif.ovr", "b.tif"]
+
+
+@pytest.mark.parametrize("resampling", ["average", "nearest"])
+def test_a_mask_beside_the_file_has_overviews_when_the_file_has(write, resampling):
+    gaps = np.zeros((700, 1100), bool)
+    gaps[:350, :550] = True
+    path = write("a.tif", textured(), mask=gaps, options=TILED)
+    build([path], resampling=resampling, levels=(2, 4))
+    for at in (0, 1):
+        np.testing.assert_array_equal(level(path, 1, at)[1] > 0, gaps[:: 2 << at, :: 2 << at])
+
+
 def test_files_that_cannot_hold_or_take_them_get_a_file_beside_them(write, listen, monkeypatch):
     heard = listen()
     picture = write("a.img", textured(), driver="ENVI")
@@ -147,6 +179,23 @@ def test_a_cloud_optimized_file_stays_one(write, tmp_path):
     assert overviews(path)[0]
     np.testing.assert_array_equal(found.ReadAsArray(), textured())
     assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.skipif(gdal.GetDriverByName("COG") is None, reason="this GDAL writes no COG")
+def test_a_cloud_optimized_file_gets_the_levels_that_were_asked_for(write, tmp_path, listen):
+    path = str(tmp_path / "cog.tif")
+    plain = gdal.Open(write("a.tif", textured(shape=(1, 1100, 1300))))
+    gdal.GetDriverByName("COG").CreateCopy(path, plain, 0, ["COMPRESS=LZW"])
+    for asked, sizes in (((4,), [(325, 275)]), ((2, 8), [(650, 550), (163, 138)])):
+        build([path], levels=asked)
+        assert overviews(path) == (sizes, False)
+        found = gdal.Open(path)
+        assert found.GetMetadataItem("LAYOUT", "IMAGE_STRUCTURE") == "COG"
+        np.testing.assert_array_equal(found.ReadAsArray(), textured(shape=(1, 1100, 1300))[0])
+    # until one block is enough, as when such a file is written
+    build([path])
+    assert overviews(path)[0] == [(650, 550), (325, 275)]
+    assert build([path], resume="exists").images_kept == 1
 
 
 def test_a_plan_and_a_second_run_leave_files_alone(write, listen):

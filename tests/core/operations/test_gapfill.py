@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from orthoweave.core.errors import Cancelled, OrthoweaveError
+from orthoweave.core.errors import Cancelled, IncompatibleImages, InvalidOption, OrthoweaveError
 from orthoweave.core.landcover.dates import regular
 from orthoweave.core.operations.gapfill import Request, run
 from osgeo import gdal
@@ -139,3 +139,51 @@ def test_a_cancelled_run_leaves_nothing(series, fill, listen, tmp_path):
     with pytest.raises(Cancelled):
         fill(image, listen(cancel_after=0), masks=masks, output=str(tmp_path / "o" / "x.tif"))
     assert not (tmp_path / "o").exists()
+
+
+def test_gaps_take_no_reading_of_their_own(series, fill, tmp_path):
+    image, masks, _ = series((300, 400))
+    plain = fill(image, masks=masks, step=10)
+    found = fill(image, masks=masks, step=10, output_gaps=str(tmp_path / "gaps.tif"))
+    np.testing.assert_array_equal(found.values, plain.values)
+    assert found.result.read_bytes == plain.result.read_bytes
+
+
+def test_bands_of_one_name_are_refused(series, fill, write):
+    image, _, _ = series((8, 9))
+    twice = write("t.tif", np.ones((2, 8, 9), np.int16), names=["s2_b4_20180101"] * 2)
+    with pytest.raises(IncompatibleImages, match="two bands called s2_b4_20180101"):
+        fill(twice)
+    flags = write(
+        "f.tif", np.zeros((6, 8, 9), np.uint8), names=[f"mask_{d}" for d in (*DATES, DATES[0])]
+    )
+    with pytest.raises(IncompatibleImages, match="two bands called mask_20180101"):
+        fill(image, masks=flags)
+
+
+def test_the_fourth_of_four_masks_is_no_alpha(write, fill):
+    dates = DATES[:4]
+    image = write("a.tif", np.full((4, 8, 9), 5, np.int16), names=[f"s2_b4_{d}" for d in dates])
+    flags = np.ones((4, 8, 9), np.uint8)
+    flags[3] = 0
+    # GDAL declares the fourth of four bands of bytes as alpha, and 0 as transparent
+    masks = write("m.tif", flags, names=[f"mask_{d}" for d in dates])
+    assert (fill(image, masks=masks).values == 5).all()
+
+
+def test_masks_of_another_crs_and_more_bands_than_a_file_holds_are_refused(series, fill, write):
+    image, _, _ = series((8, 9))
+    names = [f"mask_{d}" for d in DATES]
+    other = write("o.tif", np.zeros((5, 8, 9), np.uint8), names=names, crs="EPSG:32632")
+    with pytest.raises(IncompatibleImages, match="EPSG:32633 and o.tif EPSG:32632"):
+        fill(image, masks=other)
+    with pytest.raises(InvalidOption, match="86418 bands; a GeoTIFF holds 65535. Raise STEP"):
+        fill(image, start="19000101", end="20180420", step=1)
+
+
+def test_the_list_of_dates_that_was_given_is_not_replaced(series, fill, tmp_path):
+    listed = tmp_path / "x_interpolation_dates.txt"
+    listed.write_text("20180110\n20180105\n")
+    with pytest.raises(InvalidOption, match="overwrite the input x_interpolation_dates.txt"):
+        fill(series((8, 9))[0], target_dates=str(listed), output=str(tmp_path / "x.tif"))
+    assert listed.read_text() == "20180110\n20180105\n" and not (tmp_path / "x.tif").exists()

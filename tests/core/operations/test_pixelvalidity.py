@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from orthoweave.core.errors import Cancelled, IncompatibleImages
 from orthoweave.core.operations.pixelvalidity import Request, run
+from orthoweave.core.raster import bytes_read
 from osgeo import gdal, ogr
 
 
@@ -108,3 +109,21 @@ def test_a_cancelled_run_leaves_nothing(write, count, listen, tmp_path):
     with pytest.raises(Cancelled):
         count([path], listen(cancel_after=0), output=str(tmp_path / "o" / "x.tif"))
     assert not (tmp_path / "o").exists()
+
+
+def test_all_outputs_take_one_reading(write, count):
+    mask = flags((9, 700, 600))
+    path = write("m.tif", mask, names=dated(mask))
+    before = bytes_read()
+    count([path])
+    assert bytes_read() - before == mask.nbytes
+
+
+def test_masks_of_another_crs_are_refused_and_a_lost_area_is_said(write, count, listen):
+    one = write("a.tif", flags((2, 9, 9)), names=dated(range(2)))
+    two = write("b.tif", flags((2, 9, 9)), names=dated(range(2)), crs="EPSG:32632")
+    with pytest.raises(IncompatibleImages, match="EPSG:32632"):
+        count([one, two])
+    heard = listen()
+    count(write("c.tif", np.zeros((2, 9, 9), np.uint8), names=dated(range(2))), heard, shrink=1e6)
+    assert any("leave nothing of the clear area" in text for text in heard.warnings)

@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import os
 import pickle
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -232,9 +231,6 @@ def test_views_pickle_and_read_each_source_pixel_once(theia, tmp_path):
     series.read(Window(0, 0, SIZE, SIZE))
     fine = (len(BANDS) - len(COARSE)) * SIZE * SIZE * 2
     assert bytes_read() - started <= fine + len(COARSE) * (SIZE // 2) ** 2 * 2
-    started = bytes_read()
-    replace(made.masks, by_values=False).read(Window(0, 0, SIZE, SIZE))
-    assert bytes_read() - started == 3 * SIZE * SIZE  # the masks alone
 
 
 def test_nodata_and_nan_are_not_acquired(write, stack):
@@ -304,3 +300,62 @@ def test_every_block_of_the_files_is_decoded_once(write, stack, monkeypatch):
     found = stack(images, output_masks=None, memory=64)
     np.testing.assert_array_equal(found.values, plain.values)
     assert found.result.read_bytes == 10 * 4 * 300 * 700 * 2
+
+
+@pytest.mark.parametrize(
+    ("rule", "values", "sentence"),
+    [
+        ("bits", (-1.0,), "-1 are not all bits from 0 to 31"),
+        ("bits", (70.0,), "70 are not all bits"),
+        ("values", (float("nan"),), "nan are not all whole numbers"),
+    ],
+)
+def test_values_of_masks_that_cannot_be_get_a_sentence(rule, values, sentence):
+    with pytest.raises(InvalidOption, match=sentence):
+        Request(images=("a.tif",), output="s.tif", mask_rule=rule, mask_values=values)
+
+
+def test_masks_have_one_band_and_the_crs_of_the_ground(write, stack):
+    image = write("a_20180101.tif", np.ones((8, 9), np.uint8))
+    both = write("m_20180101.tif", np.ones((2, 8, 9), np.uint8))
+    with pytest.raises(IncompatibleImages, match="has 2 bands; the mask of a date has one"):
+        stack([image], masks=(both,))
+    nowhere = write("n_20180101.tif", np.ones((8, 9), np.uint8), crs=None)
+    with pytest.raises(IncompatibleImages, match="n_20180101 has no CRS"):
+        stack([image], masks=(nowhere,))
+
+
+def test_pixels_far_larger_than_the_images_are_refused(write, stack):
+    image = write("a_20180101.tif", np.ones((8, 9), np.uint8))
+    with pytest.raises(InvalidOption, match=r"far larger than the images, which span 90 × 80"):
+        stack([image], resolution=1e9)
+
+
+def test_the_reference_is_never_overwritten(write, stack):
+    image = write("a_20180101.tif", np.ones((8, 9), np.uint8))
+    grid = write("grid.tif", np.ones((8, 9), np.uint8))
+    before = Path(grid).read_bytes()
+    with pytest.raises(InvalidOption, match="overwrite the input grid.tif"):
+        stack([image], reference=grid, output=grid)
+    assert Path(grid).read_bytes() == before
+
+
+@pytest.mark.parametrize("worth", [0, 1 << 40])
+def test_masks_take_no_reading_of_their_own(write, stack, monkeypatch, worth):
+    rng = np.random.default_rng(4)
+    images, masks = [], []
+    for date in range(20200101, 20200106):
+        values = rng.integers(-1, 3, (3, 300, 700)).astype(np.int16)
+        images.append(write(f"i_{date}.tif", values, nodata=-1))
+        flags = rng.integers(0, 2, (1, 300, 700)).astype(np.uint8)
+        masks.append(write(f"m_{date}.tif", flags))
+    plain = stack(images, masks=masks, output_masks=None)
+    alone = acquisitions.stack(acquisitions.listed(images, masks)).masks
+    expected = alone.read(alone.grid.window).values
+    monkeypatch.setattr(spooling, "WORTH", worth)
+    for kind in ("same", "float32"):
+        found = stack(images, masks=masks, output_type=kind, memory=64)
+        np.testing.assert_array_equal(found.values, plain.values)
+        np.testing.assert_array_equal(found.masks, expected)
+        assert found.mask_names[1] == "mask_20200102"
+        assert found.result.read_bytes == 5 * 300 * 700 * (3 * 2 + 1)

@@ -114,6 +114,8 @@ def test_color_tables_are_kept(tmp_path):
     band = dataset.GetRasterBand(1)
     assert band.GetColorInterpretation() == gdal.GCI_PaletteIndex
     assert [band.GetColorTable().GetColorEntry(i) for i in (0, 1)] == list(table)
+    with pytest.raises(InvalidOption, match="needs pixels of type uint8 or uint16, not float32"):
+        made(tmp_path, image(np.float32, color_table=table))
 
 
 def test_a_window_without_valid_pixels_stays_sparse_and_reads_as_invalid(tmp_path):

@@ -21,8 +21,8 @@ SQUARE = ("BLOCKXSIZE=128", "BLOCKYSIZE=128")
 def closed():
     """End without open files and kept blocks."""
     yield
-    assert not handles._pool.handles and not handles._pool.blocks and not handles._pool.passed
-    assert not handles._pool.users and not handles._pool.kept
+    assert not handles._pool.handles and not len(handles._pool.strips)
+    assert not handles._pool.users and not handles._pool.strips.bytes
 
 
 @pytest.fixture
@@ -127,7 +127,7 @@ def test_kept_blocks_stay_within_their_limit_and_passed_ones_go_first(image, mon
     before = bytes_read()
     for window in tiling(found.grid.window, 1100, 100):
         handles.read_values(found.stored, window)
-        assert handles._pool.kept <= 8 * block
+        assert handles._pool.strips.bytes <= 8 * block
     # a row of 5 blocks is needed by the next row of windows; 8 are enough
     assert bytes_read() - before == values.nbytes
 

@@ -12,9 +12,11 @@ from orthoweave.core.raster import (
     listing,
     open_image,
     open_images,
+    open_listed,
     output_paths,
     refuse_overwriting,
 )
+from orthoweave.core.requests import Images
 from osgeo import gdal
 
 
@@ -70,6 +72,8 @@ def test_entries_that_mean_nothing_are_named(tmp_path, monkeypatch):
             expand([entry])
     with pytest.raises(InvalidOption, match="none given"):
         expand([])
+    with pytest.raises(InvalidOption, match="an entry is empty. Give files, a folder"):
+        expand([" "])
 
     def refuse(_):
         raise PermissionError(13, "Permission denied")
@@ -130,10 +134,11 @@ def test_unreadable_files_stop_the_run_unless_they_may_be_skipped(write, tmp_pat
     with pytest.raises(ImageIOError, match="^bad.tif cannot be opened"):
         open_images([good, bad])
     heard = listen()
-    assert len(open_images([good, bad], skip_unreadable=True, progress=heard)) == 1
+    images, left_out = open_listed(Images(images=(good, bad), skip_unreadable=True), heard)
+    assert (len(images), left_out) == (1, 1)
     assert heard.warnings[0].endswith("It is left out.")
     with pytest.raises(ImageIOError, match="None of the images can be opened"):
-        open_images([bad], skip_unreadable=True)
+        open_listed(Images(images=(bad,), skip_unreadable=True))
 
 
 def test_outputs_have_the_names_of_their_images(write, tmp_path):
@@ -145,6 +150,14 @@ def test_outputs_have_the_names_of_their_images(write, tmp_path):
     with pytest.raises(InvalidOption, match=r"Names: 'x' needs a \$ for 2 images"):
         output_paths(images, out, "x")
     assert names(output_paths(images[:1], out, "x")) == ["x.tif"]
+
+
+@pytest.mark.parametrize("pattern", ["", " ", "sub/", ".tif", ".GPKG"])
+def test_a_pattern_without_a_name_is_refused(write, tmp_path, pattern):
+    images = open_images([write("a.tif", np.ones((1, 4, 5)))])
+    with pytest.raises(InvalidOption, match="is no name of a file. Give one, such as"):
+        output_paths(images, str(tmp_path / "out"), pattern, ".gpkg")
+    assert not (tmp_path / "out").exists()
 
 
 def test_two_images_of_one_name_are_refused(write):

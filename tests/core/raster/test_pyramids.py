@@ -9,7 +9,7 @@ import pytest
 from orthoweave.core.errors import Cancelled
 from orthoweave.core.progress import Progress
 from orthoweave.core.raster import pyramids
-from orthoweave.core.raster.create import config
+from orthoweave.core.raster.config import config
 from osgeo import gdal, gdal_array
 
 LEVELS = [2, 4, 8]
@@ -80,7 +80,7 @@ def test_overviews_are_those_of_gdal(tmp_path, monkeypatch, how, resampling):
         np.testing.assert_array_equal(mine, other)
 
 
-# GDAL makes no overviews of an internal mask beside a file
+# GDAL makes no overviews of an internal mask beside a file: test_buildoverviews.py
 @pytest.mark.parametrize("how", KINDS[:2] + KINDS[3:])
 @pytest.mark.parametrize("resampling", ["average", "nearest"])
 def test_overviews_beside_a_file_are_those_of_gdal(tmp_path, monkeypatch, how, resampling):

@@ -126,6 +126,22 @@ def test_complex_numbers_and_signed_bytes_are_refused(tmp_path):
             open_image(str(tmp_path / name))
 
 
+@pytest.mark.parametrize(
+    "transform",
+    [
+        (500000, 0, 0, 5000000, 0, 0),
+        (500000, 10, 5, 5000000, 20, 10),
+        (np.nan, 10, 0, 5000000, 0, -10),
+        (500000, 1e-9, 0, 5000000, 0, -1e-9),
+    ],
+    ids=["no size", "all on a line", "no place", "closer than numbers"],
+)
+def test_pixels_without_place_or_size_are_refused(write, transform):
+    path = write("a.tif", np.ones((1, 4, 5)), transform=transform)
+    with pytest.raises(IncompatibleImages, match="a.tif has a geotransform in which pixels have"):
+        open_image(path)
+
+
 def test_control_points_without_a_grid_are_refused(write):
     path = write("a.tif", np.ones((9, 9), np.uint8), transform=None, crs=None)
     points = [gdal.GCP(c, -r, 0, c, r) for c in (0, 9) for r in (0, 9)]

@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 from __future__ import annotations
 
+import re
 from functools import reduce
 
 import numpy as np
 import pytest
+from orthoweave.core.errors import InvalidOption
 from orthoweave.core.grid import Grid
 from orthoweave.core.image import ArrayImage
 from orthoweave.core.landcover import tidying
 from orthoweave.core.landcover.generalizing import Generalizing
+from orthoweave.core.progress import SILENT, Recorder
+from orthoweave.core.room import size_text
 from orthoweave.core.vector.rings import area_of, wkb_of
 from orthoweave.core.vector.shaping import is_valid
 from orthoweave.core.workflow import vectorizing
@@ -114,3 +118,23 @@ def test_noise_is_gone_before_all_regions_are_held(monkeypatch):
     assert held[0] == held[1] < held[2] / 10
     # no class neither takes nor gives
     assert area_of([polygon for _, polygon in shapes(found[0])]) == np.count_nonzero(labels)
+
+
+def test_borders_that_take_much_memory_are_told_and_too_much_is_refused(monkeypatch):
+    # a chessboard: every edge of its 1600 pixels is a piece
+    labels = 1 + np.indices((40, 40)).sum(0) % 2
+    how = Vectorizing(Generalizing(0.0, 0.0, False), 1.0)
+    heard = Recorder(SILENT)
+    vectorized(image_of(labels), how, {}, heard)
+    assert heard.warnings == []
+    monkeypatch.setattr(vectorizing, "MUCH", 1_000_000)
+    vectorized(image_of(labels), how, {}, heard)
+    (told,) = heard.warnings
+    needed = size_text(vectorizing.EACH * 2 * 40 * 41)
+    assert f"take about {needed} of memory. A larger smallest polygon (MMU)" in told
+    monkeypatch.setattr(vectorizing, "whole_memory", lambda: 1_000_000)
+    there = re.escape(f"This machine has {size_text(1_000_000)}. Give a larger smallest")
+    with pytest.raises(InvalidOption, match=there):
+        vectorized(image_of(labels), how, {})
+    monkeypatch.setattr(vectorizing, "whole_memory", lambda: None)
+    vectorized(image_of(labels), how, {})
