@@ -27,6 +27,9 @@ SCATTERED, SCATTERED_PIXELS = 1e4, 1e9
 TOO_FINE = 100
 """So many times smaller than the pixels of the images those of a large canvas are by mistake."""
 
+TOO_COARSE = 100
+"""So many times larger than all images together a pixel is by mistake."""
+
 DENSITY = 21
 """Points along each edge of a box that is brought to another CRS."""
 
@@ -120,11 +123,17 @@ def output_grid(
 def onto(image: Image, grid: Grid, resampling: str, *, strict: bool = False) -> Image:
     """Return the image on the pixels of a grid: itself when they match, else a Warped view.
 
-    The view covers only the part of the grid that the image reaches (at least one pixel).
+    The view covers only the part of the grid that the image reaches (at least one pixel). Raises
+    IncompatibleImages when only one of the two has a CRS.
     """
     same = same_crs(image.grid.crs, grid.crs)
     if same and grid.matches(image.grid):
         return image
+    if not same and not (image.grid.crs and grid.crs):
+        raise IncompatibleImages(
+            f"{image.name} has {crs_title(image.grid.crs)} and what it is compared with has "
+            f"{crs_title(grid.crs)}. Assign the CRS to the one that lacks it first."
+        )
     method = "nearest" if image.details.color_table else resampling
     if method == "nearest" and same:
         snapped = _snapped(image, grid)
@@ -179,6 +188,11 @@ def _refuse_scattered(
 ) -> None:
     """Raise IncompatibleImages when images lie so far apart that nearly all ground is empty."""
     width, height = (area[2] - area[0]) / pixel[0], (area[3] - area[1]) / pixel[1]
+    if max(width, height) < 1 / TOO_COARSE:
+        raise InvalidOption(
+            f"Resolution: pixels of {min(pixel):g} are far larger than the images, which span "
+            f"{area[2] - area[0]:g} × {area[3] - area[1]:g} map units."
+        )
     filled = sum(image.grid.window.pixels for image in images)
     if width * height < max(SCATTERED_PIXELS, SCATTERED * filled):
         return

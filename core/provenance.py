@@ -12,16 +12,16 @@ import platform
 import shlex
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any, Protocol, TypeVar
 
 from .cluster import spread
 from .deps import OPTIONAL, available
-from .errors import OrthoweaveError
-from .options import Kind, Option, options_of, values_of
+from .errors import InvalidOption, OrthoweaveError
+from .options import TEMPORARY, Kind, Option, options_of, values_of
 from .progress import SILENT, Progress, Recorder
-from .raster import expand, open_image
+from .raster import expand, open_image, refuse_overwriting
 from .report.html import Repeat
 from .stage import no_empty_folders, write_text
 from .version import package_version
@@ -61,7 +61,9 @@ def recorded(run: Run[RequestT, ResultT]) -> Run[RequestT, ResultT]:
         inputs = tuple(_inputs(request))  # before the run: its outputs may lie in the same folder
         rasters = [entry for kind, entry in inputs if kind in (Kind.RASTER, Kind.RASTERS)]
         scheduler = getattr(request, "scheduler", None)
-        with no_empty_folders(), spread(scheduler, rasters, progress) as heard:
+        planned = getattr(request, "dry_run", False)
+        with no_empty_folders(planned=planned), spread(scheduler, rasters, progress) as heard:
+            _refuse_clashes(request, [entry.partition("|")[0] for _, entry in inputs])
             recorder = Recorder(heard)
             result = run(request, recorder)
         path = side_car_path(algorithm, request, result)
@@ -200,6 +202,25 @@ def _inputs(request: Any) -> Iterator[tuple[Kind, str]]:
         if declared.kind in _FILES and value:
             for entry in _entries(value):
                 yield declared.kind, entry
+
+
+def _refuse_clashes(request: Any, inputs: Sequence[str]) -> None:
+    """Raise InvalidOption when two files of a run are one: an output and an input, two outputs."""
+    taken: dict[str, str] = {}
+    for name, declared in options_of(request).items():
+        value = getattr(request, name)
+        if not declared.kind.destination or declared.kind is Kind.FOLDER_OUT:
+            continue
+        if not value or value == TEMPORARY:
+            continue
+        path = os.path.realpath(value)
+        if path in taken:
+            raise InvalidOption(
+                f"{declared.label} and {taken[path]} would both be written as "
+                f"{os.path.basename(path)}. Give each its own name."
+            )
+        taken[path] = declared.label
+        refuse_overwriting(path, inputs)
 
 
 def _entries(value: str | tuple[str, ...]) -> tuple[str, ...]:

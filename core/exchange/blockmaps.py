@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Block maps as files: ours and those of the seed system, one reference and one per image."""
+"""Block maps as files: ours and those of spectralmatch, one reference and one per image."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def _numbers(items: dict[str, str], key: str, bands: Iterable[int]) -> tuple[flo
     texts = [items.get(f"{key}_{band}", "") for band in bands]
     try:
         return tuple(map(float, texts))
-    except ValueError:  # maps of the seed system have no limits
+    except ValueError:  # maps of spectralmatch have no limits
         return ()
 
 
@@ -237,7 +237,7 @@ def _without_suffix(file: MapFile) -> str:
 def _guess(
     name: str, files: Sequence[MapFile], found: dict[str, MapFile], progress: Progress
 ) -> None:
-    """Take the only map whose name contains an image's name, as the seed system does."""
+    """Take the only map whose name contains an image's name, as spectralmatch does."""
     taken = {file.path for file in found.values()}
     free = [f for f in files if f.path not in taken and not _declared(f) and name in f.name]
     if len(free) > 1:

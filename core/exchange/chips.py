@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Chips: what both images show around some key points, as files (shift-analysis.md 5.5)."""
+"""Chips: what both images show around some key points, as files."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""One line of statistics for each run, appended to correl_res.txt (shift-analysis.md 5.2)."""
+"""One line of statistics for each run, appended to correl_res.txt."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Key points as kp_delta.json (shift-analysis.md 5.3)."""
+"""Key points as kp_delta.json."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Key points as a layer of points that QGIS shows as arrows (shift-analysis.md 5.3)."""
+"""Key points as a layer of points that QGIS shows as arrows."""
 
 from __future__ import annotations
 

@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeVar
 
 from ..errors import InvalidOption
 from ..landcover.legend import Color, Legend
 from ..landcover.samples import LARGEST
+from ..progress import SILENT, Progress
+from ..raster.palette import read_palette
+from ..stage import write_text
 from .text import read_lines
 
 Value = TypeVar("Value")
@@ -22,6 +25,25 @@ def read_legend(nomenclature: str | None = None, colors: str | None = None) -> L
     """
     names = _names(nomenclature) if nomenclature else {}
     return Legend(names, _colors(colors) if colors else {})
+
+
+def styled(given: Legend, maps: Iterable[str], progress: Progress = SILENT) -> Legend:
+    """Return a legend that has the names and colors of the styles beside maps, unless given.
+
+    Labels that two maps call differently are said.
+    """
+    names: dict[int, str] = {}
+    colors: dict[int, Color] = {}
+    for path in maps:
+        for label, (name, color) in read_palette(path).items():
+            if names.setdefault(label, name) != name:
+                progress.warn(
+                    f"{os.path.basename(path)} calls the class {label} {name!r}, another map calls "
+                    f"it {names[label]!r}. Are these maps of one list of classes?"
+                )
+            red, green, blue = bytes.fromhex(color[1:])
+            colors.setdefault(label, (red, green, blue))
+    return Legend(given.names or names, given.colors or colors)
 
 
 def _names(path: str) -> dict[int, str]:
@@ -69,3 +91,8 @@ def _lines(path: str) -> Iterator[tuple[str, str]]:
         text = line.partition("#")[0].strip()
         if text:
             yield f"{title}, line {number}", text
+
+
+def write_names(path: str, names: Mapping[int, str]) -> str:
+    """Write the names of classes as `name:label` lines, and return the file's absolute path."""
+    return write_text(path, "".join(f"{name}:{label}\n" for label, name in sorted(names.items())))

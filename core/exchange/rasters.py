@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Key points and displacement fields as rasters on the reference grid (shift-analysis.md 5.4)."""
+"""Key points and displacement fields as rasters on the reference grid."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Everything that a shift analysis found, as statistics.json (shift-analysis.md 5.7)."""
+"""Everything that a shift analysis found, as statistics.json."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Key points as the table of KARIOS, with our columns after its own (shift-analysis.md 5.1)."""
+"""Key points as the table of KARIOS, with our columns after its own."""
 
 from __future__ import annotations
 

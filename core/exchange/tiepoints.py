@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Positions that several images show (coregistration.md 4.4): read, written, seen as key points."""
+"""Positions that several images show: read, written, seen as key points."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def write_tie_points(path: str, pairs: Sequence[TiePoints]) -> str:
 
 
 def read_tie_points(path: str) -> tuple[TiePoints, ...]:
-    """Read the tie points of pairs, also those of the seed system.
+    """Read the tie points of pairs; weights and standard deviations may be absent.
 
     Raises ImageIOError when the file cannot be read, InvalidOption when it holds something else.
     """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A correction in a file (coregistration.md 4.1): what was found, for which images, how good."""
+"""A correction in a file: what was found, for which images, how good."""
 
 from __future__ import annotations
 

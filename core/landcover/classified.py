@@ -51,6 +51,10 @@ class ClassMap(Image, Protocol):
         """The names of the labels."""
 
     @property
+    def chance_names(self) -> tuple[str, ...]:
+        """The names of the classes that have probabilities."""
+
+    @property
     def unit(self) -> str:
         """Unit of the confidence."""
 
@@ -72,6 +76,16 @@ class LabelBand:
     def band_names(self) -> tuple[str, ...]:
         """What the band holds."""
         return ("class",)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the labels, where they are known."""
+        return ()
+
+    @property
+    def chance_names(self) -> tuple[str, ...]:
+        """All of them."""
+        return self.names
 
     @property
     def nodata(self) -> float | None:
@@ -208,7 +222,7 @@ class Layer(View):
     @property
     def bands(self) -> int:
         """One band, or one for each class."""
-        return len(self.source.labels) if self.probability else 1
+        return len(self.source.chance_names) if self.probability else 1
 
     @property
     def nodata(self) -> float | None:
@@ -218,7 +232,7 @@ class Layer(View):
     @property
     def band_names(self) -> tuple[str, ...]:
         """The names of the classes, or what the band holds."""
-        return self.source.names if self.probability else ("confidence",)
+        return self.source.chance_names if self.probability else ("confidence",)
 
     @property
     def dtype(self) -> np.dtype[Any]:

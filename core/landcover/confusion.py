@@ -51,27 +51,22 @@ class Scores:
     fscore: Array
 
 
-def confusion_of(
-    reference: Array, mapped: Array, labels: Sequence[int] = (), counts: Array | None = None
-) -> Confusion:
+def confusion_of(reference: Array, mapped: Array, labels: Sequence[int] = ()) -> Confusion:
     """Count pixels with a reference class and what the map says there.
 
     `reference` and `mapped` are whole numbers of one shape, 0 = none; pixels without reference do
-    not count. `counts` says how often each stands there (1). `labels` are classes that stand in
-    the result even where no pixel has them.
+    not count. `labels` are classes that stand in the result even where no pixel has them.
     """
     reference, mapped = np.ravel(reference), np.ravel(mapped)
-    many = np.ones(reference.size, np.int64) if counts is None else np.ravel(counts)
     known, seen = reference > 0, mapped > 0
     both = known & seen
     found = np.unique(np.concatenate([reference[known], mapped[both], np.asarray(labels, int)]))
     row = np.searchsorted(found, reference[both])
     col = np.searchsorted(found, mapped[both])
     side = found.size
-    flat = np.zeros(side * side, np.int64)
-    np.add.at(flat, row * side + col, many[both])
+    flat = np.bincount(row * side + col, minlength=side * side)
     classes = tuple(int(label) for label in found)
-    return Confusion(classes, flat.reshape(side, side), int(many[known & ~seen].sum()))
+    return Confusion(classes, flat.reshape(side, side), int(np.count_nonzero(known & ~seen)))
 
 
 def scores_of(confusion: Confusion) -> Scores:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Which part of each tile a mosaic takes: iota2's rectangular rule (land-cover.md 3.4)."""
+"""Which part of each tile a mosaic takes: iota2's rectangular rule."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ def rectangular(footprints: Sequence[bytes], order: Sequence[int], margin: float
     """Divide overlaps so that the tile that comes first in the order is preferred.
 
     It keeps `margin` map units from its own far edge. Footprints are polygons in one CRS; the
-    envelopes do not overlap and cover the footprints exactly.
+    envelopes do not overlap and cover the footprints exactly; that of a tile which gets no ground
+    is b"".
     """
     rule = _Rectangles.of(footprints, margin)
     ranked = [(order[i], order[k]) for i, k in combinations(range(len(order)), 2)]
@@ -44,7 +45,8 @@ def rectangular(footprints: Sequence[bytes], order: Sequence[int], margin: float
             rule.cut(higher, rule.parts[lower])
     rule.settle(order)
     shape = require("shapely.geometry", PURPOSE)
-    found = tuple(bytes(shape.MultiPolygon(_surfaces(part)).wkb) for part in rule.parts)
+    parts = (_surfaces(part) for part in rule.parts)
+    found = tuple(bytes(shape.MultiPolygon(part).wkb) if part else b"" for part in parts)
     return Enveloped(found, rule.halved)
 
 

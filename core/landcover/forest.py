@@ -56,6 +56,25 @@ class Forest:
         """Number of trees."""
         return len(self.starts)
 
+    def refuse_damaged(self, features: int) -> None:
+        """Raise ValueError unless every node asks for a feature and leads on to later nodes."""
+        nodes = len(self.variable)
+        sizes = np.diff([*self.starts.tolist(), nodes])
+        columns = (self.variable, self.threshold, self.index, self.left, self.right)
+        if any(column.shape != (nodes,) for column in columns) or not self.trees:
+            raise ValueError("its trees have parts of different lengths")
+        if self.starts[0] != 0 or sizes.min() < 1:
+            raise ValueError("its trees do not follow each other")
+        own = np.arange(nodes) - np.repeat(self.starts, sizes)
+        leaf, most = self.left == own, np.repeat(sizes, sizes)
+        onward = (np.minimum(self.left, self.right) > own) & (
+            np.maximum(self.left, self.right) < most
+        )
+        known = (self.index >= 0) & (self.index < self.classes)
+        asks = (self.variable >= 0) & (self.variable < features)
+        if not ((leaf | onward) & (leaf | asks) & known).all():
+            raise ValueError("a node of its trees asks for or leads to what is not there")
+
     def votes(self, columns: Array) -> Array:
         """Return votes[class, pixel] (int64) of columns[feature, pixel] (float32)."""
         count = columns.shape[1]

@@ -186,8 +186,8 @@ class Fused(LabelBand):
 
     @property
     def labels(self) -> tuple[int, ...]:
-        """All labels of the result, ascending; chances leave nothing undecided."""
-        if self.probabilities:
+        """All labels of the result, ascending; the method probability leaves nothing undecided."""
+        if self.how.method == "probability":
             return self.classes
         return tuple(sorted({*self.classes, self.how.undecided} - {0}))
 
@@ -197,6 +197,12 @@ class Fused(LabelBand):
         known = dict(zip(self.classes, self.class_names))
         unknown = {self.how.undecided: "undecided"}
         return tuple(known.get(label, unknown.get(label, str(label))) for label in self.labels)
+
+    @property
+    def chance_names(self) -> tuple[str, ...]:
+        """Those of the classes: nothing has a chance to be undecided."""
+        known = dict(zip(self.classes, self.class_names))
+        return tuple(known.get(label, str(label)) for label in self.classes)
 
     def read(
         self, window: Window, bands: Sequence[int] | None = None, rounded: bool = True

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Spectral indices of bands of one date (land-cover.md 3.3).
+"""Spectral indices of bands of one date.
 
 ndvi: Rouse et al. 1974. ndwi in iota2's sign, ndwigao: Gao 1996, doi:10.1016/S0034-4257(96)00067-3.
 ndwimcfeeters: McFeeters 1996, doi:10.1080/01431169608948714. evi: Huete et al. 2002,

@@ -35,5 +35,10 @@ def known_labels(pixels: Pixels) -> Array:
 
 
 def read_labels(image: Image, window: Window) -> Array:
-    """Return the labels[row, col] of a window as int64, 0 where there is no class."""
-    return known_labels(image.read(window, (1,))).astype(np.int64)
+    """Return the labels[row, col] of a window as int64, 0 where there is no class.
+
+    Raises IncompatibleImages for labels that are too large.
+    """
+    labels = known_labels(image.read(window, (1,)))
+    refuse_large(labels, image.name)
+    return np.maximum(labels, 0).astype(np.int64)

@@ -43,7 +43,7 @@ class Merging:
     def __init__(self, graph: Graph, limit: float, keep: Collection[int] = ()) -> None:
         self.labels = graph.labels
         # views of arrays, for there may be millions of regions
-        self.label = graph.labels.astype(np.int32).data
+        self.label = graph.labels.astype(np.int32, copy=False).data
         self.size: Any = graph.sizes.astype(np.float64).data
         self.parent = np.arange(len(graph.labels), dtype=np.int32).data
         self.limit = limit
@@ -69,11 +69,12 @@ class Merging:
 
     def owners(self) -> Ids:
         """Return which region each has become part of, one that had the common label before."""
-        parents: Ids = np.array(self.parent, np.int64)
+        parents = np.array(self.parent)
         while True:
             further = parents[parents]
             if np.array_equal(further, parents):
-                return parents
+                del further
+                return parents.astype(np.int64)
             parents = further
 
     def _find(self, region: int) -> int:

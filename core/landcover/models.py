@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 import os
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -33,6 +35,15 @@ LOADERS: Mapping[str, Callable[[Mapping[str, Array], Mapping[str, Any]], Rule]] 
     "knn": load_neighbors,
     "maxlik": load_gaussian,
 }
+LARGEST_MODEL = 1 << 30
+"""Bytes of a model that is unpacked."""
+
+DAMAGES = (
+    *(KeyError, ValueError, IndexError, TypeError, AttributeError, EOFError, OSError),
+    *(MemoryError, OverflowError, RuntimeError, zlib.error, zipfile.BadZipFile),
+)
+"""What damaged or foreign files lead to."""
+
 _DATE = (1980, 1, 1, 0, 0, 0)
 _PREPARATION = ("columns", "mean", "scale", "projection")
 
@@ -106,11 +117,14 @@ def load_model(path: str) -> Model:
         return foreign(path)
     try:
         with zipfile.ZipFile(path) as file:
+            _refuse_swollen(file, title)
             head = json.loads(file.read("model.json"))
             arrays = {name: _array(file, name) for name in head["arrays"]}
         return _model(head, arrays, title)
-    except (KeyError, ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
-        raise InvalidOption(f"{title} is no .owm model, or a damaged one ({error}).") from error
+    except DAMAGES as error:
+        shapeless = isinstance(error, (TypeError, AttributeError, IndexError))
+        reason = "its head has another form" if shapeless else str(error)
+        raise InvalidOption(f"{title} is no .owm model, or a damaged one ({reason}).") from error
 
 
 def foreign(path: str) -> Model:
@@ -135,10 +149,10 @@ def _model(head: Mapping[str, Any], arrays: Mapping[str, Array], title: str) -> 
             f"{VERSION}. Install a newer one."
         )
     classifier = head["classifier"]
-    if classifier not in LOADERS:
+    if str(classifier) not in LOADERS:
         raise InvalidOption(f"{title} holds the unknown classifier {classifier!r}.")
     known = ("version", "classifier", "classes", "features", "numbers", "arrays")
-    return Model(
+    model = Model(
         classifier,
         LOADERS[classifier](arrays, head["numbers"]),
         Preparation(*(arrays[f"preparation_{name}"] for name in _PREPARATION)),
@@ -147,6 +161,38 @@ def _model(head: Mapping[str, Any], arrays: Mapping[str, Array], title: str) -> 
         tuple(head["features"]),
         {name: value for name, value in head.items() if name not in known},
     )
+    _refuse_unfit(model)
+    return model
+
+
+def _refuse_swollen(file: zipfile.ZipFile, title: str) -> None:
+    """Raise InvalidOption for a file that would fill the memory when it is unpacked."""
+    size = sum(entry.file_size for entry in file.infolist())
+    if size > LARGEST_MODEL:
+        raise InvalidOption(
+            f"{title} would unpack to {size >> 20} MiB; a model has at most "
+            f"{LARGEST_MODEL >> 20}. It is no .owm model that was made here."
+        )
+
+
+def _refuse_unfit(model: Model) -> None:
+    """Raise ValueError when the parts of a model do not fit each other; it is tried on pixels."""
+    columns, count = model.preparation.columns, len(model.features)
+    if not all(isinstance(name, str) for name in model.features):
+        raise ValueError("names of features that are no texts")
+    if columns.size and (columns.min() < 0 or columns.max() >= count):
+        raise ValueError(f"it has {count} features and uses number {columns.max() + 1}")
+    if isinstance(model.rule, ForestRule):
+        shape: tuple[int, ...] = (model.rule.forest.classes, 2)
+        finite = True
+    else:
+        # a copy: what it remembers for later would be sent to other processes with the model
+        tried = replace(model, rule=copy.copy(model.rule))
+        with np.errstate(all="ignore"):
+            found = tried.probabilities(np.zeros((count, 2), np.float32))
+        shape, finite = found.shape, bool(np.isfinite(found).all())
+    if shape != (len(model.labels), 2) or not finite:
+        raise ValueError(f"it does not give probabilities of {len(model.labels)} classes")
 
 
 def _put(file: zipfile.ZipFile, name: str, content: bytes) -> None:

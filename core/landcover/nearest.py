@@ -63,7 +63,10 @@ def train_neighbors(rows: Rows, how: Settings, progress: Progress = SILENT) -> N
 
 
 def load_neighbors(arrays: Mapping[str, Array], numbers: Mapping[str, Any]) -> Neighbors:
-    """Return the samples of a model file."""
+    """Return the samples of a model file; raises ValueError when their classes are not known."""
+    indices, classes = arrays["indices"], int(numbers["classes"])
+    if not ((indices >= 0) & (indices < classes)).all() or len(indices) < int(numbers["k"]):
+        raise ValueError("its samples have classes that are not there")
     return Neighbors(
         arrays["samples"], arrays["indices"], int(numbers["k"]), int(numbers["classes"])
     )

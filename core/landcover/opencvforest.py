@@ -25,6 +25,9 @@ OTHERS = {
     "opencv_ml_normalbayes": "a Bayes classifier",
 }
 
+HEAD, LARGEST_TEXT = 4000, 1 << 30
+"""Bytes that tell what a file holds, and bytes of the text of a forest at most."""
+
 
 @dataclass(frozen=True)
 class Stored:
@@ -43,7 +46,6 @@ def read_forest(path: str) -> Stored:
     """
     title = os.path.basename(path)
     text = _text(path, title)
-    _refuse_others(text, title)
     try:
         return forest_of(_parsed(text))
     except (KeyError, ValueError, IndexError, TypeError, InvalidOption) as error:
@@ -81,18 +83,22 @@ def _nodes(listed: Sequence[Mapping[str, Any]]) -> Iterator[Node]:
 
 
 def _text(path: str, title: str) -> str:
+    """Return the text of a model; what is none is refused by its first lines."""
     try:
         with open(path, "rb") as file:
-            raw = file.read()
-        if raw[:2] == b"\x1f\x8b":
-            raw = gzip.decompress(raw)
+            packed = file.read(2) == b"\x1f\x8b"
+        with gzip.open(path) if packed else open(path, "rb") as file:
+            head = file.read(HEAD)
+            _refuse_others(head.decode("utf-8", "replace"), title)
+            raw = head + file.read(LARGEST_TEXT)
     except (OSError, EOFError, zlib.error) as error:
         raise ImageIOError(f"{title} cannot be read: {error}.") from error
+    if len(raw) > LARGEST_TEXT:
+        raise InvalidOption(f"{title} holds more than {LARGEST_TEXT >> 20} MiB; it is no forest.")
     return raw.decode("utf-8", "replace")
 
 
-def _refuse_others(text: str, title: str) -> None:
-    head = text[:4000]
+def _refuse_others(head: str, title: str) -> None:
     if ROOT in head:
         return
     for root, what in OTHERS.items():

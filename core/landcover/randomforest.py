@@ -76,6 +76,9 @@ def _renumbered(forest: Forest, labels: tuple[int, ...], classes: int) -> Forest
 
 
 def load_forest(arrays: Mapping[str, Array], numbers: Mapping[str, Any]) -> ForestRule:
-    """Return the forest of a model file."""
+    """Return the forest of a model file; raises ValueError when it cannot be one."""
     parts = {name: arrays[name] for name in PARTS}
-    return ForestRule(Forest(**parts, classes=int(numbers["classes"])))
+    forest = Forest(**parts, classes=int(numbers["classes"]))
+    projection = arrays["preparation_projection"]
+    forest.refuse_damaged(len(projection) or len(arrays["preparation_columns"]))
+    return ForestRule(forest)

@@ -74,21 +74,18 @@ class Regions:
         first = parents == np.arange(self.count)
         members = (np.cumsum(first, dtype=np.int32) - 1)[parents]
         count = int(first.sum())
-        labels = np.zeros(count, np.int32)
-        labels[members] = np.concatenate(self._labels)
-        sizes = np.bincount(members, np.concatenate(self._sizes), count)
+        del unions, parents, first
+        labels, sizes = np.zeros((2, count), np.int32)
+        for start, named, part in zip(self.starts, _given(self._labels), _given(self._sizes)):
+            mine = members[start : start + len(part)]
+            labels[mine] = named
+            np.add.at(sizes, mine, part)
         found = [np.empty((3, 0), np.int32)]
-        for pairs in self._given():
+        for pairs in _given(self._pairs):
             pairs[:2] = members[pairs[:2]]
             found.append(pairs[:, pairs[0] != pairs[1]])
         every = np.concatenate(found, 1)
         return Known(Graph(labels, sizes, every[:2], every[2]), members)
-
-    def _given(self) -> Iterator[Array]:
-        """Yield what is known of neighbors and forget it, for it takes most of the memory."""
-        self._pairs.reverse()
-        while self._pairs:
-            yield self._pairs.pop()
 
     def _neighbors(self, one: Ids, other: Ids) -> None:
         """Count the edges between numbers of neighboring pixels."""
@@ -96,3 +93,10 @@ class Regions:
         base = np.int64(int(high.max(initial=0)) + 1)
         keys, lengths = np.unique(low * base + high, return_counts=True)
         self._pairs.append(np.stack([*np.divmod(keys, base), lengths]).astype(np.int32))
+
+
+def _given(parts: list[Array]) -> Iterator[Array]:
+    """Yield parts and forget them, for together they take much memory."""
+    parts.reverse()
+    while parts:
+        yield parts.pop()

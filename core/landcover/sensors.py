@@ -145,7 +145,7 @@ def tile_of(path: str) -> str:
     return ""
 
 
-def date_in(path: str, pattern: str, title: str = "Date pattern") -> str | None:
+def date_in(path: str, pattern: str) -> str | None:
     """Return the date in the name of a file, else of its folder; None when there is none.
 
     Raises InvalidOption for a pattern that is no regular expression with a group.
@@ -153,9 +153,13 @@ def date_in(path: str, pattern: str, title: str = "Date pattern") -> str | None:
     try:
         expression = re.compile(pattern)
     except re.error as error:
-        raise InvalidOption(f"{title}: {pattern!r} is no regular expression ({error}).") from error
+        raise InvalidOption(
+            f"Date pattern: {pattern!r} is no regular expression ({error})."
+        ) from error
     if expression.groups < 1:
-        raise InvalidOption(f"{title}: {pattern!r} needs a group in parentheses round the date.")
+        raise InvalidOption(
+            f"Date pattern: {pattern!r} needs a group in parentheses round the date."
+        )
     folder, name = os.path.split(path)
     for text in (name, os.path.basename(folder)):
         for found in expression.finditer(text):
@@ -172,7 +176,7 @@ def _is_day(text: str) -> bool:
 
 
 def _folders(folder: str) -> list[str]:
-    return sorted(entry.path for entry in os.scandir(folder) if entry.is_dir())
+    return sorted(one.path for one in os.scandir(folder) if one.is_dir() and one.name[0] != ".")
 
 
 def _refuse_mixed(folder: str, names: Sequence[str]) -> None:

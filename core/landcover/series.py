@@ -99,7 +99,10 @@ def layout(image: Image) -> Layout:
     for number, name in enumerate(image.band_names, 1):
         said = parsed(name)
         if said:
-            found.setdefault(said.sensor, {}).setdefault(said.date, {})[said.band] = number
+            bands = found.setdefault(said.sensor, {}).setdefault(said.date, {})
+            if said.band in bands:
+                raise _twice(image.name, name)
+            bands[said.band] = number
         elif name.lower().startswith(UNDATED + "_"):
             undated.append(number)
         else:
@@ -126,7 +129,18 @@ def mask_dates(image: Image) -> tuple[str, ...]:
             f"{image.name} is no mask series: band {number} is called {name!r}. Its bands are "
             "called mask_<YYYYMMDD>, as stacktimeseries writes them."
         )
-    return tuple(one[1] for one in found if one)
+    dates = tuple(one[1] for one in found if one)
+    again = next((date for date in dates if dates.count(date) > 1), "")
+    if again:
+        raise _twice(image.name, f"{MASK}_{again}")
+    return dates
+
+
+def _twice(title: str, name: str) -> IncompatibleImages:
+    date = name.rpartition("_")[2]
+    return IncompatibleImages(
+        f"{title} has two bands called {name}. A second image of a day has the date {date}.1."
+    )
 
 
 def missing(values: Array, nodata: float | None) -> Mask | None:

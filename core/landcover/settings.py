@@ -209,6 +209,9 @@ class Settings:
             raise InvalidOption(f"Shrinkage: {self.shrinkage:g} is neither -1 nor from 0 to 1.")
 
 
+MOST_LAYERS, WIDEST = 8, 2048
+"""Limits of hidden layers, far above what helps: memory grows with the square of the width."""
+
 GRIDDED = (
     *("trees", "depth", "min_samples", "split_features", "kernel", "c", "gamma", "hidden"),
     *("iterations", "neighbors", "shrinkage"),
@@ -223,6 +226,11 @@ def layers(text: str) -> tuple[int, ...]:
         sizes = ()
     if not sizes or min(sizes) < 1:
         raise InvalidOption(f"Hidden layers: {text!r} is no list of whole numbers such as 64,32.")
+    if len(sizes) > MOST_LAYERS or max(sizes) > WIDEST:
+        raise InvalidOption(
+            f"Hidden layers: {text!r} is too large; at most {MOST_LAYERS} layers of up to {WIDEST} "
+            "neurons."
+        )
     return sizes
 
 

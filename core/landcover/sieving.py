@@ -114,9 +114,10 @@ def _touching(labels: Array, runs: Ids, shift: int) -> Array:
     return found
 
 
-def joined(count: int, pairs: Array) -> Ids:
+def joined(count: int, pairs: Array) -> Array:
     """Return the smallest member of the set that each of `count` things belongs to."""
-    parents = np.arange(count)
+    # there may be millions
+    parents = np.arange(count, dtype=np.int32 if count < 2**31 else np.int64)
     first, second = pairs
     while first.size:
         one, other = parents[first], parents[second]

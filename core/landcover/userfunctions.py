@@ -7,20 +7,28 @@ import importlib.util
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from ..errors import ImageIOError, InvalidOption
+from ..errors import ImageIOError, InvalidOption, OrthoweaveError
 from ..image import Array, Image
 from ..windows import Window, tiling
 from .indices import NAMES
 from .series import Layout, SensorBands, layout
 
 _GETTER = re.compile(r"get_(?P<kind>interpolated_|raw_)?(?P<sensor>[a-z0-9]+)_(?P<what>\w+)")
+
+FAILURES = (
+    *(ArithmeticError, AssertionError, AttributeError, EOFError, ImportError, LookupError),
+    *(NameError, OSError, RuntimeError, StopIteration, SyntaxError, TypeError, ValueError),
+)
+"""What Python code raises that has a mistake."""
 
 Index = Callable[[SensorBands, str, Array], Array]
 
@@ -54,7 +62,7 @@ class Functions:
         """Return the functions with the names of their features, of one call for a first window.
 
         Raises ImageIOError when the file cannot be read, InvalidOption when it lacks a function or
-        one returns something else than values and names.
+        one fails or returns something else than values and names.
         """
         window = Window(0, 0, self.columns, self.rows).clipped(given.series.grid.window)
         found = [name for _, names in self._called(window, given) for name in names]
@@ -93,7 +101,8 @@ class Functions:
         function = getattr(module, name, None)
         if not callable(function):
             raise InvalidOption(f"{os.path.basename(self.path)} has no function {name!r}.")
-        found = function(series, **arguments)
+        with failing(f"{name} of {os.path.basename(self.path)}", self.path):
+            found = function(series, **arguments)
         if not (isinstance(found, tuple) and len(found) == 2):
             raise InvalidOption(f"{name} must return (values, names); it returned {type(found)}.")
         values, names = np.asarray(found[0], np.float64), tuple(map(str, found[1]))
@@ -208,13 +217,26 @@ def _loaded(path: str) -> ModuleType:
     if spec is None or spec.loader is None or not os.path.isfile(path):
         raise ImageIOError(f"{title} cannot be read as a Python file.")
     module = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-    except (SyntaxError, ImportError, OSError) as error:
-        raise ImageIOError(f"{title} cannot be run: {error}.") from error
+    with failing(title, path):
+        try:
+            spec.loader.exec_module(module)
+        except (SyntaxError, ImportError, OSError) as error:
+            raise ImageIOError(f"{title} cannot be run: {error}.") from error
     return module
 
 
-def listed(text: str) -> Sequence[str]:
-    """Return the names of functions of a text, blanks between."""
-    return tuple(text.split())
+@contextmanager
+def failing(what: str, path: str) -> Iterator[None]:
+    """Say what went wrong in the code of the user, and in which line of the file at `path`."""
+    try:
+        yield
+    except OrthoweaveError:
+        raise
+    except (*FAILURES, SystemExit) as error:
+        lines = [
+            frame.lineno for frame in traceback.extract_tb(error.__traceback__)
+            if frame.filename == path
+        ]  # fmt: skip
+        where = f", line {lines[-1]}" if lines else ""
+        kind = type(error).__name__
+        raise InvalidOption(f"{what} failed{where}: {kind}: {error}.") from error

@@ -13,6 +13,9 @@ from ..image import Array, Image, Mask, Pixels
 from ..windows import Window
 from .usable import usable
 
+LARGEST = float(np.finfo(np.float32).max)
+"""What is not below this, infinity above all, is no brightness and counts in no mean."""
+
 Partial = tuple[slice, slice, Array, Array]
 
 
@@ -35,8 +38,10 @@ class CellMeans:
             np.unique(np.arange(start, stop) // self._factor)
             for start, stop in ((window.row, window.bottom), (window.col, window.right))
         )
-        valid = usable(self._image, pixels, self._bands)
         values = pixels.values[[band - 1 for band in self._bands]]
+        valid = usable(self._image, pixels, self._bands)
+        if values.dtype.kind == "f":
+            valid = valid & (np.abs(values) < LARGEST).all(0)
         sums = self._added(np.where(valid, values, 0), window, rows, cols)
         counts = self._added(valid[None].astype(np.int32), window, rows, cols)[0]
         return slice(rows[0], rows[-1] + 1), slice(cols[0], cols[-1] + 1), sums, counts

@@ -32,6 +32,9 @@ LEVELS = {
 }
 """How strongly operators bind; "not" stands at 3, the minus of one number at 7."""
 
+_FOREIGN = {"&&": '"&" or "and"', "||": '"|" or "or"', "<>": '"!="'}
+"""Operators of other languages, and what is written here."""
+
 _KNOWN = {*FUNCTIONS, *CONSTANTS, *LEVELS, "nodata", "not"}
 
 
@@ -43,6 +46,10 @@ def missing(token: Token, before: str) -> str:
     if token.kind == "end":
         return (
             f"{'A value is missing' if before else 'The expression is empty'} {token.place}{after}."
+        )
+    if before + token.word in _FOREIGN:
+        return (
+            f"{quoted(before + token.word)} {token.place}: write {_FOREIGN[before + token.word]}."
         )
     return f"A value is missing {token.place}{after}; {quoted(token.text)} is none."
 
@@ -85,11 +92,12 @@ def unknown(token: Token, bands: int, *, called: bool) -> str:
     return f"Unknown {what} {quoted(token.text)} {token.place}. {hint}"
 
 
-def unknown_band(token: Token, image: str, bands: int) -> str:
+def unknown_band(token: Token, image: str, bands: int, alpha: bool = False) -> str:
     """Return the sentence for a band that an image (in quotes, with a blank before) lacks."""
     if not bands:
         return f"{quoted(token.text)} {token.place}: there are no bands here, only {{field}}s."
     listed = f"{bands} bands (b1 to b{bands})" if bands > 1 else "1 band (b1)"
+    listed += " and alpha" * alpha
     return f"Unknown name {quoted(token.text)} {token.place}: the image{image} has {listed}."
 
 

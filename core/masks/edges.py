@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..alike import file_name
+from ..alike import band_count, file_name
 from ..errors import InvalidOption
 from ..image import Array, Details, Image, Mask, Pixels, View, constant, representable
 from ..windows import Window, tiling
@@ -154,8 +154,7 @@ def detection(image: Image, rim: Rim, name: str = "BAND") -> Detection:
     Raises InvalidOption, naming the option, when the image lacks the band that is looked at.
     """
     if rim.band > image.bands:
-        count = f"{image.bands} band{'s' * (image.bands > 1)}"
-        raise InvalidOption(f"{name} is {rim.band} but {file_name(image)} has {count}.")
+        raise InvalidOption(f"{name} is {rim.band} but {file_name(image)} has {band_count(image)}.")
     return Detection(rim, getattr(image, "nodata_values", (image.nodata,) * image.bands))
 
 

@@ -113,8 +113,13 @@ class Evaluated(View):
         return self._settled(results, valid, rounded)
 
     def _good(self, outcome: Outcome) -> Mask:
-        speaks = self.expression.speaks_of_nan and self.dtype.kind == "f"
-        return outcome.defined if speaks else outcome.finite
+        if self.dtype.kind != "f":
+            return outcome.finite
+        if self.expression.speaks_of_nan:
+            return outcome.defined
+        # what is beyond the narrowest type on the way would be written as infinite
+        types = (self.dtype, np.dtype(self.target.decimals or self.dtype))
+        return outcome.finite_as(min(types, key=lambda dtype: dtype.itemsize))
 
     def _scaled(self, outcome: Outcome) -> Array:
         values = outcome.values

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Expressions over the bands of an image (mosaicking.md 4.2), read by a parser of our own.
+"""Expressions over the bands of an image, read by a parser of our own.
 
 The text becomes a list of steps for a small stack machine; nothing of it is ever run as Python.
 """
@@ -42,7 +42,7 @@ NOT, COMPARING, MINUS = 3, 4, 7
 class Names:
     """What names in an expression mean: bands of an image, its nodata value, fields of a feature.
 
-    `whole` says that the bands hold whole numbers.
+    `whole` says that the bands hold whole numbers, `alpha` that the image has alpha beside them.
     """
 
     bands: int
@@ -50,6 +50,7 @@ class Names:
     nodata: float | None = None
     whole: bool = True
     fields: tuple[str, ...] = ()
+    alpha: bool = False
 
 
 def parse(text: str, names: Names) -> Expression:
@@ -234,7 +235,8 @@ class _Parser:
             return None
         digits = token.word[1:]
         if digits[0] == "0" or len(digits) > 6 or int(digits) > self.names.bands:
-            raise self._wrong(token, unknown_band(token, self._image, self.names.bands))
+            names = self.names
+            raise self._wrong(token, unknown_band(token, self._image, names.bands, names.alpha))
         return int(digits)
 
     def _field(self, token: Token) -> float | None:

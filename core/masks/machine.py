@@ -77,7 +77,15 @@ class Outcome:
     @property
     def finite(self) -> Mask:
         """Where it is defined and neither NaN nor infinite."""
-        found = np.isfinite(self.values)
+        return self.finite_as(self.values.dtype)
+
+    def finite_as(self, dtype: np.dtype[Any]) -> Mask:
+        """Where it is defined, and a finite number once it is of a decimal type."""
+        values = self.values
+        if values.dtype.kind == "f":
+            with np.errstate(over="ignore"):
+                values = values.astype(dtype, copy=False)
+        found = np.isfinite(values)
         return np.asarray(found if self.undefined is None else found & ~self.undefined)
 
     @property

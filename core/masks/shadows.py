@@ -21,6 +21,9 @@ NEIGHBORHOOD = 40
 APART, DISTINCT = 25, 1.5
 """The best move must be so many times as good as the best one farther than so many px from it."""
 
+LEAST = 0.25
+"""Share of the ground under moved clouds that must be dark."""
+
 TILE = 768
 """Clouds are moved in parts of so many px, which keeps memory small."""
 
@@ -33,13 +36,12 @@ class ShadowSearch:
     """Where shadows lie: the direction (cols, rows) of their clouds' move, None for any.
 
     A pixel is dark when it lies deeper than `depth` below its surroundings; with None, than a
-    quarter of the median. The move is taken when more than `share` of the ground under the moved
+    quarter of the median. The move is taken when more than LEAST of the ground under the moved
     clouds is dark.
     """
 
     direction: tuple[float, float] | None = None
     depth: float | None = 0.04
-    share: float = 0.25
     buffer: int = 4
 
 
@@ -113,7 +115,7 @@ def best_move(
     score = np.where(allowed, peaks / np.maximum(seen, 1), -1.0)
     best = int(np.argmax(np.where(allowed, peaks / np.sqrt(np.maximum(seen, 1)), -np.inf)))
     move = int(cols.flat[best]), int(rows.flat[best])
-    if hits.flat[best] <= search.share * seen.flat[best]:
+    if hits.flat[best] <= LEAST * seen.flat[best]:
         return None
     other = score * np.sqrt(np.minimum(1, np.maximum(seen, 0) / seen.flat[best]))
     elsewhere = other[np.hypot(cols - move[0], rows - move[1]) > APART]

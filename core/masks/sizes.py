@@ -15,6 +15,9 @@ from ..errors import InvalidOption
 from ..image import Array
 from .arithmetic import COMPARISONS
 
+MOST = 2**31 - 1
+"""Largest value of a polygon, with either sign."""
+
 _RULE = re.compile(
     r"\s*(?P<how><=|>=|<|>)?\s*(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(?P<unit>px|%)?\s*"
 )
@@ -65,7 +68,7 @@ Table = tuple[tuple[int, "int | None"], ...]
 def value_table(text: str | None) -> Table:
     """Return what "1:10,2:" says: 1 becomes 10, 2 is dropped.
 
-    Raises InvalidOption for any other text.
+    Raises InvalidOption for any other text, and for values that polygons cannot have.
     """
     found: dict[int, int | None] = {}
     for piece in filter(None, (part.strip() for part in (text or "").split(","))):
@@ -78,6 +81,10 @@ def value_table(text: str | None) -> Table:
             raise InvalidOption(f"Values: {piece!r} is not old:new with whole numbers, as in 1:10.")
         if key in found:
             raise InvalidOption(f"Values: {key} is given twice.")
+        if max(abs(key), abs(value or 0)) > MOST:
+            raise InvalidOption(
+                f"Values: {piece!r} goes beyond what polygons can have, -{MOST} to {MOST}."
+            )
         found[key] = value
     return tuple(found.items())
 

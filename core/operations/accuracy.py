@@ -19,6 +19,7 @@ from ..image import Array, Image
 from ..landcover.assessment import Assessment, Bootstrap, Tally, assess
 from ..landcover.labeled import refuse_no_classes
 from ..landcover.legend import Legend
+from ..landcover.stacking import spread_over
 from ..placement import onto
 from ..progress import SILENT, Progress, Recorder
 from ..provenance import recorded, repetition
@@ -93,10 +94,12 @@ def compare(
     truth = coded(truth, _names(image, request))
     roles = roles_of(truth, request.run_field.replace("$", str(number)), request.part)
     burning = Burning(image.grid, truth)
-    _refuse_outside(burning, image)
+    burning.refuse_none(image.name)
     strata = None
     if request.strata:
-        strata = onto(open_image(request.strata), image.grid, "nearest")
+        layer = open_image(request.strata)
+        refuse_no_classes(layer)
+        strata = spread_over(image.grid, onto(layer, image.grid, "nearest"))
     progress.phase(f"Counting {image.name}")
     tally = tally_of(image, burning, roles, strata, threads=request.threads, progress=progress)
     how = Bootstrap(request.bootstrap, request.level / 100, request.seed)
@@ -129,20 +132,20 @@ def pixel_hectares(grid: Grid) -> float:
 
 
 def _difference_paths(request: Request, maps: Sequence[Any], folder: str) -> list[str]:
-    """Return where difference maps are written; none when none are asked for."""
+    """Return where difference maps are written; none when none are asked for.
+
+    Raises InvalidOption when what the run writes beside them would replace an input.
+    """
+    inputs = [
+        *(image.path for image in maps),
+        *files_of(request.polygons, request.strata, request.nomenclature),
+    ]
+    for name in ("RESULTS.txt", "RESULTS.json", "RESULTS.html", "AREAS.csv"):
+        refuse_overwriting(os.path.join(folder, name), inputs)
     if not request.difference:
         return []
-    inputs = [*(image.path for image in maps), *files_of(request.polygons, request.strata)]
     names = [f"diff_seed_{number}.tif" for number in range(len(maps))]
     return [refuse_overwriting(os.path.join(folder, name), inputs) for name in names]
-
-
-def _refuse_outside(burning: Burning, image: Image) -> None:
-    count = len(burning.truth.features)
-    if burning.outside == count:
-        raise InvalidOption(
-            f"None of the {count} polygons of {burning.truth.title} meets {image.name}."
-        )
 
 
 def _assessed(compared: Sequence[Compared], legend: Legend, request: Request) -> Assessed:
@@ -174,6 +177,10 @@ def _outcome(
     )
 
 
+def _few(labels: Sequence[int]) -> str:
+    return ", ".join(map(str, labels[:5])) + (", …" if len(labels) > 5 else "")
+
+
 def _warn(outcome: Result, compared: Sequence[Compared], progress: Progress) -> None:
     title = compared[0].burning.truth.title
     if outcome.polygons_outside:
@@ -186,6 +193,16 @@ def _warn(outcome: Result, compared: Sequence[Compared], progress: Progress) -> 
     if outcome.pixels_not_mapped:
         progress.warn(f"{outcome.pixels_not_mapped} reference pixels have no class on the map.")
     for one in compared:
+        labels = {
+            label
+            for label, count in zip(one.assessment.confusion.labels, one.assessment.mapped)
+            if count
+        }
+        if not labels & set(one.burning.truth.classes):
+            progress.warn(
+                f"No class of {title} ({_few(one.burning.truth.classes)}) is on {one.image.name} "
+                f"({_few(sorted(labels))}): are these labels of one list?"
+            )
         estimates = one.assessment.estimates
         if estimates and estimates.not_assessed:
             listed = ", ".join(map(str, estimates.not_assessed))

@@ -12,7 +12,7 @@ from ..alike import file_name
 from ..errors import InvalidOption
 from ..exchange.blockmaps import map_files
 from ..image import Image
-from ..normalizing.correcting import common_numbers, corrected, destinations, exact, write_reported
+from ..normalizing.correcting import common_numbers, conclude, corrected, destinations, exact
 from ..normalizing.knownmaps import Mapping, loaded_maps, mapped, maps_for
 from ..progress import SILENT, Progress, Recorder
 from ..provenance import recorded
@@ -66,9 +66,7 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
     idle = sum(one.copied for one in found)
     outcome = Result(**common_numbers(request, written, len(images) + skipped, skipped + idle))
     report = _report(outcome, found, heard.warnings)
-    write_reported("applyadjustments", request, report, outcome, {})
-    progress.info(report.verdict.sentence)
-    progress.advance(1.0)
+    conclude("applyadjustments", request, report, outcome, {}, progress)
     return outcome
 
 

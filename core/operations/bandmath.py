@@ -26,13 +26,6 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
         return target(image, expression, request)
 
     found = compute(request, lambda image: request.expression, aim, progress)
-    if found.clipped:
-        progress.warn(f"{found.clipped} values were limited to the range of the output type.")
-    if found.moved:
-        progress.warn(
-            f"{found.moved} values were the nodata value of the output and were moved to the value "
-            "beside it."
-        )
     return Result(
         found.paths,
         found.used,

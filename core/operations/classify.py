@@ -4,17 +4,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import TypeVar
 
 from ..errors import InvalidOption
-from ..exchange.legend import read_legend
+from ..exchange.legend import read_legend, write_names
 from ..exchange.text import read_lines
 from ..grid import Grid
 from ..image import Image
 from ..landcover.classified import Classified, assigned
 from ..landcover.legend import Legend
 from ..landcover.models import Model, load_model
+from ..landcover.samples import LARGEST
+from ..landcover.stacking import spread_over
 from ..placement import onto
 from ..progress import SILENT, Progress
 from ..provenance import recorded
@@ -24,6 +27,12 @@ from ..requests.classify import Result as Result
 from ..vector import Burned, files_of, read_polygons, refuse_no_field
 from ..workflow.maps import Mapped, Maps, write_maps
 from ..workflow.objects import classify_objects
+
+NAMES = ".nomenclature.txt"
+"""End of the file beside a map that says what its labels mean."""
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
 
 NEEDS = (("all models but knn", ()), ("knn", ("scipy",)))
 
@@ -70,16 +79,32 @@ def refuse_incomplete(request: Request) -> None:
 
 def models_of(request: Request, legend: Legend) -> dict[str, Model]:
     """Return the models of the regions by name; the only one has the name ""."""
-    table = dict(_table(request.model_table)) if request.model_table else {"": request.model or ""}
-    labels = dict(_labels(request.classes)) if request.classes else {}
+    table = {"": request.model or ""}
+    if request.model_table:
+        table = _unique(_table(request.model_table), request.model_table)
+    labels = _unique(_labels(request.classes), request.classes) if request.classes else {}
     models = {}
     for region, path in table.items():
         model = load_model(path)
-        if labels:
-            model = decoded(model, labels, os.path.basename(request.classes or ""))
+        if request.classes:
+            model = decoded(model, labels, os.path.basename(request.classes))
+        _refuse_labels(model, os.path.basename(path))
         names = tuple(legend.names.get(a, b) for a, b in zip(model.labels, model.names))
         models[region] = replace(model, names=names)
     return models
+
+
+def _refuse_labels(model: Model, title: str) -> None:
+    """Raise InvalidOption for labels that a map cannot hold, or that mean two classes."""
+    wrong = [label for label in model.labels if not 1 <= label <= LARGEST]
+    if wrong or not model.labels:
+        raise InvalidOption(
+            f"{title} has {f'the label {wrong[0]}' if wrong else 'no class'}; labels are whole "
+            f"numbers from 1 to {LARGEST}. Decode them with CLASSES."
+        )
+    if len(set(model.labels)) < len(model.labels):
+        again = next(label for label in model.labels if model.labels.count(label) > 1)
+        raise InvalidOption(f"Two classes of {title} would both get the label {again}.")
 
 
 def decoded(model: Model, labels: dict[int, int], title: str) -> Model:
@@ -102,7 +127,7 @@ def apply(
     """Return the classified image as a view: nothing is computed yet."""
     mask = None
     if request.mask:
-        mask = onto(open_image(request.mask), image.grid, "nearest")
+        mask = spread_over(image.grid, onto(open_image(request.mask), image.grid, "nearest"))
     found = tuple(assigned(model, image, progress) for model in models.values())
     regions = _regions(image.grid, request, tuple(models), progress) if request.regions else None
     return Classified(
@@ -123,11 +148,14 @@ def _map(request: Request, models: dict[str, Model], legend: Legend, progress: P
     wanted = (request.output, request.output_confidence, request.output_probability)
     paths = [refuse_overwriting(path, inputs) if path else "" for path in wanted]
     view = apply(image, request, models, largest=max(legend.names, default=0), progress=progress)
-    if legend.names or legend.colors:
-        legend = legend.complete(view.labels, progress)
     names = legend.names or dict(zip(view.labels, view.names))
+    legend = Legend(names, legend.colors).complete(view.labels, progress)
     progress.phase("Classifying")
-    mapped = write_maps(view, Maps(*paths), request, progress, Legend(names, legend.colors))
+    mapped = write_maps(view, Maps(*paths), request, progress, legend)
+    if not request.nomenclature and any(str(n) != name for n, name in legend.names.items()):
+        # text classes, whose numbers nobody has given
+        path = write_names(os.path.splitext(paths[0])[0] + NAMES, legend.names)
+        progress.info(f"The names of the classes are in {path}, which serves as nomenclature.")
     counted = ", ".join(f"{a} {b}" for a, b in zip(mapped.labels, mapped.pixels))
     share = mapped.written.valid_pixels / image.grid.window.pixels
     if not mapped.written.valid_pixels:
@@ -153,6 +181,18 @@ def _regions(grid: Grid, request: Request, names: tuple[str, ...], progress: Pro
         if str(feature.values[field]) in numbers
     )
     return Burned(grid, shapes, "regions")
+
+
+def _unique(pairs: Iterable[tuple[Key, Value]], path: str) -> dict[Key, Value]:
+    """Return the pairs of a table; raises InvalidOption when there is none or one comes twice."""
+    found: dict[Key, Value] = {}
+    for key, value in pairs:
+        if key in found:
+            raise InvalidOption(f"{os.path.basename(path)}: {key} stands there a second time.")
+        found[key] = value
+    if not found:
+        raise InvalidOption(f"{os.path.basename(path)} is empty.")
+    return found
 
 
 def _table(path: str) -> Iterator[tuple[str, str]]:

@@ -30,9 +30,8 @@ from ..requests.extractsamples import Request as Request
 from ..requests.extractsamples import Result as Result
 from ..stage import write_text
 from ..vector import files_of
-from ..vector.clipping import Shapes
 from ..vector.groundtruth import Burning, GroundTruth, read_truth
-from ..vector.samplelayer import GROUP, REGION, Fields, write_samples
+from ..vector.samplelayer import GROUP, REGION, Fields, refuse_fields, write_samples
 from ..workflow.collecting import Collected, Wanted, collect, values_at
 
 NEEDS = (("samples", ()), ("SMOTE", ("scipy",)))
@@ -56,9 +55,10 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
     image = open_image(request.image)
     inputs = [image.path, *files_of(request.polygons)]
     output = refuse_overwriting(request.output, inputs)
-    found = extract(image, request, progress.part(0.0, 0.8))
-    samples = grown(found, request)
     fields = Fields(request.field)
+    refuse_fields(output, fields, feature_names(image))
+    found = extract(image, request, progress.part(0.0, 0.8))
+    samples = grown(found, request, progress)
     write_samples(output, samples, fields, image.grid.crs, progress.part(0.8, 1.0))
     table = None
     if request.output_rates:
@@ -87,50 +87,91 @@ def extract(image: Image, request: Request, progress: Progress = SILENT) -> Extr
     pixel.
     """
     truth = read_truth(request.polygons, request.field, image.grid.crs, progress)
+    _check_tables(truth, request, progress)
     usable = _usable(truth, request)
     burning = Burning(image.grid, truth)
-    if burning.outside == len(truth.features):
-        raise InvalidOption(
-            f"None of the {len(truth.features)} polygons of {truth.title} meets {image.name} "
-            f"({_extents(truth, image)})."
-        )
+    burning.refuse_none(image.name)
     if burning.outside:
         progress.warn(f"{burning.outside} polygons of {truth.title} lie outside {image.name}.")
     with tempfile.TemporaryFile() as spool:
         wanted = Wanted(burning, usable, request.erosion)
         collected = collect(image, wanted, spool, request, progress)
+        _say_unused(collected, wanted, image.name, progress)
         return _chosen(collected, truth, image, request, spool, progress)
 
 
-def _extents(truth: GroundTruth, image: Image) -> str:
-    """Say where the polygons lie and where the image does."""
-    boxes = Shapes(tuple(feature.geometry for feature in truth.features)).boxes
-    ours = (*boxes[:, :2].min(0), *boxes[:, 2:].max(0))
-    texts = (", ".join(f"{value:.10g}" for value in box) for box in (ours, image.grid.bounds))
-    return "extents: " + "; ".join(texts)
+def _check_tables(truth: GroundTruth, request: Request, progress: Progress) -> None:
+    """Read the small files of the request before any pixel is, and say what they ask in vain.
+
+    Raises ImageIOError or InvalidOption when one cannot be used.
+    """
+    if request.augment != "none":
+        _amounts(request, truth.named)
+    for path, widths in ((request.rates, (2, 3)), (request.transfer, (4,))):
+        rows = list(read_rows(path, *widths, names=truth.named)) if path else []
+        strange = sorted({row[-2] for row in rows} - set(truth.classes))
+        if strange:
+            progress.warn(
+                f"{os.path.basename(path or '')} names classes that {truth.title} does not have: "
+                f"{', '.join(map(str, strange))}."
+            )
 
 
-def grown(found: Extracted, request: Request) -> Samples:
+def _say_unused(collected: Collected, wanted: Wanted, name: str, progress: Progress) -> None:
+    """Warn about polygons and pixels that give no sample."""
+    truth = wanted.burning.truth
+    asked = int((wanted.usable & wanted.burning.reached).sum())
+    without = asked - len(np.unique(collected.places[:, 2]))
+    if without and len(collected.places):
+        progress.warn(
+            f"{without} polygons of {truth.title} hold no pixel of {name} that can be used: they "
+            "are too small, or their pixels are not valid or in other polygons."
+        )
+    if collected.conflicts:
+        progress.warn(
+            f"{collected.conflicts} pixels lie in polygons of {truth.title} with different labels; "
+            "they are left out."
+        )
+
+
+def grown(found: Extracted, request: Request, progress: Progress = SILENT) -> Samples:
     """Return the samples with those of other regions and the made ones, if asked for."""
     samples = found.samples
     if request.transfer:
-        samples = _transferred(samples, request)
+        samples = _transferred(samples, request, progress)
     if request.augment == "none":
         return samples
-    amount = request.augment_amount.strip()
-    least, given = 0, dict[int, int]()
-    if amount.startswith("minimum:") and amount[8:].strip().isdigit():
-        least = int(amount[8:])
-    elif amount != "balance":
-        given = {row[0]: row[1] for row in read_rows(amount, 2)}
+    least, given = _amounts(request, samples.named)
+    balance = request.augment_amount.strip() == "balance"
     how = Augmenting(request.augment, request.spread, request.neighbors, request.seed)
-    return augmented(samples, targets(samples, amount == "balance", least, given), how)
+    return augmented(samples, targets(samples, balance, least, given), how)
+
+
+def _amounts(request: Request, names: Sequence[tuple[int, str]]) -> tuple[int, dict[int, int]]:
+    """Return how many samples each class shall have at least, and those given by label."""
+    amount = request.augment_amount.strip()
+    if amount == "balance":
+        return 0, {}
+    if amount.startswith("minimum:") and amount[8:].strip().isdigit():
+        return int(amount[8:]), {}
+    if not os.path.isfile(amount):
+        raise InvalidOption(
+            f"Samples after adding: {amount!r} is neither balance, nor a number such as "
+            "minimum:500, nor a file."
+        )
+    return 0, {row[0]: row[1] for row in read_rows(amount, 2, names=names)}
 
 
 def rates_text(found: Extracted) -> str:
-    """Return the rates in the layout of Orfeo Toolbox."""
+    """Return the rates in the layout of Orfeo Toolbox: a line for each class, of all regions."""
     lines = ["#className requiredSamples totalSamples rate"]
-    lines += [f"{one.label} {one.taken} {one.total} {one.rate:g}" for one in found.rates]
+    names = dict(found.samples.named)
+    for label in sorted({one.label for one in found.rates}):
+        mine = [one for one in found.rates if one.label == label]
+        taken, total = sum(one.taken for one in mine), sum(one.total for one in mine)
+        name = names.get(label, str(label))
+        name = f'"{name}"' if " " in name else name
+        lines.append(f"{name} {taken} {total} {taken / total:g}")
     return "\n".join(lines) + "\n"
 
 
@@ -162,12 +203,10 @@ def _chosen(
 ) -> Extracted:
     """Return the samples among the candidates."""
     if not len(collected.places):
-        raise InvalidOption(
-            f"No pixel of {image.name} under the polygons of {truth.title} is valid in every band."
-        )
+        _refuse_nothing(collected, truth.title, image.name)
     order = np.lexsort((collected.places[:, 1], collected.places[:, 0]))
     row, col, feature, depth = collected.places[order].T
-    groups = np.array([f.values.get(GROUP, f.number) for f in truth.features], np.int64)
+    groups = _groups(truth)
     named = np.array([str(f.values.get(REGION, "1")) for f in truth.features])
     regions, codes = np.unique(named, return_inverse=True)
     candidates = Candidates(truth.labels[feature], groups[feature], codes[feature], depth)
@@ -176,7 +215,7 @@ def _chosen(
         progress.warn(
             f"{eroded} polygons are narrower than the erosion; their innermost pixels are taken."
         )
-    rows, rates = taken_rows(candidates, rows, _sampling(request, regions.tolist()))
+    rows, rates = taken_rows(candidates, rows, _sampling(request, regions.tolist(), truth.named))
     _say_left_out(rates, request, progress)
     x, y = image.grid.to_map(col[rows] + 0.5, row[rows] + 0.5)
     samples = Samples(
@@ -199,6 +238,29 @@ def _chosen(
     )
 
 
+def _refuse_nothing(collected: Collected, title: str, name: str) -> None:
+    """Raise InvalidOption that says why there is no candidate."""
+    if collected.invalid:
+        raise InvalidOption(
+            f"No pixel of {name} under the polygons of {title} is valid in every band."
+        )
+    if collected.conflicts:
+        raise InvalidOption(f"All pixels of {name} in {title} lie in polygons of different labels.")
+    raise InvalidOption(
+        f"The polygons of {title} are too small: none holds the center of a pixel of {name}."
+    )
+
+
+def _groups(truth: GroundTruth) -> Array:
+    """Return a number for each polygon; parts of one polygon have the same."""
+    given = [feature.values.get(GROUP, feature.number) for feature in truth.features]
+    if any(value is None for value in given):
+        return truth.numbers
+    if all(isinstance(value, int) for value in given):
+        return np.array(given, np.int64)
+    return np.unique([str(value) for value in given], return_inverse=True)[1].astype(np.int64)
+
+
 def _say_left_out(rates: Sequence[Rate], request: Request, progress: Progress) -> None:
     """Warn about classes without samples; raise InvalidOption when that is all of them."""
     without = sorted({one.label for one in rates} - {one.label for one in rates if one.taken})
@@ -215,11 +277,13 @@ def feature_names(image: Image) -> tuple[str, ...]:
     return tuple(name or f"band_{band}" for band, name in enumerate(image.band_names, 1))
 
 
-def _sampling(request: Request, regions: Sequence[str]) -> Sampling:
+def _sampling(
+    request: Request, regions: Sequence[str], names: Sequence[tuple[int, str]]
+) -> Sampling:
     counts: dict[tuple[int, int], int] = {}
     if request.rates:
-        for row in read_rows(request.rates, 2, 3):
-            region = -1 if len(row) == 2 else _place(str(row[0]), regions)
+        for row in read_rows(request.rates, 2, 3, names=names):
+            region = -1 if len(row) == 2 else _place(row[0], regions)
             counts[region, row[-2]] = row[-1]
     return Sampling(
         request.strategy,
@@ -237,13 +301,21 @@ def _place(name: str, names: Sequence[str]) -> int:
     return names.index(name) if name in names else len(names)
 
 
-def _transferred(samples: Samples, request: Request) -> Samples:
+def _transferred(samples: Samples, request: Request, progress: Progress) -> Samples:
     """Return the samples with copies of some for other regions."""
+    title = os.path.basename(str(request.transfer))
     parts = [samples]
     regions = np.array(samples.regions)
-    for source, destination, label, quantity in read_rows(str(request.transfer), 4):
-        rows = np.flatnonzero((regions == str(source)) & (samples.labels == label))
+    for source, destination, label, quantity in read_rows(
+        str(request.transfer), 4, names=samples.named
+    ):
+        rows = np.flatnonzero((regions == source) & (samples.labels == label))
+        if len(rows) < quantity:
+            progress.warn(
+                f"{title}: region {source} has {len(rows)} samples of class {label}; {quantity} "
+                f"are asked for {destination}."
+            )
         random = np.random.default_rng([request.seed, label, 11])
         taken = samples.taken(np.sort(random.permutation(rows)[:quantity]))
-        parts.append(replace(taken, regions=(str(destination),) * len(taken)))
+        parts.append(replace(taken, regions=(destination,) * len(taken)))
     return joined(parts)

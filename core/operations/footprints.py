@@ -67,7 +67,7 @@ def traces(
 
 
 def footprint_layer(footprints: Sequence[Footprint], crs: str, field: str) -> Layer:
-    """Return footprints as a styled layer; images without valid pixel have no feature."""
+    """Return footprints as a styled layer; images without footprint have no feature."""
     features = tuple(_feature(footprint, field) for footprint in footprints if not footprint.empty)
     names = [footprint.name for footprint in footprints if not footprint.empty]
     fields = ((field, "string"), *FIELDS)
@@ -76,10 +76,14 @@ def footprint_layer(footprints: Sequence[Footprint], crs: str, field: str) -> La
 
 
 def warn_of_empty(footprints: Sequence[Footprint], progress: Progress) -> None:
-    """Warn once of the images without valid pixel."""
-    names = [footprint.name for footprint in footprints if footprint.empty]
-    if names:
-        progress.warn(f"Without any valid pixel, so without footprint: {', '.join(names)}.")
+    """Warn once of the images without footprint."""
+    empty = [footprint for footprint in footprints if footprint.empty]
+    for reason, names in (
+        ("Without any valid pixel", [one.name for one in empty if not one.valid_pixels]),
+        ("With parts below MIN_PART only", [one.name for one in empty if one.valid_pixels]),
+    ):
+        if names:
+            progress.warn(f"{reason}, so without footprint: {', '.join(names)}.")
 
 
 def _feature(footprint: Footprint, field: str) -> Feature:

@@ -9,12 +9,13 @@ import numpy as np
 
 from ..errors import IncompatibleImages, InvalidOption
 from ..exchange.confusions import read_confusion
-from ..exchange.legend import read_legend
+from ..exchange.legend import read_legend, styled
 from ..executor import each
 from ..image import Image
 from ..landcover.fusing import Chosen, Fused, Fusing, beliefs_of
 from ..landcover.labeled import refuse_no_classes
 from ..landcover.legend import Legend
+from ..placement import refuse_other_crs
 from ..progress import SILENT, Progress
 from ..provenance import recorded
 from ..raster import RasterImage, expand, open_image, refuse_overwriting
@@ -34,8 +35,8 @@ SIDE = 1024
 def run(request: Request, progress: Progress = SILENT) -> Result:
     """Fuse the maps of the request and write what is asked for."""
     maps = [open_image(path) for path in expand(request.images, progress)]
-    legend = read_legend(request.nomenclature)
     sources = [image.path for image in maps]
+    legend = styled(read_legend(request.nomenclature), sources, progress)
     sources += expand(request.confidences) if request.confidences else ()
     sources += expand(request.probabilities) if request.probabilities else ()
     wanted = (
@@ -76,6 +77,7 @@ def apply(
         raise InvalidOption("Maps: give two or more to fuse them.")
     confidences = _beside(request.confidences, maps, "Confidences")
     probabilities = _beside(request.probabilities, maps, "Probabilities")
+    refuse_other_crs((*maps, *confidences, *probabilities))
     for image in (*maps, *confidences, *probabilities):
         grid = maps[0].grid
         if not grid.matches(image.grid) or grid.placed(image.grid) != grid.window:

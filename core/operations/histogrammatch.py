@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ..alike import file_name
 from ..errors import InvalidOption
-from ..normalizing.correcting import destinations, write_reported, written_images
+from ..normalizing.correcting import conclude, destinations, written_images
 from ..normalizing.distributions import Look, look_at, look_at_overlap
 from ..normalizing.leveling import (
     Leveled,
@@ -51,9 +51,7 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
     written = written_images(views, paths, request, progress.part(0.42, 0.98))
     outcome = Result(**outcome_numbers("histogrammatch", request, written, leveled, skipped))
     report = _report(outcome, leveled, images[0].band_names, heard.warnings)
-    write_reported("histogrammatch", request, report, outcome, {"images": numbers(leveled)})
-    progress.info(report.verdict.sentence)
-    progress.advance(1.0)
+    conclude("histogrammatch", request, report, outcome, {"images": numbers(leveled)}, progress)
     return outcome
 
 

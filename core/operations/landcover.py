@@ -16,14 +16,14 @@ from ..progress import SILENT, Progress
 from ..provenance import recorded, versions
 from ..requests.landcover import Request as Request
 from ..requests.landcover import Result as Result
+from ..room import size_text
 from ..stage import make_folder, write_text
 from ..workflow.estimate import (
     Amount,
     Estimate,
     compression,
     estimated,
-    refuse_full_disk,
-    size_text,
+    refuse_small_disk,
 )
 from ..workflow.logs import FOLDER, pack
 from ..workflow.names import FOLDERS
@@ -72,7 +72,7 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
     folder = plan.tree.folder
     state = read_state(folder, progress) if os.path.isdir(folder) else State(folder)
     there = sum(os.path.getsize(path) for path in state.files()) if request.resume else 0
-    refuse_full_disk(folder, needed, there)
+    refuse_small_disk(folder, needed, there)
     with locked(folder, progress):
         return _done(plan, graph, progress)
 

@@ -16,7 +16,7 @@ from ..masks.restricted import Restricted
 from ..placement import agree_on_crs, common_canvas, onto, output_grid
 from ..progress import SILENT, Progress
 from ..provenance import recorded
-from ..raster import RasterImage, crs_title, open_listed, refuse_overwriting, same_crs
+from ..raster import RasterImage, open_listed, refuse_overwriting, same_crs
 from ..raster.mapfiles import MapFile, write_map
 from ..requests.leastcostseamlines import Request as Request
 from ..requests.leastcostseamlines import Result as Result
@@ -44,7 +44,15 @@ from ..vector.rings import area_of, rings_of
 from .seam.areas import area_of_interest, used_ground
 from .seam.costs import bands_of, ground_of, inputs_of, obstacles_of, ranks_of, weights_of
 from .seam.masks import mask_files
-from .voronoiseamlines import REASONS, outlines, reasons, refuse_few, rule_for, seam_layers
+from .voronoiseamlines import (
+    REASONS,
+    length_text,
+    outlines,
+    reasons,
+    refuse_few,
+    rule_for,
+    seam_layers,
+)
 
 NEEDS = (("polygons, graph cuts", ("scipy", "shapely")),)
 
@@ -321,7 +329,7 @@ def _conclude(
     if cost is not None and center is not None:
         compared = f" Their mean cost is {cost:.3g}; through the middle it would be {center:.3g}."
     progress.info(
-        f"{len(cells.cells)} cells and {len(cells.cuts)} seams of {cells.seam_length:.6g} units of "
-        f"{crs_title(crs)}.{compared} They are {output}."
+        f"{len(cells.cells)} cells and {len(cells.cuts)} seams of "
+        f"{length_text(cells.seam_length, crs)}.{compared} They are {output}."
     )
     progress.advance(1.0)

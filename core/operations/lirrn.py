@@ -11,7 +11,7 @@ import numpy as np
 from ..alike import file_name
 from ..errors import InvalidOption
 from ..image import Array
-from ..normalizing.correcting import destinations, write_reported, written_images
+from ..normalizing.correcting import conclude, destinations, written_images
 from ..normalizing.distributions import Look, look_at
 from ..normalizing.leveling import (
     Leveled,
@@ -89,9 +89,7 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
     written = written_images(views, paths, request, progress.part(0.42, 0.98))
     outcome = Result(**outcome_numbers("lirrn", request, written, found, skipped))
     report = _report(outcome, found, images[0].band_names, heard.warnings)
-    write_reported("lirrn", request, report, outcome, {"images": numbers(found)})
-    progress.info(report.verdict.sentence)
-    progress.advance(1.0)
+    conclude("lirrn", request, report, outcome, {"images": numbers(found)}, progress)
     return outcome
 
 

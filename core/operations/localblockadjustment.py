@@ -19,7 +19,7 @@ from ..normalizing.blocking import (
     estimate_blocks,
     estimating_of,
 )
-from ..normalizing.correcting import common_numbers, destinations, write_reported, written_images
+from ..normalizing.correcting import common_numbers, conclude, destinations, written_images
 from ..normalizing.loadedblocks import estimate_loaded
 from ..normalizing.selecting import mask_files, refuse_empty_masks
 from ..placement import common_canvas, refuse_other_crs
@@ -81,9 +81,7 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
         mean_difference_after=found.differences[-1].pooled,
     )
     report = _report(outcome, found, request, heard.warnings)
-    write_reported("localblockadjustment", request, report, outcome, numbers(found))
-    progress.info(report.verdict.sentence)
-    progress.advance(1.0)
+    conclude("localblockadjustment", request, report, outcome, numbers(found), progress)
     return outcome
 
 

@@ -88,6 +88,7 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
         for view, path, counter, part in zip(views, paths, counted, progress.split(len(paths))):
             written.append(_written(view, path, counter, request, part))
     warn_of_empty(images, written, counted, progress)
+    _warn_of_nothing(images, written, counted, polygons, progress)
     return Result(
         paths_of(written),
         len(images),
@@ -133,8 +134,8 @@ def _warn(
 ) -> None:
     if skipped:
         progress.warn(
-            f"No polygon has the name of {', '.join(skipped)} in {request.mask_field}; nothing is "
-            "written for it."
+            f"No polygon has the name of {', '.join(skipped)} in its field "
+            f"{request.mask_field!r}; nothing is written for it."
         )
     if polygons.missed:
         progress.warn(
@@ -146,3 +147,22 @@ def _warn(
         progress.warn(f"Polygons on {where}: {polygons.outside}.")
     elif polygons.outside:
         progress.warn(f"Polygons outside all images: {polygons.outside}.")
+
+
+def _warn_of_nothing(
+    images: Sequence[Image],
+    written: Sequence[Written],
+    lost: Sequence[Trimmed],
+    polygons: _Polygons,
+    progress: Progress,
+) -> None:
+    """Warn of images whose box polygons reach, while nothing of them is kept."""
+    found = [
+        file_name(image)
+        for image, one, gone in zip(images, written, lost)
+        if one.state == "written" and not one.valid_pixels and gone.found
+    ]
+    where = "inside" if polygons.request.mask_mode == "include" else "outside"
+    unsaid = ", ".join(name for name in found if name not in polygons.missed)
+    if unsaid:
+        progress.warn(f"No valid pixel of {unsaid} lies {where} the polygons; nothing is kept.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 
-from ..alike import file_name
+from ..alike import band_count, file_name
 from ..errors import InvalidOption
 from ..image import Image
 from ..masks.evaluated import Target
@@ -54,8 +54,7 @@ def index(image: Image, nir_band: int, red_band: int) -> str:
     """
     for name, band in (("NIR_BAND", nir_band), ("RED_BAND", red_band)):
         if band > image.bands:
-            count = f"{image.bands} band{'s' * (image.bands > 1)}"
-            raise InvalidOption(f"{name} is {band} but {file_name(image)} has {count}.")
+            raise InvalidOption(f"{name} is {band} but {file_name(image)} has {band_count(image)}.")
     nir, red = _physical(image, nir_band), _physical(image, red_band)
     return f"({nir} - {red}) / ({nir} + {red})"
 
@@ -67,4 +66,4 @@ def _physical(image: Image, band: int) -> str:
         for values in (image.details.scales, image.details.offsets)
     )
     text = f"b{band}" if scale in (None, 1.0) else f"b{band} * {scale!r}"
-    return f"({text} + {offset!r})" if offset else f"({text})"
+    return f"({text} + {offset!r})" if offset else text

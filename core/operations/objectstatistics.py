@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +17,7 @@ from ..provenance import recorded
 from ..raster import RasterImage, open_image, refuse_overwriting
 from ..requests.objectstatistics import Request as Request
 from ..requests.objectstatistics import Result as Result
+from ..stage import WorkingFolder
 from ..vector import (
     Burned,
     Feature,
@@ -64,7 +64,7 @@ def tabulate(request: Request, progress: Progress = SILENT) -> Result:
     output = refuse_overwriting(request.output, inputs)
     if request.output_segments:
         refuse_overwriting(request.output_segments, inputs)
-    with tempfile.TemporaryDirectory(prefix="orthoweave_") as folder:
+    with WorkingFolder("orthoweave") as folder:
         objects = objects_of(image, request, folder, progress.part(0.0, 0.5))
         return describe(image, objects, request, output, progress.part(0.5, 1.0))
 

@@ -15,11 +15,11 @@ from ..errors import InvalidOption
 from ..image import Array, Image
 from ..normalizing.correcting import (
     common_numbers,
+    conclude,
     corrected,
     destinations,
     exact,
     model_numbers,
-    write_reported,
     written_images,
 )
 from ..normalizing.invariants import Found, Set, claims_of, find, pairs_of
@@ -101,9 +101,7 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
     )
     report = _report(outcome, estimated, images[0].band_names, heard.warnings)
     pairs = [asdict(pair) for pair in estimated.solved.pairs]
-    write_reported("pseudoinvariantfeatures", request, report, outcome, {"pairs": pairs})
-    progress.info(report.verdict.sentence)
-    progress.advance(1.0)
+    conclude("pseudoinvariantfeatures", request, report, outcome, {"pairs": pairs}, progress)
     return outcome
 
 

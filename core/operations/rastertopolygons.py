@@ -15,7 +15,7 @@ from ..errors import InvalidOption
 from ..grid import Grid
 from ..image import Array, Pixels
 from ..masks.evaluated import Evaluated, Target
-from ..masks.sizes import Table, renamed, size_rule, value_table
+from ..masks.sizes import MOST, Table, renamed, size_rule, value_table
 from ..normalizing.thresholds import read_expression
 from ..progress import SILENT, Progress
 from ..provenance import recorded
@@ -31,9 +31,6 @@ from ..write import together
 from .expression.computing import measured
 
 NEEDS = ()
-
-MOST = 2**31 - 1
-"""Largest value of a polygon, with either sign."""
 
 FIELDS = (("value", "integer"), ("area", "real"), ("image", "string"))
 

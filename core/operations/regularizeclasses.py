@@ -29,6 +29,9 @@ from ..write import write
 
 NEEDS = (("regularization", ()),)
 
+COARSEST = 1000
+"""Pixels of the map along a pixel of the result at most."""
+
 
 @dataclass(frozen=True)
 class Landed(View):
@@ -89,6 +92,12 @@ def apply(image: Image, request: Request, progress: Progress = SILENT) -> Image:
         raise InvalidOption(
             f"Pixel size of the result: {request.resolution:g} is finer than the "
             f"{image.grid.pixel_size[0]:g} map units of {image.name}. Give a larger one, or 0."
+        )
+    if request.resolution and max(across, along) > COARSEST:
+        raise InvalidOption(
+            f"Pixel size of the result: {request.resolution:g} is more than {COARSEST} pixels of "
+            f"{image.name}, which measure {image.grid.pixel_size[0]:g} map units. Give a smaller "
+            "one, or 0."
         )
     if request.resolution and (across > 1 or along > 1):
         view = Majority(view, (across, along))

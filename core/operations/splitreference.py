@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -52,6 +53,7 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
     """Split the polygons of the request and write them."""
     inputs = files_of(request.polygons, request.regions, request.tiles, request.area)
     output = refuse_overwriting(request.output, inputs)
+    _refuse_taken(request)
     crs = crs_of(request.polygons)
     parted = estimate(request, crs, progress.part(0.0, 0.7))
     rows = tuple(_rows(parted, request, crs, progress.part(0.7, 0.95)))
@@ -77,6 +79,16 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
         block_side=parted.side,
         validation_distance=parted.distance,
     )
+
+
+def _refuse_taken(request: Request) -> None:
+    """Raise InvalidOption when the field with the label is called as another one of the result."""
+    seeds = (f"seed_{number}" for number in range(request.runs))
+    if request.field.lower() in {*OUTPUT_FIELDS, *seeds, "fid", "geom"}:
+        raise InvalidOption(
+            f"Field with the label: the result has a field {request.field!r} of its own. Give the "
+            "labels another name."
+        )
 
 
 def estimate(request: Request, crs: str, progress: Progress = SILENT) -> Parted:
@@ -116,6 +128,8 @@ def estimate(request: Request, crs: str, progress: Progress = SILENT) -> Parted:
             close = near(shapes.boxes, learned, asked, request.buffer, shapes.distance)
             role[close] = UNUSED
         distances.append(nearest(shapes.boxes, learned, role == VALIDATION))
+    if request.split:
+        _say_empty(roles, truth, progress)
     found = np.concatenate(distances) if distances else np.empty(0)
     distance = float(np.median(found)) if np.isfinite(found).any() else None
     return Parted(truth, tuple(names.tolist()), roles, held, side, distance, left_out)
@@ -128,8 +142,14 @@ def _in_regions(
     if not request.regions:
         return truth, np.full(len(truth.features), ONE_REGION, object), 0
     regions = read_polygons(request.regions, crs, progress)
-    field = request.region_field
+    field, title = request.region_field, os.path.basename(files_of(request.regions)[0])
     refuse_no_field(regions[0].values, field, request.regions)
+    unnamed = [region.number for region in regions if region.values[field] in (None, "")]
+    if unnamed:
+        raise InvalidOption(
+            f"Field {field!r} of {title} holds nothing (feature {unnamed[0]}); every region needs "
+            "a name."
+        )
     shapes = [feature.geometry for feature in truth.features]
     held = largest_shares(shapes, [region.geometry for region in regions])
     outside = held < 0
@@ -140,6 +160,10 @@ def _in_regions(
         raise InvalidOption(
             f"{large.size} polygons of {truth.title} lie in no region and are larger than OUTSIDE "
             f"({request.outside:g} km²), such as feature {number}. Enlarge the regions or OUTSIDE."
+        )
+    if outside.all():
+        raise InvalidOption(
+            f"None of the {len(outside)} polygons of {truth.title} lies in a region of {title}."
         )
     if outside.any():
         progress.warn(
@@ -156,6 +180,7 @@ def _units(
     if request.unit == "polygon":
         return np.arange(len(truth.features)), None
     if request.group_field:
+        refuse_no_field(truth.features[0].values, request.group_field, request.polygons)
         values = [str(feature.values.get(request.group_field)) for feature in truth.features]
         return np.unique(values, return_inverse=True)[1].astype(np.int64), None
     x, y = shapes.centers.T
@@ -165,6 +190,20 @@ def _units(
         side = leveling_range(x, y, truth.labels, max(widest, 1e-9))
         progress.info(f"Labels are alike over {side:g} map units; blocks have that side.")
     return blocks(x, y, side), side
+
+
+def _say_empty(roles: Array, truth: GroundTruth, progress: Progress) -> None:
+    """Warn about classes that runs do not learn from, and runs that nothing validates."""
+    for what, role in (("learn from", LEARN), ("validate with", VALIDATION)):
+        without = [str(run) for run, row in enumerate(roles) if not (row == role).any()]
+        if without:
+            progress.warn(f"No polygon is left to {what} in run {', '.join(without)}.")
+            continue
+        for label in truth.classes:
+            there = ((roles == role) & (truth.labels == label)).any(1)
+            if 0 < there.sum() < len(there):
+                runs = ", ".join(map(str, np.flatnonzero(~there)))
+                progress.warn(f"Class {label} has no polygon to {what} in run {runs}.")
 
 
 def _say_singles(

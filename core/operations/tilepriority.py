@@ -18,7 +18,7 @@ from ..masks.restricted import WithoutValues
 from ..progress import SILENT, Progress
 from ..provenance import recorded
 from ..raster import RasterImage, expand, open_image, refuse_overwriting
-from ..raster.crs import is_geographic
+from ..raster.crs import crs_title, is_geographic
 from ..requests.tilepriority import Request as Request
 from ..requests.tilepriority import Result as Result
 from ..seams.ground import Rule
@@ -83,7 +83,10 @@ class MeanCount:
 def run(request: Request, progress: Progress = SILENT) -> Result:
     """Outline the tiles of the request, divide their overlaps and write the envelopes."""
     paths = expand(request.images, progress)
-    output = refuse_overwriting(request.output, [path.partition("|")[0] for path in paths])
+    inputs = [path.partition("|")[0] for path in paths]
+    output = refuse_overwriting(request.output, inputs)
+    for path in paths if request.output_folder else ():
+        refuse_overwriting(_sheet(request, _named(path)), inputs)
     progress.phase("Outlining the tiles")
     tiles = footprints(paths, request.threads, progress.part(0, 0.6))
     order = ranked(tiles, request, progress.part(0.6, 0.7))
@@ -93,7 +96,7 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
     write_layers(output, [layer])
     if request.output_folder:
         for feature in layer.features:
-            path = os.path.join(request.output_folder, f"{feature.values['tile']}.shp")
+            path = _sheet(request, str(feature.values["tile"]))
             write_shapefile(path, replace(layer, features=(feature,), style=""))
     gap, overlap = _measured(tiles, envelopes)
     progress.advance(1.0)
@@ -102,6 +105,11 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
         f"map units are left. The envelopes are {output}."
     )
     return Result(output, len(tiles), gap, overlap, request.output_folder)
+
+
+def _sheet(request: Request, tile: str) -> str:
+    """Return the shapefile of a tile."""
+    return os.path.join(request.output_folder or "", f"{tile}.shp")
 
 
 def footprints(
@@ -114,7 +122,7 @@ def footprints(
     """
     found: list[Tile] = []
     for path, part in zip(paths, progress.split(len(paths))):
-        crs = found[0].crs if found else ""
+        crs = found[0].crs if found else None
         tile = _of_layer(path, crs) if _is_vector(path) else _of_raster(path, crs, threads, part)
         polygons = rings_of(tile.footprint)
         if not polygons and not every:
@@ -162,18 +170,17 @@ def divided(
     progress: Progress = SILENT,
 ) -> tuple[bytes, ...]:
     """Return the envelope of each tile: MultiPolygons that do not overlap and leave no gap."""
-    shapes = [tile.footprint for tile in tiles]
+    shapes, empty = [tile.footprint for tile in tiles], wkb_of([])
     if method == "iota2":
         found = rectangular(shapes, order, margin)
         if found.halved:
             progress.info(
                 f"Margin: {margin:g} is more than half of some overlap; half of it is kept there."
             )
-        return found.envelopes
+        return tuple(envelope or empty for envelope in found.envelopes)
     # edges pushed inside by one distance on both sides have the same middle between them
     rule = Rule(geographic=is_geographic(tiles[0].crs), contained="top")
     cells = partition([shapes[number] for number in order], rule).cells
-    empty = wkb_of([])
     return tuple(cells.get(list(order).index(number), empty) for number in range(len(tiles)))
 
 
@@ -199,15 +206,25 @@ def _named(path: str) -> str:
     return tile_of(path.partition("|")[0]) or stem
 
 
-def _of_layer(path: str, crs: str) -> Tile:
-    crs = crs or open_layer(path, POLYGONS, "polygons").crs
+def _agreed(path: str, own: str, crs: str | None) -> str:
+    """Return the CRS of the tiles: the first one's own; either all or none have one."""
+    if crs is not None and bool(own) != bool(crs):
+        raise IncompatibleImages(
+            f"{_named(path)} has {crs_title(own)} and the first tile {crs_title(crs)}. Assign the "
+            "CRS to the one that lacks it first."
+        )
+    return own if crs is None else crs
+
+
+def _of_layer(path: str, crs: str | None) -> Tile:
+    crs = _agreed(path, open_layer(path, POLYGONS, "polygons").crs, crs)
     found = [p for feature in read_polygons(path, crs) for p in rings_of(feature.geometry)]
     return Tile(_named(path), path, wkb_of(found), crs)
 
 
-def _of_raster(path: str, crs: str, threads: int, progress: Progress) -> Tile:
+def _of_raster(path: str, crs: str | None, threads: int, progress: Progress) -> Tile:
     image = open_image(path)
-    crs = crs or image.grid.crs
+    crs = _agreed(path, image.grid.crs, crs)
     seen: Image = image
     if image.details.validity == "all":
         seen = WithoutValues(image, (0.0,))

@@ -92,8 +92,9 @@ def class_weights(how: Settings, samples: Samples) -> NDArray[np.float64]:
         return np.empty(0)
     if how.priors == "equal":
         return np.full(len(classes), 1 / len(classes))
-    known = dict(_weights(how.priors_file or ""))
-    missing = [str(label) for label in classes if label not in known]
+    known = dict(_weights(how.priors_file or "", samples.named))
+    called = dict(samples.named)
+    missing = [called.get(label, str(label)) for label in classes if label not in known]
     if missing:
         raise InvalidOption(
             f"{os.path.basename(how.priors_file or '')} has no weight for {', '.join(missing)}."
@@ -101,17 +102,19 @@ def class_weights(how: Settings, samples: Samples) -> NDArray[np.float64]:
     return np.array([known[label] for label in classes])
 
 
-def _weights(path: str) -> Iterable[tuple[int, float]]:
-    title = os.path.basename(path)
+def _weights(path: str, names: Iterable[tuple[int, str]]) -> Iterable[tuple[int, float]]:
+    title, codes = os.path.basename(path), {text: label for label, text in names}
     for number, line in enumerate(read_lines(path), 1):
         pieces = line.replace(";", ",").split(",")
-        if not line.strip() or (number == 1 and not pieces[0].strip().isdigit()):
+        known = pieces[0].strip() in codes or pieces[0].strip().isdigit()
+        if not line.strip() or (number == 1 and not known):
             continue
         try:
-            label, weight = int(pieces[0]), float(pieces[1])
+            label, weight = codes.get(pieces[0].strip(), -1), float(pieces[1])
+            label = int(pieces[0]) if label < 0 else label
         except (ValueError, IndexError):
             label, weight = 0, 0.0
-        if weight <= 0:
+        if not 0 < weight < np.inf:
             raise InvalidOption(
                 f"{title}, line {number}: {line!r} is not label,weight with a weight above 0."
             )

@@ -85,6 +85,7 @@ class Images(Threads):
         Kind.NUMBER,
         "Nodata value",
         None,
+        finite=False,
         advanced=True,
         help="Replaces the declared nodata value of all images; empty keeps theirs.",
     )
@@ -165,6 +166,7 @@ class OneMosaic:
         Kind.NUMBER,
         "Output nodata value",
         None,
+        finite=False,
         advanced=True,
         help="Value written where no image is valid; empty: NODATA, else the first declared one, "
         "else an alpha band or mask.",

@@ -25,7 +25,7 @@ class Request(Writing, ManyOutputs, Images):
     name_pattern: str = redefault(ManyOutputs, "name_pattern", "$_Align.tif")
     resolution: Any = option(
         Kind.TEXT,
-        "Resolution (highest, average, lowest, native, or one or two numbers)",
+        "Resolution (highest, average, lowest, native, numbers)",
         "highest",
         help="Pixel size, separately along x and y: highest: the smallest of all images. average, "
         "lowest: their mean, the largest. native: each keeps its own. Or a number in map units of "

@@ -20,14 +20,14 @@ class Request(Reporting):
         Kind.FILE,
         "Model",
         None,
-        help="Gains, offsets or curves (JSON) saved by a tool of this group or by the seed system.",
+        help="Gains, offsets or curves (JSON) saved by a tool of this group or by spectralmatch.",
     )
     reference_map: str | None = option(
         Kind.RASTER,
         "Reference map",
         None,
-        help="A block map that images are brought to, saved by local block adjustment or by the "
-        "seed system. It follows the model when both are given.",
+        help="A block map that images are brought to, saved by local block adjustment or by "
+        "spectralmatch. It follows the model when both are given.",
     )
     local_maps: tuple[str, ...] = option(
         Kind.RASTERS,

@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..errors import InvalidOption
-from ..options import Kind, option, result
+from ..options import Kind, option, redefault, result
+from . import Images
 from .shared.moving import MovedWriting
 
 
@@ -57,20 +57,14 @@ class Request(MovedWriting):
         advanced=True,
         help="Apply a transform that was refused when it was made.",
     )
-    nodata: float | None = option(
-        Kind.NUMBER,
-        "Nodata value",
-        None,
-        advanced=True,
-        help="Replaces the declared nodata value of IMAGE; empty keeps it.",
+    nodata: float | None = redefault(
+        Images, "nodata", None, help="Replaces the declared nodata value of IMAGE; empty keeps it."
     )
     output: str = option(Kind.RASTER_OUT, "Corrected image", help="GeoTIFF.")
 
     def __post_init__(self) -> None:
         """Check the options."""
         super().__post_init__()
-        if not math.isfinite(self.strength):
-            raise InvalidOption(f"Strength: {self.strength:g} is not a number.")
         if (self.output_grid == "template") != bool(self.template):
             raise InvalidOption(
                 "OUTPUT_GRID=template and a raster in TEMPLATE belong together; give both or none."

@@ -12,7 +12,9 @@ from ..options import Kind, option, result, verify
 class Request:
     """Options of the run."""
 
-    quick: bool = option(Kind.FLAG, "Quick", False, advanced=True, help="Leave out the self-test.")
+    quick: bool = option(
+        Kind.FLAG, "Skip the self-test", False, advanced=True, help="Only look, run nothing."
+    )
     report: str | None = option(
         Kind.HTML_OUT, "Report", None, created=True, help="What was found, as a page."
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Move overlapping images together so that all of them fit each other, without a master."""
+"""Move overlapping images together so that all of them fit each other, without a reference."""
 
 from __future__ import annotations
 

@@ -127,7 +127,9 @@ class Result:
     images_skipped: int | None = result(Kind.INTEGER, "Images skipped")
     covered: float | None = result(Kind.NUMBER, "Covered fraction of the mosaic")
     hole_pixels: int | None = result(Kind.INTEGER, "Invalid pixels inside the seam cells")
-    seam_visibility: float | None = result(Kind.NUMBER, "Visibility of the seams")
+    seam_visibility: float | None = result(
+        Kind.NUMBER, "Visibility of the seams (up to 1: not seen)"
+    )
     read_bytes: int | None = result(Kind.INTEGER, "Bytes of pixels read")
     written_bytes: int | None = result(Kind.INTEGER, "Bytes written")
 

@@ -38,13 +38,17 @@ class Request(Threads):
     )
     name_separator: str = option(
         Kind.TEXT,
-        "Between names",
+        "Text between names",
         "_",
         advanced=True,
-        help="Text between the names of several files.",
+        help="Where a feature comes from several files.",
     )
     crs: str | None = option(
-        Kind.CRS, "CRS", None, advanced=True, help="CRS of the result; empty: of the first layer."
+        Kind.CRS,
+        "CRS",
+        None,
+        advanced=True,
+        help="CRS of the result; empty: of the first layer that has one.",
     )
     layer_name: str = option(
         Kind.TEXT, "Layer of the result", "merged", advanced=True, help="Its name in the file."

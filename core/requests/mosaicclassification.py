@@ -56,6 +56,11 @@ class Request(Writing):
         super().__post_init__()
         if "$" not in self.product_pattern:
             raise InvalidOption("Names of the products: they need a $ for the product.")
+        if set(self.product_pattern) & set("/\\"):
+            raise InvalidOption(
+                f"Names of the products: {self.product_pattern!r} names a folder; that is "
+                "OUTPUT_FOLDER."
+            )
 
 
 @dataclass(frozen=True)

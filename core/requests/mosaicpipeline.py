@@ -162,7 +162,9 @@ class Result:
     covered: float | None = result(Kind.NUMBER, "Covered fraction of the mosaic")
     hole_pixels: int | None = result(Kind.INTEGER, "Invalid pixels inside the seam cells")
     seam_length: float | None = result(Kind.NUMBER, "Length of all seams, map units")
-    seam_visibility: float | None = result(Kind.NUMBER, "Visibility of the seams")
+    seam_visibility: float | None = result(
+        Kind.NUMBER, "Visibility of the seams (up to 1: not seen)"
+    )
     cut_visibility: float | None = result(Kind.NUMBER, "Visibility of the seams before blending")
     mean_seam_cost: float | None = result(Kind.NUMBER, "Mean cost along the seams")
     mean_center_cost: float | None = result(Kind.NUMBER, "Mean cost along center seams")

@@ -34,7 +34,7 @@ class Request(Writing):
     )  # fmt: skip
     polygons: str | None = option(
         Kind.VECTOR, "Reference polygons", None,
-        help="Labelled polygons; each object gets the label that covers most of it.",
+        help="Labeled polygons; each object gets the label that covers most of it.",
     )  # fmt: skip
     output: str = option(
         Kind.VECTOR_OUT, "Objects with statistics", help="A GeoPackage; it trains classifiers too."
@@ -44,7 +44,7 @@ class Request(Writing):
         help="The number of the object of each pixel, 0 for none.",
     )  # fmt: skip
     field: str | None = option(
-        Kind.FIELD, "Label", None, parent="polygons", advanced=True,
+        Kind.FIELD, "Field with the class", None, parent="polygons", advanced=True,
         help="Field of the reference polygons: whole numbers above 0, or text.",
     )  # fmt: skip
     min_cover: float = option(

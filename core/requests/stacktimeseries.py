@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from ..errors import InvalidOption
 from ..landcover.sensors import RULES, sensors
 from ..options import Kind, option, redefault, result
-from . import OneMosaic, Writing
+from . import Images, OneMosaic, Writing
 
 SENSORS = ("auto", *sensors())
 
 
 SAME_DAY = ("suffix", "first", "clearest")
+
+BITS = 32
+"""Bits that a value of a mask has at most."""
 
 
 @dataclass(frozen=True)
@@ -107,11 +110,10 @@ class Request(Writing):
         "bilinear",
         help="Used for images that do not lie on the pixels of the stack; masks: always nearest.",
     )
-    nodata: float | None = option(
-        Kind.NUMBER,
-        "Nodata value",
+    nodata: float | None = redefault(
+        Images,
+        "nodata",
         None,
-        advanced=True,
         help="Replaces that of all images; empty: theirs, else that of the sensor.",
     )
     same_day: str = option(
@@ -138,8 +140,11 @@ class Request(Writing):
             raise InvalidOption(
                 f"Mask values: none given; the mask rule {self.mask_rule} needs some."
             )
-        if any(value != int(value) for value in self.mask_values):
-            raise InvalidOption(f"Mask values: {self.mask_values} are not all whole numbers.")
+        texts = ", ".join(f"{value:g}" for value in self.mask_values)
+        if not all(float(value).is_integer() for value in self.mask_values):
+            raise InvalidOption(f"Mask values: {texts} are not all whole numbers.")
+        if self.mask_rule == "bits" and not all(0 <= bit < BITS for bit in self.mask_values):
+            raise InvalidOption(f"Mask values: {texts} are not all bits from 0 to {BITS - 1}.")
 
 
 @dataclass(frozen=True)

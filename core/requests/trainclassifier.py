@@ -24,7 +24,7 @@ class Request(Settings, Threads):
     )
     field: str = option(
         Kind.FIELD,
-        "Field with the label",
+        "Field with the class",
         parent="samples",
         help="Whole numbers from 1 to 65535, or text.",
     )

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..options import Kind, option, redefault, result
-from . import Writing
+from . import Images, Writing
 from .shared.moving import MovedWriting
 
 
@@ -44,11 +44,10 @@ class Request(Writing):
         None,
         help="Values of the band from this one on are invalid too; empty: none.",
     )
-    nodata: float | None = option(
-        Kind.NUMBER,
-        "Nodata value",
+    nodata: float | None = redefault(
+        Images,
+        "nodata",
         None,
-        advanced=True,
         help="Replaces the declared nodata value; empty keeps it. An image of whole numbers that "
         "declares none, and has no mask or alpha, needs one.",
     )

@@ -19,6 +19,10 @@ from .rings import mapped, rings_of
 NEARLY = 1e-6
 """Pixels by which positions may be off because maps have their own units."""
 
+STEP = 2.0**-20
+"""Positions are multiples of this many pixels: an edge through the center of a pixel is on the same
+side of it on all grids that share their pixels, although their origins differ."""
+
 
 @dataclass(frozen=True)
 class Burned:
@@ -136,7 +140,7 @@ class Burned:
         """
         rings = [r for polygon in mapped(rings_of(wkb), self.grid.to_pixel) for r in polygon]
         edges = [np.hstack([ring[:-1], ring[1:]]) for ring in rings]
-        joined = np.concatenate(edges) if edges else np.empty((0, 4))
+        joined = _stepped(np.concatenate(edges)) if edges else np.empty((0, 4))
         upward = joined[:, 1] > joined[:, 3]
         joined[upward] = joined[upward][:, [2, 3, 0, 1]]
         return joined
@@ -153,7 +157,7 @@ def inside(edges: Array, window: Window) -> Mask:
     edge = np.repeat(np.arange(len(count)), count)
     row = np.arange(len(edge)) - np.repeat(np.cumsum(count) - count, count) + first[edge]
     slope = (x1 - x0) / (y1 - y0)
-    x = x0[edge] + (row + 0.5 - y0[edge]) * slope[edge]
+    x = _stepped(x0[edge] + (row + 0.5 - y0[edge]) * slope[edge])
     col = np.clip(np.ceil(x - 0.5) - window.col, 0, window.width).astype(int)
     at = (row - window.row) * (window.width + 1) + col
     flips = np.bincount(at, minlength=window.height * (window.width + 1)).astype(np.uint8) & 1
@@ -184,6 +188,10 @@ def crossed(lines: Array, window: Window) -> Mask:
     np.add.at(steps, (row[wide] - window.row, left[wide]), 1)
     np.add.at(steps, (row[wide] - window.row, right[wide]), -1)
     return np.asarray(np.cumsum(steps, axis=1)[:, :-1] > 0)
+
+
+def _stepped(positions: Array) -> Array:
+    return np.asarray(np.round(positions / STEP) * STEP)
 
 
 def _reaching(lines: Array, window: Window) -> Mask:

@@ -13,9 +13,10 @@ from osgeo import ogr
 
 from ..errors import InvalidOption
 from ..progress import SILENT, Progress
-from ..raster.crs import CrsMapping, same_crs
+from ..raster.crs import CrsMapping, area_of_use, crs_title, is_geographic, same_crs
 from ..raster.errors import quiet, refusing
-from .rings import densified, mapped, rings_of, wkb_of
+from .rings import Polygon, densified, mapped, rings_of, wkb_of
+from .shaping import common
 from .sources import open_layer, parted
 
 STEPS = (
@@ -30,9 +31,15 @@ STEPS = (
     "_Mask",
     "_Clip",
 )
-"""Suffixes that steps add to an image's name (mosaicking.md 2)."""
+"""Suffixes that steps add to an image's name."""
 
 EXTENSIONS = (".tif", ".tiff", ".vrt", ".jp2", ".img", ".png", ".jpg", ".jpeg", ".ecw", ".sid")
+
+BEYOND = 20.0
+"""Degrees round the area of a CRS within which polygons are brought to it."""
+
+NEAR_POLE = 89.9
+"""Latitude at which polygons end in a CRS that is not made for the poles."""
 
 LISTED = 20
 """Fields that a sentence names at most."""
@@ -45,19 +52,21 @@ _SURFACES = (*_POLYGONS, *_CURVED, *_MIXED)
 
 @dataclass(frozen=True)
 class Feature:
-    """A geometry as well-known binary, its attributes, and its number in the layer it is from."""
+    """A geometry as well-known binary, its attributes, its number in its layer, and that's name."""
 
     geometry: bytes
     values: dict[str, Any] = field(default_factory=dict)
     number: int = -1
+    layer: str = field(default="The layer", compare=False)
 
 
-def read_polygons(source: str, crs: str, progress: Progress = SILENT) -> tuple[Feature, ...]:
+def read_polygons(source: str, crs: str | None, progress: Progress = SILENT) -> tuple[Feature, ...]:
     """Read the polygons of "path" or "path|layername=x" and bring them to a CRS (WKT).
 
-    Without a layer name the first layer with polygons is taken. Broken rings are repaired; what
-    is no polygon is left out with a warning. Raises ImageIOError when the file cannot be read,
-    InvalidOption when it has no such layer or no polygons.
+    "" is that of images without CRS; None keeps that of the layer. Without a layer name the first
+    layer with polygons is taken. Broken rings are repaired; what is no polygon is left out with a
+    warning. Raises ImageIOError when the file cannot be read, InvalidOption when it has no such
+    layer or no polygons.
     """
     found = open_layer(source, _SURFACES, "polygons")
     title = found.title
@@ -65,13 +74,13 @@ def read_polygons(source: str, crs: str, progress: Progress = SILENT) -> tuple[F
         features = tuple(_features(found.layer, title, progress))
     if not features:
         raise InvalidOption(f"{title} has no polygons.")
-    return _brought(features, found.crs, crs, title, progress)
+    return features if crs is None else _brought(features, found.crs, crs, title, progress)
 
 
 def polygons_for(
     name: str, features: Sequence[Feature], field_name: str, names: Sequence[str] = ()
 ) -> tuple[Feature, ...]:
-    """Return the features whose field equals an image's name (rule of mosaicking.md 2).
+    """Return the features whose field equals an image's name.
 
     `names` are all images of the run: only when no feature equals any of them, trailing step
     suffixes are removed on both sides. Raises InvalidOption when the features lack the field or
@@ -110,11 +119,11 @@ def _features(layer: ogr.Layer, title: str, progress: Progress) -> Iterator[Feat
         progress.check()
         polygons = _polygons(feature.GetGeometryRef())
         if polygons:
-            yield Feature(wkb_of(polygons), dict(feature.items()), feature.GetFID())
+            yield Feature(wkb_of(polygons), dict(feature.items()), feature.GetFID(), title)
         else:
             left_out += 1
     if left_out:
-        progress.warn(f"{title}: {left_out} features are no polygons and are left out.")
+        progress.warn(f"{title}: features that are no polygons and are left out: {left_out}.")
 
 
 def _polygons(geometry: ogr.Geometry | None) -> list[Any]:
@@ -146,11 +155,17 @@ def _brought(
     """Return the features in the target CRS, edges divided so that they follow the ground."""
     if not source and target:
         progress.warn(f"{title} has no CRS; it is taken to be that of the images.")
+    if source and not target:
+        progress.warn(
+            f"{title} is in {crs_title(source)} and the images have no CRS; positions are compared "
+            "as they are."
+        )
     if not source or not target or same_crs(source, target):
         return features
     mapping, brought = CrsMapping(source, target), []
+    frame = () if is_geographic(target) or not is_geographic(source) else _frame(target)
     for feature in features:
-        polygons = rings_of(feature.geometry)
+        polygons = _within(rings_of(feature.geometry), frame)
         spans = [np.ptp(polygon[0], axis=0).max() for polygon in polygons]
         moved = mapped(densified(polygons, float(max(spans)) / 100 or 1.0), mapping)
         if not all(np.isfinite(ring).all() for polygon in moved for ring in polygon):
@@ -158,6 +173,37 @@ def _brought(
             continue
         brought.append(replace(feature, geometry=wkb_of(moved)))
     return tuple(brought)
+
+
+def _frame(crs: str) -> tuple[Polygon, ...]:
+    """The degrees that a CRS can show, and some more, as boxes; none when that is not known."""
+    area = area_of_use(crs)
+    if area is None:
+        return ()
+    west, south, east, north = area
+    south = max(south - BEYOND, -NEAR_POLE) if south > -90 else south
+    north = min(north + BEYOND, NEAR_POLE) if north < 90 else north
+    west, east = (west - BEYOND, east + BEYOND) if east - west < 360 - 2 * BEYOND else (-180, 180)
+    sides = [(max(west + turn, -180), min(east + turn, 180)) for turn in (-360, 0, 360)]
+    return tuple(
+        (np.array([[a, south], [b, south], [b, north], [a, north], [a, south]], float),)
+        for a, b in sides
+        if a < b
+    )
+
+
+def _within(polygons: tuple[Polygon, ...], frame: Sequence[Polygon]) -> tuple[Polygon, ...]:
+    """Polygons without what lies outside a frame, where a CRS would show it in a wrong place.
+
+    Those that lie outside altogether stay as they are.
+    """
+    corners = np.concatenate([ring for polygon in polygons for ring in polygon])
+    low, high = corners.min(0), corners.max(0)
+    if not frame or any(
+        (box.min(0) <= low).all() and (high <= box.max(0)).all() for (box,) in frame
+    ):
+        return polygons
+    return common(polygons, wkb_of(frame)) or polygons
 
 
 def refuse_no_field(known: Iterable[str], name: str, layer: str = "The layer") -> None:
@@ -171,7 +217,7 @@ def refuse_no_field(known: Iterable[str], name: str, layer: str = "The layer") -
 
 
 def _key(feature: Feature, field_name: str) -> str:
-    refuse_no_field(feature.values, field_name)
+    refuse_no_field(feature.values, field_name, feature.layer)
     value = feature.values[field_name]
     return "" if value is None else str(value)
 

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -19,6 +18,7 @@ from ..image import Image, Mask, Pixels
 from ..progress import SILENT, Progress
 from ..raster.crs import CrsMapping, crs_title, same_crs
 from ..raster.errors import refusing
+from ..stage import WorkingFolder
 from ..windows import Window
 from .rings import Polygon, area_of, densified, mapped, rings_of, wkb_of
 from .tracing import quadrilateral, simplified, tidied, trace_pixels
@@ -87,7 +87,7 @@ class FootprintTrace:
         self._counts: dict[int, int] = {}
         self._full: list[list[Window] | None] = [[] for _ in images]
         self._masks: dict[int, gdal.Dataset] = {}
-        self._folder = tempfile.TemporaryDirectory(prefix="orthoweave_")
+        self._folder = WorkingFolder("orthoweave")
 
     def __enter__(self) -> FootprintTrace:
         """Return itself."""

@@ -20,6 +20,7 @@ from ..progress import SILENT, Progress
 from ..raster.crs import CrsMapping, crs_title, same_crs
 from ..windows import Window, tiling
 from .burned import Burned
+from .clipping import Shapes
 from .features import Feature, read_polygons, refuse_no_field
 from .points import point_features, read_points
 from .rings import rings_of, wkb_of
@@ -120,15 +121,21 @@ def labels_of(
     for feature, value in zip(features, values):
         if not _is_label(value):
             raise InvalidOption(
-                f"Field {field!r} of {title} holds {'nothing' if value is None else value} "
+                f"Field {field!r} of {title} holds {'nothing' if _empty(value) else value} "
                 f"(feature {feature.number}); labels must be whole numbers from 1 to {LARGEST} or "
                 "text."
             )
     if not any(isinstance(value, str) for value in values):
         return np.array([int(value) for value in values], np.int64), ()
-    names = sorted({str(value) for value in values})
+    # blanks at the end, which tables of fixed width add, make no other class
+    texts = [str(value).strip() for value in values]
+    names = sorted(set(texts))
     codes = {name: code for code, name in enumerate(names, 1)}
-    return np.array([codes[str(v)] for v in values], np.int64), tuple(enumerate(names, 1))
+    return np.array([codes[text] for text in texts], np.int64), tuple(enumerate(names, 1))
+
+
+def _empty(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())
 
 
 def _is_label(value: Any) -> bool:
@@ -182,11 +189,28 @@ class Burning:
 
     @property
     def outside(self) -> int:
-        """Features that do not reach the grid."""
+        """Number of features that do not reach the grid."""
+        return int((~self.reached).sum())
+
+    @property
+    def reached(self) -> Array:
+        """Which features reach the grid."""
         clipped = (
             Window(a, b, c - a, d - b).clipped(self.grid.window) for a, b, c, d in self._boxes
         )
-        return sum(box.empty for box in clipped)
+        return np.array([not box.empty for box in clipped], bool)
+
+    def refuse_none(self, name: str) -> None:
+        """Raise InvalidOption when no feature reaches the grid, that of the image of this name."""
+        if self.reached.any():
+            return
+        boxes = Shapes(tuple(feature.geometry for feature in self.truth.features)).boxes
+        theirs = (*boxes[:, :2].min(0), *boxes[:, 2:].max(0))
+        texts = (", ".join(f"{v:.10g}" for v in box) for box in (theirs, self.grid.bounds))
+        raise InvalidOption(
+            f"None of the {len(boxes)} polygons of {self.truth.title} meets {name} "
+            f"(extents: {'; '.join(texts)})."
+        )
 
     @cached_property
     def _shapes(self) -> tuple[bytes, ...]:

@@ -110,12 +110,12 @@ class Source:
 def open_sources(
     paths: Sequence[str], crs: str | None, progress: Progress = SILENT
 ) -> list[Source]:
-    """Open layers with geometries; `crs` is a WKT, None takes that of the first.
+    """Open layers with geometries; `crs` is a WKT, None takes that of the first which has one.
 
     Raises ImageIOError or InvalidOption as open_layer does.
     """
     found = [_source(path) for path in paths]
-    target = found[0].own_crs if crs is None else crs
+    target = next((s.own_crs for s in found if s.own_crs), "") if crs is None else crs
     without = [source.title for source in found if not source.own_crs]
     if target and without:
         progress.warn(f"Without CRS, taken to be in {crs_title(target)}: {', '.join(without)}.")

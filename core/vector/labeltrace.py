@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -16,6 +15,7 @@ from ..grid import Grid
 from ..image import Array, Pixels
 from ..progress import SILENT, Progress
 from ..raster.errors import refusing
+from ..stage import WorkingFolder
 from ..windows import Window
 from .rings import Polygon
 from .tracing import valid_polygons
@@ -38,7 +38,7 @@ class LabelTrace:
 
     def __init__(self, grid: Grid, labels_of: Callable[[Pixels], Array]) -> None:
         self._labels_of = labels_of
-        self._folder = tempfile.TemporaryDirectory(prefix="orthoweave_")
+        self._folder = WorkingFolder("orthoweave")
         self._pending, self._labels = 0, self._created(grid)
         self._layer = os.path.join(self._folder.name, "polygons.gpkg")
 

@@ -96,7 +96,7 @@ def _geometry(wkb: bytes, kind: int) -> ogr.Geometry:
 
 
 def _add_styles(dataset: ogr.DataSource, layers: Sequence[Layer]) -> None:
-    """Add the table layer_styles with the columns QGIS writes (qgis.md 7)."""
+    """Add the table layer_styles with the columns QGIS writes."""
     table = dataset.CreateLayer("layer_styles", None, ogr.wkbNone, ["FID=id"])
     for name, width in _STYLE_TEXTS:
         table.CreateField(_text(name, width))

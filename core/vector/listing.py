@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import glob
 import os
-import re
 from collections.abc import Sequence
 
 from ..errors import InvalidOption
 from ..progress import SILENT, Progress
+from ..raster.listing import natural
 
 
 def expand_vectors(entries: Sequence[str], progress: Progress = SILENT) -> tuple[str, ...]:
@@ -27,12 +27,6 @@ def expand_vectors(entries: Sequence[str], progress: Progress = SILENT) -> tuple
                 progress.warn(f"{os.path.basename(source)} is given twice; it is used once.")
             found[source] = None
     return tuple(found)
-
-
-def natural(name: str) -> list[tuple[int, int, str]]:
-    """Return a key that puts img_2 before img_10."""
-    pieces = re.split(r"(\d+)", name.lower())
-    return [(0, int(p), "") if p.isdecimal() else (1, 0, p) for p in pieces]
 
 
 def _files(path: str, entry: str) -> list[str]:

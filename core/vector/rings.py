@@ -15,6 +15,9 @@ Polygon = tuple[Array, ...]
 
 Mapping = Callable[[Array, Array], tuple[Array, Array]]
 
+MOST = 20
+"""Pieces of an edge, so that a step that is far too small does no harm."""
+
 _POLYGON, _MULTIPOLYGON = 3, 6
 
 
@@ -47,9 +50,9 @@ def mapped(polygons: Sequence[Polygon], mapping: Mapping) -> tuple[Polygon, ...]
     )
 
 
-def densified(polygons: Sequence[Polygon], step: float, most: int = 20) -> tuple[Polygon, ...]:
-    """Return the polygons with edges divided into pieces of at most `step`, or `most` pieces."""
-    return tuple(tuple(_dense(ring, step, most) for ring in polygon) for polygon in polygons)
+def densified(polygons: Sequence[Polygon], step: float) -> tuple[Polygon, ...]:
+    """Return the polygons with edges divided into pieces of at most `step`, or MOST pieces."""
+    return tuple(tuple(_dense(ring, step) for ring in polygon) for polygon in polygons)
 
 
 def ring_area(ring: Array) -> float:
@@ -66,10 +69,10 @@ def area_of(polygons: Sequence[Polygon]) -> float:
     )
 
 
-def _dense(ring: Array, step: float, most: int) -> Array:
+def _dense(ring: Array, step: float) -> Array:
     start, way = ring[:-1], np.diff(ring, axis=0)
     pieces = np.ceil(np.hypot(way[:, 0], way[:, 1]) / step - 1e-9)
-    pieces = np.clip(pieces, 1, most).astype(int)
+    pieces = np.clip(pieces, 1, MOST).astype(int)
     edge = np.repeat(np.arange(len(way)), pieces)
     first = np.cumsum(pieces) - pieces
     part = (np.arange(len(edge)) - first[edge]) / pieces[edge]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -34,6 +35,12 @@ _OBJECTS = (ogr.wkbPolygon, ogr.wkbMultiPolygon)
 _KINDS = (ogr.wkbPoint, ogr.wkbMultiPoint, ogr.wkbNone, ogr.wkbUnknown, *_OBJECTS)
 _WHOLE = (ogr.OFTInteger, ogr.OFTInteger64)
 _POINT = np.dtype([("order", "u1"), ("kind", "<u4"), ("x", "<f8"), ("y", "<f8")])
+MOST_FIELDS = 2000
+"""Columns of a table of SQLite."""
+
+_OWN = ("fid", "geom")
+"""Columns that every table has."""
+
 _CHUNK = 2000
 """Rows that are converted together."""
 
@@ -62,7 +69,7 @@ def write_samples(
     driver = DRIVERS.get(os.path.splitext(title)[1].lower())
     if driver is None:
         raise InvalidOption(f"{title} must end in .gpkg or .sqlite, which is what is written.")
-    _refuse_twins((fields.label, fields.group, fields.region, *samples.names))
+    refuse_fields(path, fields, samples.names)
     with staged(path) as temporary:
         with refusing(f"{title} cannot be written"):
             table = _created(temporary, driver, samples, fields, crs)
@@ -99,8 +106,8 @@ def read_samples(
         raise InvalidOption(f"{tables[0].title} holds no sample whose features are all known.")
     if any(table.groups is None for table in tables):
         progress.warn(
-            f"{tables[0].title} has no field {fields.group!r}; blocks of ground are kept whole "
-            "instead of polygons."
+            f"{tables[0].title} does not say in a field {fields.group!r} which samples belong "
+            "together; blocks of ground are kept whole instead of polygons."
         )
     return kept
 
@@ -120,8 +127,14 @@ class _Table:
     y: Array
 
 
-def _refuse_twins(names: Sequence[str]) -> None:
-    seen: set[str] = set()
+def refuse_fields(path: str, fields: Fields, features: Sequence[str]) -> None:
+    """Raise InvalidOption when a table cannot have these fields: two of one name, or too many."""
+    seen, names = set(_OWN), (fields.label, fields.group, fields.region, *features)
+    if len(names) + len(_OWN) > MOST_FIELDS:
+        raise InvalidOption(
+            f"{len(features)} features do not fit into {os.path.basename(path)}, which holds "
+            f"{MOST_FIELDS} fields. Reduce the bands first."
+        )
     for name in names:
         if name.lower() in seen:
             raise InvalidOption(f"Two fields would be called {name}; names must differ.")
@@ -207,7 +220,7 @@ def _table(source: str, fields: Fields, patterns: Sequence[str]) -> _Table:
         columns = _columns(found, [*wanted, *names])
     if ogr.GT_Flatten(found.layer.GetGeomType()) in _OBJECTS:
         columns = _labeled(columns, fields.label, found.title)
-    groups = columns.get(fields.group) if kinds.get(fields.group) in _WHOLE else None
+    groups = _groups(columns.get(fields.group))
     x, y = columns["x"], columns["y"]
     regions = columns.get(fields.region)
     return _Table(
@@ -221,6 +234,16 @@ def _table(source: str, fields: Fields, patterns: Sequence[str]) -> _Table:
         x,
         y,
     )
+
+
+def _groups(column: Array | None) -> Array | None:
+    """Return numbers of groups, of texts too; None when they are not known everywhere."""
+    if column is None or column.dtype.kind not in "SUO":
+        whole = column is not None and column.dtype.kind in "iuf" and (column % 1 == 0).all()
+        return column if whole else None
+    texts = [_text(value) for value in column.tolist()]
+    # the same text is the same group in every layer
+    return np.array([zlib.crc32(text.encode()) for text in texts], np.int64) if all(texts) else None
 
 
 def _labeled(columns: dict[str, Array], label: str, title: str) -> dict[str, Array]:

@@ -4,14 +4,13 @@
 from __future__ import annotations
 
 import os
-import tempfile
 
 from osgeo import ogr
 
 from ..errors import ImageIOError
 from ..raster.crs import reference
 from ..raster.errors import refusing
-from ..stage import make_folder
+from ..stage import WorkingFolder, make_folder
 from .layers import Layer
 
 _TYPES = {"string": ogr.OFTString, "integer": ogr.OFTInteger, "real": ogr.OFTReal}
@@ -25,7 +24,7 @@ def write_shapefile(path: str, layer: Layer) -> str:
     path = os.path.abspath(path)
     folder, title = os.path.split(path)
     make_folder(folder)
-    with tempfile.TemporaryDirectory(prefix=".orthoweave", dir=folder) as place:
+    with WorkingFolder(title, folder) as place:
         with refusing(f"{title} cannot be written"):
             _fill(os.path.join(place, title), layer, title)
         for name in sorted(os.listdir(place)):

@@ -72,8 +72,11 @@ def _layer(
         if found is None:
             raise InvalidOption(f"{title} has no layer {wanted!r}; it has {listed}.")
         return found
-    if options.get("layerid", "").isdigit() and int(options["layerid"]) < len(layers):
-        return layers[int(options["layerid"])]
+    if "layerid" in options:
+        wanted = options["layerid"]
+        if not wanted.isdecimal() or int(wanted) >= len(layers):
+            raise InvalidOption(f"{title} has no layer number {wanted} (from 0); it has {listed}.")
+        return layers[int(wanted)]
     for layer in layers:
         if ogr.GT_Flatten(layer.GetGeomType()) in kinds:
             return layer

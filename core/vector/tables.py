@@ -42,4 +42,4 @@ def read_table(source: str, layer: str | None = None, progress: Progress = SILEN
     definition = found.layer.GetLayerDefn()
     declared = [definition.GetFieldDefn(n) for n in range(definition.GetFieldCount())]
     fields = tuple((d.GetName(), TYPES.get(d.GetType(), "string")) for d in declared)
-    return PolygonTable(found.title, found.crs, fields, read_polygons(source, "", progress))
+    return PolygonTable(found.title, found.crs, fields, read_polygons(source, None, progress))

@@ -175,3 +175,71 @@ def test_key_points_feed_a_field_and_their_number_limits_it(toolbox: Any, tmp_pa
     beside = json.loads(Path(f"{output}.orthoweave.json").read_text(encoding="utf-8"))
     assert beside["request"]["max_distance"] == steps["shift"]["POINTS"]
     assert beside["request"]["key_points"].startswith(steps["shift"]["KEY_POINTS"])
+
+
+def classified_series(images: list[str], masks: list[str], polygons: str) -> Any:
+    """Return the model: dated images and polygons to a map, every step fed by those before."""
+    from qgis.core import QgsProcessingModelAlgorithm
+
+    model = QgsProcessingModelAlgorithm("Classified series", "tests", "tests")
+    stacking = {"IMAGES": images, "MASKS": masks, "BAND_NAMES": "b4,b8"}
+    filling = {"IMAGE": ("stack", "OUTPUT"), "MASKS": ("stack", "OUTPUT_MASKS"), "STEP": 20}
+    describing = {"IMAGE": ("fill", "OUTPUT"), "INDICES": ["ndvi"], "RED": "b4", "NIR": "b8"}
+    taking = {"IMAGE": ("describe", "OUTPUT"), "POLYGONS": ("split", "OUTPUT"), "RUN": 0}
+    mapping = {"IMAGE": ("describe", "OUTPUT"), "MODEL": ("train", "OUTPUT")}
+    for step in (
+        child("stack", "stacktimeseries", stacking),
+        child("fill", "gapfill", filling),
+        child("describe", "spectralfeatures", describing),
+        child("split", "splitreference", {"POLYGONS": polygons, "FIELD": "name"}),
+        child("take", "extractsamples", {**taking, "FIELD": "name"}),
+        child(
+            "train",
+            "trainclassifier",
+            {"SAMPLES": ("take", "OUTPUT"), "FIELD": "name", "CLASSIFIER": "maxlik"},
+        ),
+    ):
+        model.addChildAlgorithm(step)
+    finished(model, child("map", "classify", mapping), "OUTPUT")
+    model.updateDestinationParameters()
+    return model
+
+
+def test_dated_images_and_named_polygons_become_a_map(
+    toolbox: Any, write: Any, tmp_path: Path
+) -> None:
+    import numpy as np
+    from osgeo import gdal, ogr, osr
+
+    random = np.random.default_rng(0)
+    truth = np.kron(random.permutation(36).reshape(6, 6) % 2, np.ones((10, 10), int))
+    images, masks = [], []
+    for number, day in enumerate(("20180101", "20180131", "20180302")):
+        levels = np.array([[900, 2500], [1500, 1600]])[truth] + 100 * number
+        clouds = (random.random(truth.shape) < 0.2).astype(np.uint8)
+        values = np.moveaxis(levels, -1, 0) + random.normal(0, 100, (2, *truth.shape))
+        values[:, clouds > 0] = 9000
+        images.append(write(f"image_{day}.tif", values.astype(np.uint16)))
+        masks.append(write(f"mask_{day}.tif", clouds))
+    grid = gdal.Open(images[0]).GetGeoTransform()
+    path = str(tmp_path / "réf.gpkg")
+    dataset = ogr.GetDriverByName("GPKG").CreateDataSource(path)
+    crs = osr.SpatialReference()
+    crs.ImportFromEPSG(32633)
+    layer = dataset.CreateLayer("réf", crs, ogr.wkbPolygon)
+    layer.CreateField(ogr.FieldDefn("name", ogr.OFTString))
+    for number in range(36):
+        x, y = grid[0] + 100 * (number % 6), grid[3] - 100 * (number // 6)
+        feature = ogr.Feature(layer.GetLayerDefn())
+        feature.SetField("name", ("blé", "forêt ☃")[truth[number // 6 * 10, number % 6 * 10]])
+        corners = ((15, 15), (85, 15), (85, 85), (15, 85), (15, 15))
+        ring = ", ".join(f"{x + dx} {y - dy}" for dx, dy in corners)
+        feature.SetGeometry(ogr.CreateGeometryFromWkt(f"POLYGON(({ring}))"))
+        layer.CreateFeature(feature)
+    del feature, layer, dataset
+    model = read_again(classified_series(images, masks, path), tmp_path / "c.model3")
+    output = str(tmp_path / "map.tif")
+    steps = run(model, output)["CHILD_RESULTS"]
+    assert steps["split"]["POLYGONS_USED"] == 36 and steps["train"]["CLASS_COUNT"] == 2
+    found = gdal.Open(output).ReadAsArray()
+    assert (found == truth + 1).mean() > 0.97  # classes are coded by the alphabet

@@ -34,7 +34,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "workflow.md"
 MODELS = ROOT / "provider" / "models"
 ONE_COUNT = 1.0
-"""The steps round each time they write; mosaicking.md 6 allows this much."""
+"""The steps round each time they write."""
 
 BOXES = {"a": (0, 0, 300, 260), "b": (220, 20, 300, 260), "c": (60, 200, 320, 240)}
 GAINS = {"a": 1.0, "b": 0.8, "c": 1.2}

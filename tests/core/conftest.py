@@ -17,9 +17,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-KINDS = ("nodata", "alpha", "soft", "internal", "msk", "nan", "none")
-"""Ways in which a file says which pixels are valid."""
-
 
 @dataclass
 class Layer:

@@ -38,7 +38,7 @@ class Request:
     extent: tuple | None = option(Kind.EXTENT, "Extent", None)
     settings: object = option(Kind.JSON, "Settings", None)
     mask: str | None = option(Kind.VECTOR, "Mask", None)
-    nodata: float | None = option(Kind.NUMBER, "Nodata", None)
+    nodata: float | None = option(Kind.NUMBER, "Nodata", None, finite=False)
 
     def __post_init__(self) -> None:
         verify(self)
@@ -104,7 +104,8 @@ def test_nan_may_be_nodata():
         ({"width": True}, "Rim width: True is not a whole number."),
         ({"width": "wide"}, "Rim width: 'wide' is not a whole number."),
         ({"factor": -0.25}, "Factor: -0.25 is below 0."),
-        ({"factor": math.nan}, "Factor: nan is below 0."),
+        ({"factor": math.nan}, "Factor: nan is not a finite number."),
+        ({"factor": "inf"}, "Factor: inf is not a finite number."),
         ({"factor": "much"}, "Factor: 'much' is not a number."),
         ({"factor": [1]}, "Factor: [1] is not a number."),
         ({"ceiling": 2.5}, "Ceiling: 2.5 is above 2."),

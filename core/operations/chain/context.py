@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +15,7 @@ from ...landcover.context import Part, Surroundings, looked_at
 from ...landcover.models import load_model
 from ...progress import SILENT, Progress
 from ...raster import open_image
-from ...stage import make_folder, staged
+from ...stage import WorkingFolder, staged
 from ...windows import Window, tiling
 from ...workflow.segmenting import Segmenting, superpixels
 from ...write import write
@@ -49,7 +47,7 @@ class Segment:
         plan, tree, name = self.plan, self.plan.tree, self.tile.name
         how = Segmenting(spacing(plan), threads=plan.request.threads)
         image, writing = plan.features(self.tile), plan.writing(share)
-        with working_folder(tree.feature(name, "tmp/superpixels")) as folder:
+        with WorkingFolder("superpixels", tree.feature(name, "tmp")) as folder:
             found = superpixels(image, how, folder, progress.part(0.0, 0.95))
             write(found, tree.superpixels(name), writing, progress.part(0.95, 1.0))
 
@@ -59,19 +57,6 @@ def nothing(grid: Grid) -> Image:
     shape = (grid.height, grid.width)
     none = np.broadcast_to(np.int32(0), (1, *shape))
     return ArrayImage("segments", grid, none, constant(False, shape), 0.0, ("",))
-
-
-@contextmanager
-def working_folder(folder: str) -> Iterator[str]:
-    """Give a folder for working files, which go with it; those of a killed run are overwritten."""
-    make_folder(folder)
-    try:
-        yield folder
-    finally:
-        for entry in os.listdir(folder):
-            os.remove(os.path.join(folder, entry))
-        with suppress(OSError):
-            os.rmdir(folder)
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from ...errors import InvalidOption
+from ...exchange.legend import write_names
 from ...landcover.splitting import ROLES, UNUSED
 from ...progress import Progress
-from ...stage import write_text
 from ...vector import Feature, Layer, read_polygons, write_layers
 from ...vector.clipping import Shapes, exploded
 from ...vector.groundtruth import read_truth
@@ -55,8 +55,7 @@ class Split:
         name = os.path.splitext(os.path.basename(plan.reference))[0]
         write_shapefile(plan.reference, layer_of(plan, name, rows, multiple=True))
         if plan.named:
-            text = "".join(f"{name}:{label}\n" for label, name in plan.named)
-            write_text(plan.tree.at("nomenclature.txt"), text)
+            write_names(plan.tree.at("nomenclature.txt"), dict(plan.named))
         used = int((parted.roles != UNUSED).any(0).sum())
         progress.info(f"{used} of {len(rows)} polygons are used; {parted.left_out} are left out.")
 

@@ -20,7 +20,7 @@ from ...placement import bounds_in
 from ...progress import Progress
 from ...raster import open_image
 from ...requests.objectstatistics import Request as Describing
-from ...stage import staged
+from ...stage import WorkingFolder, staged
 from ...vector import Burned, read_polygons
 from ...vector.groundtruth import Burning, read_truth
 from ...windows import Window, tiling
@@ -29,7 +29,7 @@ from ...workflow.segmenting import Segments
 from ...write import write
 from ..extractsamples import feature_names
 from ..objectstatistics import objects_of
-from .context import Segment, nothing, working_folder
+from .context import Segment, nothing
 from .mapping import Within
 from .plan import Plan
 from .reference import is_empty
@@ -192,7 +192,7 @@ class SegmentTile(Segment):
     def __call__(self, progress: Progress, share: float) -> None:
         """Write their numbers, and what they are called in all tiles."""
         plan, tree, name = self.plan, self.plan.tree, self.tile.name
-        with working_folder(tree.feature(name, "tmp/segments")) as folder:
+        with WorkingFolder("segments", tree.feature(name, "tmp")) as folder:
             keyed = self._keyed(folder, progress.part(0.0, 0.8))
             keys = self._inside(keyed, progress)
             numbered = Numbered(keyed.own, keyed, keys)

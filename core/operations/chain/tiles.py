@@ -242,7 +242,7 @@ def _tile_folder(path: str) -> str:
 
 def _beside(path: str, sensor: str, progress: Progress) -> tuple[Product, ...]:
     """Return the dates of a sensor whose images lie beside each other in a folder, as radar's."""
-    files = sorted(one.path for one in os.scandir(path) if one.is_file())
+    files = sorted(one.path for one in os.scandir(path) if one.is_file() and one.name[0] != ".")
     for known in sensors().values():
         wanted = bool(known.files) and sensor in ("auto", known.name)
         if wanted and any(sensor == known.name or known.takes(file) for file in files):

@@ -92,7 +92,7 @@ def compute(
             written.append(_written(view, path, request, counts, part))
     _tell(images, [one.found for one in unfit], progress)
     warn_of_empty(images, written, unfit, progress)
-    return Computed(
+    computed = Computed(
         paths_of(written),
         len(images),
         skipped,
@@ -102,6 +102,8 @@ def compute(
         sum(one.moved_from_nodata for one in written),
         sum(one.found for one in ones),
     )
+    _warn_of_changes(computed, progress)
+    return computed
 
 
 def _written(
@@ -154,4 +156,15 @@ def _tell(images: Sequence[RasterImage], undefined: Sequence[int], progress: Pro
         progress.warn(
             f"{count} valid pixels of {file_name(image)}{others} have no result (a division by 0, "
             "a logarithm or root of what has none, a number beyond the range); they are invalid."
+        )
+
+
+def _warn_of_changes(computed: Computed, progress: Progress) -> None:
+    """Warn of results that are not written as they were computed."""
+    if computed.clipped:
+        progress.warn(f"{computed.clipped} values were limited to the range of the output type.")
+    if computed.moved:
+        progress.warn(
+            f"{computed.moved} values were the nodata value of the output and were moved to the "
+            "value beside it."
         )

@@ -273,7 +273,7 @@ def _acquired(found: Listed, seen: Mapping[str, Image], grid: Grid) -> tuple[Acq
     for one in found.products:
         for path, _ in one.masks:
             if path not in masks:
-                masks[path] = onto(open_image(path), grid, "nearest")
+                masks[path] = onto(_one_band(open_image(path)), grid, "nearest")
         flags = tuple(Flag(masks[path], rule) for path, rule in one.masks)
         take = Take(tuple(seen[path] for path in one.images), flags)
         by_date.setdefault(one.date, []).append(take)
@@ -286,6 +286,14 @@ def _acquired(found: Listed, seen: Mapping[str, Image], grid: Grid) -> tuple[Acq
         for number, take in enumerate(takes[:1] if how == "first" else takes):
             dates.append(Acquired(f"{date}.{number}" if number else date, (take,)))
     return tuple(dates)
+
+
+def _one_band(mask: RasterImage) -> RasterImage:
+    if mask.bands != 1:
+        raise IncompatibleImages(
+            f"{os.path.basename(mask.path)} has {mask.bands} bands; the mask of a date has one."
+        )
+    return mask
 
 
 def _opened(path: str, found: Listed) -> RasterImage:

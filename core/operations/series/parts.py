@@ -11,7 +11,7 @@ import numpy as np
 from ...errors import InvalidOption
 from ...image import Cast, Image, representable
 from ...landcover.series import layout, mask_dates
-from ...raster import RasterImage, open_image
+from ...raster import RasterImage, open_image, refuse_overwriting
 from ...stage import write_text
 
 
@@ -29,9 +29,17 @@ def open_masks(path: str) -> RasterImage:
     return image
 
 
-def write_dates(output: str, ending: str, dates: Iterable[str]) -> str:
-    """Write the days of dates, one YYYYMMDD a line, beside an output; return the file's path."""
+def dates_beside(output: str, ending: str, listed: str | None) -> str:
+    """Return where the dates of an output are written.
+
+    Raises InvalidOption when that is the file that lists which dates are asked for.
+    """
     path = f"{os.path.splitext(output)[0]}_{ending}.txt"
+    return refuse_overwriting(path, [listed] if listed else [])
+
+
+def write_dates(path: str, dates: Iterable[str]) -> str:
+    """Write the days of dates, one YYYYMMDD a line; return the file's path."""
     return write_text(path, "".join(f"{date[:8]}\n" for date in dates))
 
 

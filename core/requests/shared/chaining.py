@@ -45,15 +45,16 @@ class Chaining(Writing):
 
     images: tuple[str, ...] = option(
         Kind.RASTERS, "Images", (),
-        help="A folder with products of a known sensor (<folder>/<tile>/<product>), or one series "
-        "or image of features for each tile. Needed unless CONFIG says it.",
+        help="A folder with products of a known sensor (<folder>/<tile>/<product>), or one image "
+        'for each tile: dates of one place first become one series with "Stack time series". '
+        "Needed unless CONFIG says it.",
     )  # fmt: skip
     polygons: str | None = option(
         Kind.VECTOR, "Reference polygons", None,
-        help="Labelled polygons or points, in any CRS. Needed unless CONFIG says it.",
+        help="Labeled polygons or points, in any CRS. Needed unless CONFIG says it.",
     )  # fmt: skip
     field: str | None = option(
-        Kind.FIELD, "Label", None, parent="polygons",
+        Kind.FIELD, "Field with the class", None, parent="polygons",
         help="Whole numbers above 0, or text. Needed unless CONFIG says it.",
     )  # fmt: skip
     nomenclature: str | None = redefault(Labels, "nomenclature")

@@ -16,10 +16,13 @@ class Labels:
         Kind.RASTER, "Features", help="An image whose bands are the features of each pixel."
     )
     polygons: str = option(
-        Kind.VECTOR, "Reference polygons", help="Labelled polygons or points, in any CRS."
+        Kind.VECTOR, "Reference polygons", help="Labeled polygons or points, in any CRS."
     )
     field: str = option(
-        Kind.FIELD, "Label", parent="polygons", help="Whole numbers above 0, or text."
+        Kind.FIELD,
+        "Field with the class",
+        parent="polygons",
+        help="Whole numbers above 0, or text.",
     )
     nomenclature: str | None = option(
         Kind.FILE, "Class names", None, help="A text file with lines name:label."

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ...options import Kind, option
-from .. import Writing
+from ...options import Kind, option, redefault
+from .. import OneMosaic, Writing
 
 RESAMPLINGS = ("auto", "nearest", "bilinear", "cubic", "lanczos", "bspline")
 
@@ -42,11 +42,10 @@ class MovedWriting(Writing):
         help="Share of the weights around a position that valid pixels must have; 1 leaves out "
         "every pixel that an invalid one touches.",
     )
-    output_nodata: float | None = option(
-        Kind.NUMBER,
-        "Output nodata value",
+    output_nodata: float | None = redefault(
+        OneMosaic,
+        "output_nodata",
         None,
-        advanced=True,
         help="Empty: the image's own, else NaN for decimal numbers; whole numbers get an internal "
         "mask, and no value is declared.",
     )

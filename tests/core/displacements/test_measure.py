@@ -6,8 +6,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-UTM = (500000.0, 10.0, 0.0, 5000000.0, 0.0, -10.0)
-
 
 @pytest.fixture
 def run(image):

@@ -49,7 +49,7 @@ KARIOS = {
         "ce": {"fig_size": 9, "ce_scatter_colormap": "jet"},
     },
 }
-"""The keys and values of KARIOS's own file, from the table of shift-analysis.md 6."""
+"""The keys and values of KARIOS's own file."""
 
 USED = {
     "min_distance": 10.0,

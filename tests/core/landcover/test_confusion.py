@@ -28,11 +28,6 @@ def test_pixels_without_reference_change_nothing():
     assert np.array_equal(more.counts, confusion_of(reference, mapped).counts)
 
 
-def test_counts_may_be_given_for_each():
-    found = confusion_of(np.array([1, 1]), np.array([1, 2]), counts=np.array([5, 7]))
-    assert found.counts.tolist() == [[5, 7], [0, 0]]
-
-
 def test_scores_follow_their_definitions():
     found = scores_of(Confusion((1, 2), np.array([[40, 10], [20, 30]])))
     assert found.overall == pytest.approx(0.7)

@@ -41,13 +41,13 @@ def test_chained_views_give_the_bytes_of_the_steps(dated, tmp_path):
     images, masks = dated
     made = acquisitions.stack(acquisitions.listed(images, masks), band_names=("red", "nir", "swir"))
     filling = Filling(("20180101", "20180116", "20180131"))
-    filled = GapFilled(made.series, replace(made.masks, by_values=False), filling)
+    filled = GapFilled(made.series, made.masks, filling)
     recipe = Recipe(("ndvi", "brightness"), roles=(("red", "red"), ("nir", "nir")))
     chain = pickle.loads(pickle.dumps(Features(filled, recipe)))
     started = bytes_read()
     found = chain.read(chain.grid.window)
-    # every pixel of images (3 bands of 2 bytes) and masks once
-    assert bytes_read() - started == len(DATES) * SHAPE[0] * SHAPE[1] * 7
+    # every pixel of images (3 bands of 2 bytes) for its value and for its nodata, and masks once
+    assert bytes_read() - started == len(DATES) * SHAPE[0] * SHAPE[1] * 13
     place = {name: str(tmp_path / f"{name}.tif") for name in "abcd"}
     stacked = stacktimeseries.run(
         stacktimeseries.Request(

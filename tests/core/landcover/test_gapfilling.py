@@ -48,7 +48,7 @@ def filled(values, dates, targets, mask=None, **how):
 
 
 def reference(values, clear, days, targets):
-    """The rule of land-cover.md 3.2 for one pixel, one output date after the other."""
+    """The rule for one pixel, one output date after the other."""
     known = np.flatnonzero(clear)
     for t in targets:
         before = [d for d in known if days[d] <= t]

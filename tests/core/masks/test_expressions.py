@@ -172,6 +172,8 @@ def test_a_band_is_a_whole_word():
     assert one.values.tolist() == [110, 110]
     with pytest.raises(InvalidOption, match=r'"b10" at character 6: the image has 1 band \(b1\)'):
         parse("b1 + b10", Names(1))
+    with pytest.raises(InvalidOption, match=r"has 3 bands \(b1 to b3\) and alpha\."):
+        parse("b4", Names(3, alpha=True))
 
 
 def test_the_error_points_at_the_character():
@@ -219,6 +221,9 @@ SENTENCES = {
     "b1 − 1": '"−" (U+2212) at character 4 is not one of the plain letters',
     "１ + b1": 'Write "1".',
     "(b1)(b2)": '"(" at character 5: only functions are followed by a parenthesis.',
+    "b1 > 2 && b2": '"&&" at character 9: write "&" or "and".',
+    "b1 || b2": '"||" at character 5: write "|" or "or".',
+    "b1 <> b2": '"<>" at character 5: write "!=".',
     "b1 +\n\x00": "The character U+0000 at character 6",
 }
 

@@ -20,10 +20,6 @@ STILL = Linear("affine")
 SHIFTED = Linear("affine", ((1.002, -0.003), (0.002, 0.999)), (3.3, -2.1), (140.0, 110.0))
 
 
-def stored(x, y):
-    return x, y
-
-
 def warp(x, y):
     """2 px, wavelengths of 180 to 230 px."""
     return (

@@ -24,7 +24,6 @@ from orthoweave.core.transform.models import Linear
 from orthoweave.core.windows import Window
 
 AREA = Window(0, 0, 900, 900)
-TURN = np.radians(0.3)
 
 
 def field(dx=0.0, dy=0.0, *, n=900, noise=0.03, altitude=None, seed=0):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Results of operations read back with plain GDAL and OGR, and images whose validity is known."""
+"""Results of operations read back with plain GDAL and OGR, and images that are known exactly."""
 
 from __future__ import annotations
 
@@ -57,3 +57,28 @@ def hidden(values, valid, kind):
     if kind == "alpha":
         return {"alpha": valid * 255, "options": ("PHOTOMETRIC=RGB",)}
     return {"mask": valid} if kind == "mask" else {}
+
+
+def waves(bands, rows, cols, seed=8):
+    """Make a ground of waves and noise: values[band, row, col] around 2000, as floats."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[0:rows, 0:cols] / 90.0
+    found = np.empty((bands, rows, cols))
+    for band in range(bands):
+        found[band] = 2000 + 300 * band + 20 * rng.standard_normal((rows, cols))
+        for _ in range(10):
+            a, b, phase = rng.uniform(-9, 9), rng.uniform(-9, 9), rng.uniform(0, 6)
+            found[band] += 80 * np.sin(a * x + b * y + phase)
+    return found
+
+
+def refuse_untiled(outlines, cells, exact):
+    """Fail unless cells tile what the footprints cover, to a share of its area."""
+    from shapely.ops import unary_union
+
+    whole = unary_union([shape for _, shape in layer(outlines, "footprints")])
+    shapes = [cell for _, cell in layer(cells, "seamlines")]
+    tiled = unary_union(shapes)
+    assert whole.symmetric_difference(tiled).area < exact * whole.area
+    assert sum(cell.area for cell in shapes) - tiled.area < exact * whole.area
+    return whole.area

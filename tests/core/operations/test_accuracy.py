@@ -304,3 +304,41 @@ def test_a_map_without_classes_under_the_polygons_is_said(write, polygons, land,
 def test_several_runs_need_a_field_for_each(tmp_path):
     with pytest.raises(InvalidOption, match="needs a \\$"):
         request(["a.tif", "b.tif"], "t.gpkg", tmp_path, run_field="seed")
+
+
+def test_strata_count_where_they_lie(write, polygons, land, tmp_path):
+    place = (LEFT + 60 * STEP, STEP, 0.0, TOP, 0.0, -STEP)
+    strata = write("strata.tif", np.full((40, 40), 7, np.uint8), transform=place)
+    accuracy.run(
+        request([write("land.tif", land, nodata=0)], polygons(ROWS), tmp_path, strata=strata)
+    )
+    counted = results(tmp_path)["runs"][0]["estimates"]
+    assert counted["not_assessed"] == [] and counted["overall"] == 1
+
+
+def test_negative_labels_are_no_classes_and_large_ones_are_refused(write, polygons, land, tmp_path):
+    signed = land.astype(np.int16)
+    signed[land == 31] = -31
+    found = accuracy.run(request([write("a.tif", signed)], polygons(ROWS), tmp_path))
+    assert found.pixels_not_mapped == 220 and found.accuracy == 1
+    assert "-31" not in results(tmp_path)["classes"]
+    large = write("b.tif", land.astype(np.int32) * 7000)
+    with pytest.raises(IncompatibleImages, match="b has the label 217000"):
+        accuracy.run(request([large], polygons(ROWS), tmp_path))
+
+
+def test_a_map_of_other_labels_than_the_reference_is_said(write, polygons, land, tmp_path, listen):
+    heard = listen()
+    path = write("land.tif", (land + (land > 0) * 100).astype(np.uint8), nodata=0)
+    accuracy.run(request([path], polygons(ROWS), tmp_path), heard)
+    assert any("(11, 12, 31) is on land (111, 112, 131)" in text for text in heard.warnings)
+
+
+def test_results_never_replace_the_names_that_were_given(write, polygons, land, tmp_path):
+    (tmp_path / "out").mkdir()
+    names = tmp_path / "out" / "RESULTS.txt"
+    names.write_text("crop:11\n")
+    path = write("land.tif", land, nodata=0)
+    with pytest.raises(InvalidOption, match="overwrite the input RESULTS.txt"):
+        accuracy.run(request([path], polygons(ROWS), tmp_path, nomenclature=str(names)))
+    assert names.read_text() == "crop:11\n" and len(list(tmp_path.glob("out/*"))) == 1

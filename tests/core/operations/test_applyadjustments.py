@@ -65,7 +65,7 @@ def values(path):
 
 
 def model_file(path, entries):
-    """Write a model as the seed system does: {"a": [(gain, offset), …]}."""
+    """Write a model as spectralmatch does: {"a": [(gain, offset), …]}."""
     content = {
         name: {
             "adjustments": {

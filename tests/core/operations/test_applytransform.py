@@ -360,7 +360,7 @@ def test_bad_input_gives_its_sentence(saved, write, tmp_path):
             IncompatibleImages,
             r"IMAGE b\.tif has no coordinate reference system\. Assign one",
         ),
-        ({"strength": math.nan}, InvalidOption, r"Strength: nan is not a number\."),
+        ({"strength": math.nan}, InvalidOption, r"Strength: nan is not a finite number\."),
         (
             {"transform": bent, "correction": "geotransform"},
             InvalidOption,

@@ -251,3 +251,34 @@ def test_a_run_that_fails_leaves_none_of_its_files(write, tmp_path):
     with pytest.raises(OrthoweaveError, match=r"b\.tif"):
         run(Request(**how, resume="check"))
     assert (tmp_path / "o" / "a_Math.tif").exists()
+
+
+@pytest.mark.parametrize("expression", ["b1 * 1e38", "b1 ** 64", "2 ** b1"])
+def test_numbers_beyond_the_type_are_not_written_as_infinite(write, compute, expression):
+    path = write("a.tif", np.array([[[0, 1, 200]]], np.float32))
+    found = compute(path, expression)
+    assert found.valid.tolist() == [[True, True, False]] and np.isnan(found.values[0, 0, 2])
+    assert found.result.valid_pixels == 2 and found.result.undefined_pixels == 1
+    assert np.isfinite(compute(path, expression, output_type="float64").values).all()
+    # the numbers are decimals of 32 bits on their way
+    wide = compute(path, expression, output_type="float64", calculation_type="float32")
+    assert wide.result.undefined_pixels == 1
+
+
+def test_infinite_numbers_are_written_when_the_expression_names_them(write, compute):
+    found = compute(write("a.tif", np.array([[[1, 200]]], np.float32)), "where(b1 > 9, inf, b1)")
+    assert found.values[0, 0].tolist() == [1, np.inf] and found.valid.all()
+
+
+def test_a_plan_leaves_no_folder(write, tmp_path):
+    path, folder = write("a.tif", two_bands()), tmp_path / "new" / "out"
+    request = Request(images=(path,), expression="b1", output_folder=str(folder), dry_run=True)
+    assert run(request).output_layers == () and not (tmp_path / "new").exists()
+
+
+def test_numbers_whose_squares_are_beyond_all_types_are_written_in_silence(write, compute):
+    values = np.full((1, 20, 20), 1e300)
+    values[0, :5] = -1e299
+    found = compute(write("a.tif", values), "b1 * 2")
+    np.testing.assert_array_equal(found.values, values * 2)
+    assert "STATISTICS_MEAN" not in found.dataset.GetRasterBand(1).GetMetadata()

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from orthoweave.core.errors import Cancelled, ImageIOError, InvalidOption
+from orthoweave.core.errors import Cancelled, ImageIOError, IncompatibleImages, InvalidOption
+from orthoweave.core.exchange.legend import read_legend
 from orthoweave.core.landcover.forest import Node, grown
 from orthoweave.core.landcover.models import Model, load_model, save_model
 from orthoweave.core.landcover.preparing import plain
@@ -158,6 +160,25 @@ def test_a_nomenclature_names_colors_and_widens(write, model, classified, tmp_pa
     assert found.labels.dtype == np.uint16  # 300 stands in the list
     style = Path(found.result.output).with_suffix(".qml").read_text()
     assert "maize: tall" in style and "#0000ff" in style
+
+
+def test_the_numbers_of_text_classes_are_told_beside_the_map(write, model, classified, tmp_path):
+    image = write("a.tif", scene()[1], names=NAMES)
+    found = load_model(model((1, 2, 3)))
+    path = save_model(replace(found, names=("maize", "wheat", "wood")), str(tmp_path / "t.owm"))
+    colors = tmp_path / "c.txt"
+    colors.write_text("1 255 0 0\n2 0 255 0\n3 0 0 255\n")
+    output = Path(classified(image, path, colors=str(colors)).result.output)
+    told = output.with_suffix(".nomenclature.txt")
+    assert told.read_text() == "maize:1\nwheat:2\nwood:3\n"
+    assert read_legend(str(told)).names == {1: "maize", 2: "wheat", 3: "wood"}
+    style = output.with_suffix(".qml").read_text()
+    assert 'label="maize" color="#ff0000"' in style
+    # whoever has given names needs none, and numbers name themselves
+    given = classified(image, path, nomenclature=str(told)).result.output
+    plain = classified(image, model((1, 2, 3))).result.output
+    for one in (given, plain):
+        assert not Path(one).with_suffix(".nomenclature.txt").exists()
 
 
 def test_bands_are_found_by_name_in_any_order(write, model, classified, listen):
@@ -368,14 +389,17 @@ def test_a_single_pixel_and_a_rotated_grid_are_classified(write, model, classifi
 def test_no_map_stays_when_a_layer_of_it_cannot_be_finished(
     write, model, classified, tmp_path, monkeypatch
 ):
-    from orthoweave.core.workflow import maps
+    from orthoweave.core import write as writing
 
-    def fail(*_, **__):
-        raise ImageIOError("conf.tif cannot be written: the disk is full.")
+    finish = writing.Target.set_statistics
+
+    def fail(target, values, **how):
+        if len(values) > 1:
+            raise ImageIOError("prob.tif cannot be written: the disk is full.")
+        finish(target, values, **how)
 
     image, path = write("a.tif", scene()[1], names=NAMES), model()
-    monkeypatch.setattr(maps.Target, "set_statistics", fail)
-    monkeypatch.setattr(maps, "write", lambda image, path, *_: Path(path).touch())
+    monkeypatch.setattr(writing.Target, "set_statistics", fail)
     (tmp_path / "out").mkdir()
     with pytest.raises(ImageIOError, match="disk is full"):
         classified(image, path, **layers(tmp_path))
@@ -395,3 +419,47 @@ def test_labels_and_confidence_do_not_depend_on_what_else_is_written(
         found.append((one.labels, read_back(confidence).values[0]))
     for alone, beside in zip(*found):
         np.testing.assert_array_equal(alone, beside)
+
+
+def corner(write, name, **how):
+    """Write a mask of ones that covers the last 30 rows and 40 columns of a scene only."""
+    place = (500000.0 + 50 * 10, 10.0, 0.0, 5000000.0 - 40 * 10, 0.0, -10.0)
+    return write(name, np.ones((30, 40), np.uint8), transform=place, **how)
+
+
+def test_a_mask_counts_where_it_lies_and_hides_what_it_does_not_reach(write, model, classified):
+    image = write("a.tif", scene()[1], names=NAMES)
+    found = classified(image, model(), mask=corner(write, "mask.tif"))
+    inside = np.zeros((70, 90), bool)
+    inside[40:, 50:] = True
+    np.testing.assert_array_equal(found.labels > 0, inside)
+
+
+def test_a_mask_without_crs_gets_a_sentence(write, model, classified):
+    image = write("a.tif", scene()[1], names=NAMES)
+    with pytest.raises(IncompatibleImages, match="mask has no CRS and .* EPSG:32633. Assign"):
+        classified(image, model(), mask=corner(write, "mask.tif", crs=None))
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("11,5\n12,5\n31,6\n", "Two classes of m.owm would both get the label 5"),
+        ("11,1\n11,2\n12,3\n31,4\n", "classes.csv: 11 stands there a second time"),
+        ("", "classes.csv is empty"),
+    ],
+)
+def test_two_classes_never_become_one_by_decoding(
+    write, model, classified, tmp_path, text, sentence
+):
+    (tmp_path / "classes.csv").write_text(text)
+    image = write("a.tif", scene()[1], names=NAMES)
+    with pytest.raises(InvalidOption, match=sentence):
+        classified(image, model(), classes=str(tmp_path / "classes.csv"))
+
+
+def test_two_outputs_of_one_name_are_refused_before_work(write, model, classified, tmp_path):
+    image, path = write("a.tif", scene()[1], names=NAMES), str(tmp_path / "new" / "same.tif")
+    with pytest.raises(InvalidOption, match="Confidence and Map would both be written as same.tif"):
+        classified(image, model(), output=path, output_confidence=path)
+    assert not (tmp_path / "new").exists()

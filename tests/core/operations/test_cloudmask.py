@@ -268,3 +268,15 @@ def test_a_small_network_runs_in_the_real_package(write, clouds, tmp_path):
     options = f"custom_models={model},patch_size=200,patch_overlap=60,inference_device=cpu"
     found = clouds(write("a.tif", values), method="omnicloudmask", omnicloud_options=options)
     assert overlap(found.classes == 1, cloud) > 0.9
+
+
+@pytest.mark.parametrize("scale", [0, 10000])
+def test_infinite_values_are_no_brightness(write, clouds, scale):
+    values, cloud = scene(dtype="float32")
+    values[:, :20], values[1, 180:] = np.inf, -np.inf
+    found = clouds(write("a.tif", values), scale=scale)
+    np.testing.assert_array_equal(
+        found.classes[40:160] == 1,
+        clouds(write("b.tif", scene(dtype="float32")[0]), scale=scale).classes[40:160] == 1,
+    )
+    assert not found.classes[:20].any() and cloud[40:160].any()

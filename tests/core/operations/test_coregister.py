@@ -276,7 +276,7 @@ def test_other_pixel_sizes_and_crs_are_met_through_the_map(pair, write, tmp_path
     given["moving"] = write("coarse.tif", coarse, transform=twice)
     result, saved = solved(given, tmp_path)
     assert result.accepted == 1
-    # .05 px of the coarser pixel (coregistration.md 9.7)
+    # .05 px of the coarser pixel
     assert wrong(saved.correction, saved.reference.grid, 0, 3.4, -2.2) < 0.05
 
 
@@ -382,7 +382,7 @@ def test_a_smooth_warp_needs_the_local_model(write, tmp_path):
     dx, dy = saved.correction.displacements(saved.reference.grid, a, b)
     want = bent(a, b)
     rest = np.hypot(a + dx - want[0], b + dy - want[1])
-    # .05 px is what coregistration.md 8.1 asks of a warp that is harder than this one
+    # .05 px is asked of a warp that is harder than this one
     assert np.sqrt(np.mean(rest**2)) < 0.05
     assert result.rmse_after < 0.3 * result.rmse_before
 

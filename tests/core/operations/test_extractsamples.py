@@ -257,3 +257,76 @@ def test_polygons_without_crs_are_refused(write, features, tmp_path):
     path = write_layers(str(tmp_path / "plain.gpkg"), [layer])
     with pytest.raises(InvalidOption, match=r"plain.gpkg has no CRS"):
         run(write("f.tif", features), path, tmp_path)
+
+
+def test_a_table_is_read_before_any_pixel_and_says_what_is_wrong(
+    write, polygons, features, tmp_path
+):
+    path, layer = write("f.tif", features), polygons()
+    table = tmp_path / "table.csv"
+    for text, options, sentence in (
+        ("1;5\n", {"strategy": "byclass", "rates": str(table)}, "line 1: 1;5 does not have 2 or 3"),
+        ("1,-5\n", {"strategy": "byclass", "rates": str(table)}, "line 1: 1,-5 does not have"),
+        (
+            "1,5\n1,6\n",
+            {"strategy": "byclass", "rates": str(table)},
+            "line 2: 1 stands here a second",
+        ),
+        ("a,b,1\n", {"transfer": str(table)}, "a,b,1 does not have 4 columns"),
+        (
+            "",
+            {"augment": "jitter", "augment_amount": "minimum:x"},
+            "'minimum:x' is neither balance",
+        ),
+    ):
+        table.write_text(text)
+        with pytest.raises(InvalidOption, match=sentence):
+            run(path, layer, tmp_path, **options)
+    assert not (tmp_path / "samples.gpkg").exists()
+
+
+def test_what_tables_ask_in_vain_is_said(write, polygons, features, tmp_path, listen):
+    table = tmp_path / "table.csv"
+    table.write_text("source_region,destination_region,class,quantity\n01,b,1,5\na,b,77,1\n")
+    rows = [(label, box, {**more, "region": "01"}) for label, box, more in BOXES]
+    heard = listen()
+    path = write("f.tif", features)
+    _, samples = run(path, polygons(rows), tmp_path, heard, transfer=str(table))
+    assert samples.regions.count("b") == 5  # a region called 01 stays 01
+    assert "table.csv names classes that truth.gpkg does not have: 77." in heard.warnings
+    assert any("region a has 0 samples of class 77" in text for text in heard.warnings)
+
+
+def test_the_rates_have_a_line_for_each_class(write, polygons, features, tmp_path):
+    rates = tmp_path / "rates.csv"
+    run(write("f.tif", features), polygons(), tmp_path, output_rates=str(rates))
+    first = [line.split(" ")[0] for line in rates.read_text().splitlines()[1:]]
+    assert first == ["1", "2"]  # class 2 lies in two regions
+
+
+def test_polygons_that_hold_no_pixel_are_counted(write, polygons, features, tmp_path, listen):
+    tiny = (2, (50.6, 50.6, 50.9, 50.9), {"seed_0": "learn", "region": "a"})
+    heard, path = listen(), write("f.tif", features)
+    run(path, polygons([*BOXES, tiny]), tmp_path, heard)
+    assert any(text.startswith("1 polygons of truth.gpkg hold no pixel") for text in heard.warnings)
+    with pytest.raises(InvalidOption, match="too small: none holds the center of a pixel of f"):
+        run(path, polygons([tiny], "tiny.gpkg"), tmp_path)
+
+
+@pytest.mark.parametrize("given", ["x", None])
+def test_polygons_of_another_making_may_call_their_origin_anything(
+    write, polygons, features, tmp_path, given
+):
+    rows = [(label, box, {"originfid": given or "y"}) for label, box, _ in BOXES]
+    rows[0] = (rows[0][0], rows[0][1], {"originfid": given})
+    _, samples = run(write("f.tif", features), polygons(rows), tmp_path)
+    assert len(set(samples.groups.tolist())) == (1 if given else 4)
+
+
+def test_fields_that_a_table_cannot_have_are_refused_before_work(write, polygons, tmp_path):
+    image = write("f.tif", np.ones((2, 90, 120), np.uint8), names=("fid", "b"))
+    with pytest.raises(InvalidOption, match="Two fields would be called fid"):
+        run(image, polygons(), tmp_path)
+    many = write("g.tif", np.ones((2000, 9, 9), np.uint8))
+    with pytest.raises(InvalidOption, match="2000 features do not fit into samples.gpkg"):
+        run(many, polygons(), tmp_path)

@@ -96,6 +96,12 @@ def test_an_empty_image_is_warned_about_and_counted(write, tmp_path, listen):
     assert result.empty_count == 1
     assert [f.values["image"] for f in read_polygons(result.output, UTM)] == ["a"]
     assert progress.warnings == ["Without any valid pixel, so without footprint: b."]
+    progress.warnings.clear()
+    run(Request(images=paths, output=str(tmp_path / "g.gpkg"), min_part=1e6), progress)
+    assert progress.warnings == [
+        "Without any valid pixel, so without footprint: b.",
+        "With parts below MIN_PART only, so without footprint: a.",
+    ]
 
 
 def test_images_in_another_crs_are_brought_to_the_first_ones(write, tmp_path, listen):

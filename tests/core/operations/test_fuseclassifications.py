@@ -6,6 +6,7 @@ import pytest
 from orthoweave.core.errors import IncompatibleImages, InvalidOption
 from orthoweave.core.operations import fuseclassifications
 from orthoweave.core.raster import open_image
+from orthoweave.core.raster.palette import palette_style, read_palette
 
 
 @pytest.fixture
@@ -137,3 +138,57 @@ def test_one_map_other_grids_and_empty_maps_are_refused(maps, write, tmp_path):
     empty = [write(f"e{n}.tif", np.zeros((40, 40), np.uint8), nodata=0) for n in range(2)]
     with pytest.raises(InvalidOption, match="none has a pixel with a class"):
         run(empty, tmp_path)
+
+
+def test_undecided_pixels_are_counted_beside_probabilities(maps, write, tmp_path):
+    _, paths = maps
+    chances = np.full((3, 120, 160), 333, np.uint16)
+    beside = [write(f"p{n}.tif", chances, names=("1", "2", "3")) for n in range(3)]
+    wanted = str(tmp_path / "chances.tif")
+    found = run(
+        paths, tmp_path, probabilities=tuple(beside), undecided=99, output_probability=wanted
+    )
+    fused = values(found.output)[0]
+    assert found.undecided_pixels == (fused == 99).sum() > 0
+    assert open_image(wanted).band_names == ("1", "2", "3")
+
+
+def test_maps_of_another_crs_and_confusions_that_are_none_are_refused(maps, write, tmp_path):
+    _, paths = maps
+    other = write("o.tif", np.ones((120, 160), np.uint8), crs="EPSG:32632")
+    with pytest.raises(IncompatibleImages, match="o.tif EPSG:32632"):
+        run([paths[0], other], tmp_path)
+    head = "#Reference labels (rows):1,2\n#Produced labels (columns):{}\n"
+    for cols, counts, sentence in (
+        ("1,2", "1,inf\n3,4\n", "cannot convert float infinity"),
+        ("1,2", "1,-2\n3,4\n", "it counts -2 pixels"),
+        ("1,2", "1,2,3\n3,4\n", "lines have different lengths"),
+        ("1,1", "1,2\n3,4\n", "a label stands there twice"),
+    ):
+        (tmp_path / "c.csv").write_text(head.format(cols) + counts)
+        with pytest.raises(InvalidOption, match=sentence):
+            run(paths, tmp_path, method="ignorance", confusions=(str(tmp_path / "c.csv"),) * 3)
+
+
+def test_names_of_classes_come_from_the_styles_of_the_maps(maps, write, tmp_path, listen):
+    _, paths = maps
+    for path, third in zip(paths, ("eau ☃", "eau ☃", "lac")):
+        entries = ((1, "blé", "#010203"), (2, "forêt", "#040506"), (3, third, "#070809"))
+        palette_style(path, [(label, name, color, 255) for label, name, color in entries])
+    chances = [
+        write(f"p{n}.tif", np.full((3, 120, 160), 333, np.uint16), names=("blé", "forêt", "eau ☃"))
+        for n in range(3)
+    ]
+    heard = listen()
+    request = fuseclassifications.Request(
+        images=tuple(paths),
+        probabilities=tuple(chances),
+        method="probability",
+        output=str(tmp_path / "fused.tif"),
+    )
+    found = fuseclassifications.run(request, heard)
+    assert read_palette(found.output)[3] == ("eau ☃", "#070809")
+    assert heard.warnings == [
+        "map2.tif calls the class 3 'lac', another map calls it 'eau ☃'. Are these maps of one "
+        "list of classes?"
+    ]

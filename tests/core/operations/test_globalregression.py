@@ -15,23 +15,15 @@ from orthoweave.core.radiometry.adjustments import load_adjustments
 from orthoweave.core.raster import bytes_read, open_image
 from orthoweave.core.windows import Window
 
-from .readback import hidden
+from .readback import hidden, waves
 
 X, Y = 500000.0, 5000000.0
 BOXES = {"a": (0, 0, 220, 200), "b": (140, 30, 220, 210), "c": (50, 140, 250, 160)}
 GAINS = {"a": 1.0, "b": 0.8, "c": 1.25}
 
 
-def ground(bands=2, rows=320, cols=400):
-    rng = np.random.default_rng(8)
-    y, x = np.mgrid[0:rows, 0:cols] / 90.0
-    found = np.empty((bands, rows, cols))
-    for band in range(bands):
-        found[band] = 2000 + 300 * band + 20 * rng.standard_normal((rows, cols))
-        for _ in range(10):
-            a, b, phase = rng.uniform(-9, 9), rng.uniform(-9, 9), rng.uniform(0, 6)
-            found[band] += 80 * np.sin(a * x + b * y + phase)
-    return found
+def ground(bands=2):
+    return waves(bands, 320, 400)
 
 
 def piece(name, dtype="uint16", bands=2):

@@ -311,7 +311,7 @@ def test_a_dry_run_says_what_would_be_done_and_writes_nothing(made, tmp_path):
 def test_a_full_disk_is_refused_with_both_figures(made, tmp_path, monkeypatch):
     usage = shutil._ntuple_diskusage(10**9, 10**9, 1000)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
-    with pytest.raises(ImageIOError, match=r"has 1000 bytes free; this run needs about .* KiB"):
+    with pytest.raises(ImageIOError, match="needs about .* kB on disk; 1 kB are free in"):
         landcover.run(asked(made, tmp_path / "out"))
     assert not (tmp_path / "out").exists()
 

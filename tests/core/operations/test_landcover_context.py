@@ -23,7 +23,7 @@ from .test_landcover import Heard, Killed, Killing, pixels, products, steps_of
 pytest.importorskip("scipy")
 pytest.importorskip("shapely")
 
-ROWS, COLS, SHIFT = 100, 180, 80
+ROWS, COLS = 100, 180
 """Pixels of both tiles together, and how far the second one lies to the east."""
 
 SHARES = {11: (0.2, 0.1, 0.7), 34: (0.7, 0.1, 0.2), 41: (0.5, 0.4, 0.1), 51: (0.1, 0.7, 0.2)}

@@ -11,22 +11,14 @@ from orthoweave.core.operations.localblockadjustment import Request, run
 from orthoweave.core.raster import open_image
 from osgeo import gdal
 
-from .readback import hidden
+from .readback import hidden, waves
 
 X, Y = 500000.0, 5000000.0
 BOXES = {"a": (0, 0, 240, 220), "b": (130, 20, 240, 220), "c": (30, 140, 260, 180)}
 
 
-def ground(bands=2, rows=340, cols=400, seed=8):
-    rng = np.random.default_rng(seed)
-    y, x = np.mgrid[0:rows, 0:cols] / 90.0
-    found = np.empty((bands, rows, cols))
-    for band in range(bands):
-        found[band] = 2000 + 300 * band + 20 * rng.standard_normal((rows, cols))
-        for _ in range(10):
-            a, b, phase = rng.uniform(-9, 9), rng.uniform(-9, 9), rng.uniform(0, 6)
-            found[band] += 80 * np.sin(a * x + b * y + phase)
-    return found
+def ground(bands=2, seed=8):
+    return waves(bands, 340, 400, seed)
 
 
 def frame(shape):

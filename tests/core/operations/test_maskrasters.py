@@ -215,7 +215,7 @@ def test_a_polygon_on_the_image_that_names_another_one_is_not_called_outside(
     ("options", "text"),
     [
         ({"mask_mode": "inside"}, "'inside' is not one of include, exclude"),
-        ({"mask_field": "name"}, "The layer has no field 'name'; its fields are: image"),
+        ({"mask_field": "name"}, r"p\d+.gpkg has no field 'name'; its fields are: image"),
         ({"nodata": -1}, "-1 does not fit pixels of type uint8"),
         ({"vector_mask": "none.gpkg"}, "none.gpkg cannot be opened"),
         ({"vector_mask": "empty"}, "has no polygons"),
@@ -259,3 +259,18 @@ def test_images_without_polygon_are_said_together(write, mask, polygons, listen)
     paths, heard = [write(f"{n}.tif", np.ones((9, 9), np.uint8)) for n in "ab"], listen()
     mask(paths, polygons([box(100, 0, 110, 9)]), heard)
     assert len([text for text in heard.warnings if "No polygon lies on a.tif, b.tif" in text]) == 1
+
+
+@pytest.mark.parametrize(("mode", "where"), [("include", "inside"), ("exclude", "outside")])
+def test_an_image_of_which_nothing_is_kept_is_warned_of(write, mask, polygons, listen, mode, where):
+    path, heard = write("a.tif", np.ones((20, 20), np.uint8)), listen()
+    # its box reaches the image, which lies in its hole
+    ring = ogr.CreateGeometryFromWkb(box(-50, -50, 90, 90)).Difference(
+        ogr.CreateGeometryFromWkb(box(-9, -9, 40, 40))
+    )
+    shape = bytes(ring.ExportToWkb(ogr.wkbNDR)) if mode == "include" else box(-9, -9, 40, 40)
+    _, result = mask(path, polygons([shape]), heard, mask_mode=mode)
+    assert result.kept_pixels == 0 and result.masked_pixels == 400
+    assert heard.warnings == [
+        f"No valid pixel of a.tif lies {where} the polygons; nothing is kept."
+    ]

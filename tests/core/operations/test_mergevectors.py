@@ -259,3 +259,14 @@ def test_thousands_of_layers_are_open_one_after_the_other(vector, tmp_path, monk
     monkeypatch.setattr(joining, "open_layer", counted)
     assert merge(paths, tmp_path, method).feature_count == 30
     assert len(most) == 60 and max(most) < before + 10
+
+
+@pytest.mark.parametrize("method", ["keep", "union"])
+def test_the_crs_is_that_of_the_first_layer_that_has_one(vector, tmp_path, listen, method):
+    plain = vector("plain", (box(0, 0, 10, 10), {"name": "x"}), crs="")
+    placed = vector("placed", (box(0, 0, 10, 10), {"name": "y"}))
+    heard = listen()
+    result = merge((plain, placed), tmp_path, method, heard)
+    dataset = gdal.OpenEx(result.output, gdal.OF_VECTOR)
+    assert dataset.GetLayer("merged").GetSpatialRef().GetAuthorityCode(None) == "32633"
+    assert heard.warnings == ["Without CRS, taken to be in EPSG:32633: plain.gpkg."]

@@ -5,7 +5,7 @@ import os
 
 import numpy as np
 import pytest
-from orthoweave.core.errors import InvalidOption
+from orthoweave.core.errors import IncompatibleImages, InvalidOption
 from orthoweave.core.operations import mosaicclassification
 from orthoweave.core.raster import open_image
 from orthoweave.core.raster.crs import parse_crs
@@ -191,3 +191,26 @@ def test_envelopes_name_tiles_in_any_way(tiles, envelopes, tmp_path, write):
     _, layers = run(maps, tmp_path, confidences=tuple(sure), envelopes=path)
     labels = values(layers["Classif_Seed_0.tif"])
     np.testing.assert_array_equal(values(layers["Confidence_Seed_0.tif"]), labels + 9)
+
+
+def test_no_input_is_replaced_and_no_folder_left(tiles, write, tmp_path):
+    inside = [
+        write("o/Confidence_Seed_0.tif", np.ones((50, 80), np.uint8)),
+        tiles["confidences"][1],
+    ]
+    how = {"images": tuple(tiles["maps"]), "confidences": tuple(inside)}
+    with pytest.raises(InvalidOption, match="overwrite the input Confidence_Seed_0.tif"):
+        mosaicclassification.run(
+            mosaicclassification.Request(output_folder=str(tmp_path / "o"), **how)
+        )
+    assert os.listdir(tmp_path / "o") == ["Confidence_Seed_0.tif"]
+    with pytest.raises(InvalidOption, match="names a folder; that is OUTPUT_FOLDER"):
+        mosaicclassification.Request(output_folder="o", product_pattern="../$", **how)
+
+
+def test_a_map_of_decimal_numbers_is_refused(write, tmp_path):
+    path = write("a.tif", np.ones((9, 9), np.float32))
+    with pytest.raises(IncompatibleImages, match="1 band of float32; a class map has one band"):
+        mosaicclassification.run(
+            mosaicclassification.Request(images=(path,), output_folder=str(tmp_path / "o"))
+        )

@@ -168,7 +168,7 @@ def test_cells_of_a_layer_have_a_length_and_cut_the_saved_images(pair, tmp_path)
         ({"masks": "{here}/x.tif;{here}/y.tif"}, "Instead of a list"),
         ({"masks": "{here}/$_none.tif"}, "has none for a, nor for other images"),
         ({"output": "{here}/dir"}, "is a folder"),
-        ({"report": "{here}/out/m.tif"}, r"is the mosaic too|must end with"),
+        ({"report": "{here}/out/m.tif"}, "would both be written as m.tif"),
         ({"work_folder": "{here}/a.tif"}, "is a file|cannot be created"),
         ({"work_folder": "{here}/a|b"}, "name of a layer"),
         ({"work_folder": "{here}/out/m.tif"}, "is the mosaic too"),

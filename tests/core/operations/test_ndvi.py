@@ -101,3 +101,25 @@ def test_windows_and_threads_do_not_matter(layer, ndvi):
 def test_bad_options_give_a_sentence(write, ndvi, options, text):
     with pytest.raises(OrthoweaveError, match=text):
         ndvi(write("a.tif", scene()), **options)
+
+
+def test_limited_values_are_warned_of(write, listen, tmp_path):
+    values = np.array([[[-100, 10]], [[101, 20]]], np.int16)  # an index of 201
+    path, heard = write("a.tif", values), listen()
+    run(
+        Request(
+            images=(path,),
+            output_folder=str(tmp_path / "out"),
+            red_band=1,
+            nir_band=2,
+            output_type="int16",
+        ),
+        heard,
+    )
+    assert heard.warnings == ["1 values were limited to the range of the output type."]
+
+
+def test_alpha_is_not_taken_for_a_band(layer, ndvi):
+    path = layer("a.tif", "alpha", "uint8").path
+    with pytest.raises(OrthoweaveError, match=r"NIR_BAND is 9 but a.tif has \d bands? .alpha not"):
+        ndvi(path, nir_band=9, red_band=1)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 from __future__ import annotations
 
+import math
 from itertools import count
 
 import numpy as np
@@ -218,6 +219,9 @@ def test_planning_counts_and_writes_nothing(write, trace, tmp_path):
         ({"filter_by_polygon_size": ">101%"}, "101 % is above 100 %"),
         ({"value_mapping": "1=2"}, "'1=2' is not old:new with whole numbers"),
         ({"value_mapping": "1:2,1:3"}, "1 is given twice"),
+        ({"value_mapping": "1:99999999999"}, "'1:99999999999' goes beyond what polygons can have"),
+        ({"value_mapping": "-2147483648:1"}, "beyond what polygons can have, -2147483647 to 2147"),
+        ({"polygon_buffer": math.nan}, "Buffer: nan is not a finite number"),
         ({"value_mapping": "1:x"}, "'1:x' is not old:new"),
         ({"simplify": -1}, "Simplification: -1 is below 0"),
         ({"name_pattern": "same.gpkg", "images": ("a", "b")}, "needs a \\$ for 2 images"),

@@ -104,3 +104,18 @@ def test_an_image_of_numbers_is_refused(write, tmp_path):
     path = write("f.tif", np.ones((10, 10), np.float32))
     with pytest.raises(IncompatibleImages, match="a class map has one band"):
         run(path, tmp_path)
+
+
+def test_pixels_far_larger_than_those_of_the_map_are_refused(write, tmp_path):
+    degrees = (10.0, 0.001, 0.0, 50.0, 0.0, -0.001)
+    path = write("map.tif", np.ones((30, 30), np.uint8), transform=degrees, crs="EPSG:4326")
+    with pytest.raises(
+        InvalidOption, match="20 is more than 1000 pixels of map, which measure 0.001"
+    ):
+        run(path, tmp_path)
+
+
+def test_a_label_in_two_groups_is_refused(noisy, tmp_path):
+    (tmp_path / "groups.csv").write_text("label,group\n1,a\n1,b\n")
+    with pytest.raises(InvalidOption, match="groups.csv, line 3: 1 stands here a second time"):
+        run(noisy[1], tmp_path, nomenclature=str(tmp_path / "groups.csv"))

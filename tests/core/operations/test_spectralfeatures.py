@@ -229,3 +229,17 @@ def test_a_cancelled_run_leaves_nothing(series, features, listen, tmp_path):
     with pytest.raises(Cancelled):
         features(series()[0], listen(cancel_after=0), output=str(tmp_path / "o" / "x.tif"))
     assert not (tmp_path / "o").exists()
+
+
+def test_what_goes_wrong_in_the_code_of_the_user_is_a_sentence(series, features, tmp_path):
+    code = tmp_path / "code.py"
+    code.write_text("import sys\ndef f(series):\n    return {}[1]\ndef g(series, k):\n    pass\n")
+    for name, sentence in (
+        ("f", "f of code.py failed, line 3: KeyError: 1"),
+        ("g", "TypeError: g"),
+    ):
+        with pytest.raises(InvalidOption, match=sentence):
+            features(series()[0], python_module=str(code), functions=name)
+    code.write_text("import sys\nsys.exit(3)\n")
+    with pytest.raises(InvalidOption, match="code.py failed, line 2: SystemExit: 3"):
+        features(series()[0], python_module=str(code), functions="f")

@@ -235,10 +235,11 @@ def test_a_class_in_one_group_or_region_is_said_with_their_names(layer, tmp_path
     heard = listen()
     how = {"unit": "group", "group_field": "farm"}
     run(layer(rows), tmp_path, heard, **how)
-    assert heard.warnings == [
+    alone = (
         f"Class {label} has one group: used for learning only, its accuracy is undefined."
         for label in (1, 2)
-    ]
+    )
+    assert heard.warnings == [*alone, "No polygon is left to validate with in run 0."]
     areas = [({"region": "north"}, [ring(0, 0, 22)]), ({"region": "south"}, [ring(30, 0, 50)])]
     heard = listen()
     run(layer(rows[:5]), tmp_path, heard, regions=layer(areas, "regions.gpkg"))
@@ -250,3 +251,50 @@ def test_nothing_with_a_default_must_be_given_in_qgis():
     known = options_of(splitreference.Request)
     assert (known["region_field"].kind, known["region_field"].default) == (Kind.TEXT, "region")
     assert (known["tile_field"].kind, known["tile_field"].default) == (Kind.TEXT, "tile")
+
+
+def test_a_group_field_that_is_missing_is_no_group_of_all(layer, tmp_path):
+    rows = [({"code": 1 + n % 2}, [ring(10 * n, 0)]) for n in range(6)]
+    with pytest.raises(InvalidOption, match="no field 'farm'; its fields are: code"):
+        run(layer(rows), tmp_path, unit="group", group_field="farm")
+
+
+@pytest.mark.parametrize("name", ["region", "originfid", "seed_0"])
+def test_labels_in_a_field_that_the_result_has_of_its_own_are_refused(layer, tmp_path, name):
+    rows = [({name: 1 + n % 2}, [ring(10 * n, 0)]) for n in range(6)]
+    with pytest.raises(InvalidOption, match=f"a field '{name}' of its own"):
+        splitreference.run(
+            splitreference.Request(
+                polygons=layer(rows), field=name, output=str(tmp_path / "split.gpkg")
+            )
+        )
+
+
+def test_regions_need_names_and_some_polygon(layer, tmp_path):
+    rows = [({"code": 1 + n % 2}, [ring(10 * n, 0)]) for n in range(6)]
+    unnamed = layer([({"region": ""}, [ring(-10, -10, 200)])], "unnamed.gpkg")
+    with pytest.raises(InvalidOption, match=r"unnamed.gpkg holds nothing \(feature 1\)"):
+        run(layer(rows), tmp_path, regions=unnamed)
+    away = layer([({"region": "q"}, [ring(9000, 0)])], "away.gpkg")
+    with pytest.raises(
+        InvalidOption, match="None of the 6 polygons of truth.gpkg lies in a region"
+    ):
+        run(layer(rows), tmp_path, regions=away)
+
+
+def test_runs_that_nothing_validates_are_said(layer, tmp_path, listen):
+    rows = [({"code": 1 + n % 2}, [ring(10 * n, 0)]) for n in range(6)]
+    heard = listen()
+    run(layer(rows), tmp_path, heard, buffer=1e6)
+    assert heard.warnings == ["No polygon is left to validate with in run 0."]
+    heard = listen()
+    run(layer(rows), tmp_path, heard, method="folds", runs=5)
+    assert heard.warnings[0] == "No polygon is left to learn from in run 3."
+
+
+def test_blanks_round_a_label_make_no_other_class(layer, tmp_path):
+    rows = [
+        ({"code": ("wood", "wood ", "crop", " crop")[n % 4]}, [ring(10 * n, 0)]) for n in range(8)
+    ]
+    found, _ = run(layer(rows), tmp_path)[:2]
+    assert found.classes == 2

@@ -165,3 +165,34 @@ def test_a_cancelled_run_leaves_nothing(tiles, divide, listen, tmp_path):
     with pytest.raises(Cancelled):
         divide(tiles(), listen(cancel_after=0), output=str(tmp_path / "o" / "x.gpkg"))
     assert not os.path.exists(tmp_path / "o" / "x.gpkg")
+
+
+def test_a_tile_inside_another_gets_no_envelope(write):
+    whole = write("T31TCJ.tif", np.ones((40, 40), np.uint8))
+    small = (500100.0, 10.0, 0.0, 4999900.0, 0.0, -10.0)
+    inside = write("T31TDJ.tif", np.ones((5, 5), np.uint8), transform=small)
+    found = run(Request(images=(whole, inside), method="iota2", output=whole + ".gpkg"))
+    assert found.tile_count == 2 and found.gap_area == found.overlap_area == 0
+    dataset = ogr.Open(found.output)
+    assert [feature.GetField("tile") for feature in dataset.GetLayer(0)] == ["T31TCJ"]
+
+
+def test_shapefiles_never_replace_a_tile_and_all_tiles_have_a_crs(write, tmp_path):
+    first = write("T31TCJ.tif", np.ones((9, 9), np.uint8))
+    found = run(
+        Request(images=(first,), output=str(tmp_path / "e.gpkg"), output_folder=str(tmp_path))
+    )
+    sheet = tmp_path / "T31TCJ.shp"
+    before = sheet.read_bytes()
+    with pytest.raises(InvalidOption, match="overwrite the input T31TCJ.shp"):
+        run(
+            Request(
+                images=(str(sheet),),
+                output=str(tmp_path / "f.gpkg"),
+                output_folder=found.output_folder,
+            )
+        )
+    assert sheet.read_bytes() == before and not (tmp_path / "f.gpkg").exists()
+    lost = write("T31TDJ.tif", np.ones((9, 9), np.uint8), crs=None)
+    with pytest.raises(IncompatibleImages, match="T31TDJ has no CRS and the first tile EPSG:32633"):
+        run(Request(images=(first, lost), output=str(tmp_path / "g.gpkg")))

@@ -135,3 +135,34 @@ def test_samples_are_never_overwritten(trained, samples):
     path = samples()
     with pytest.raises(InvalidOption, match="must end with .owm"):
         trained(samples=(path,), output=path)
+
+
+def test_groups_may_be_texts(samples, tmp_path, listen):
+    import sqlite3
+
+    path = samples()
+    with sqlite3.connect(path) as file:
+        file.execute("ALTER TABLE samples ADD COLUMN farm TEXT")
+        file.execute("UPDATE samples SET farm = 'farm ' || originfid")
+    heard = listen()
+    how = {"classifier": "maxlik", "field": "code", "group_field": "farm"}
+    run(Request(samples=(path,), output=str(tmp_path / "m.owm"), **how), heard)
+    groups = load_model(str(tmp_path / "m.owm")).facts["groups"]
+    assert groups == [8, 8, 8] and not heard.warnings
+
+
+def test_hidden_layers_have_a_limit():
+    with pytest.raises(InvalidOption, match="too large; at most 8 layers of up to 2048"):
+        Request(samples=("a.gpkg",), field="code", output="m.owm", hidden="99999999")
+
+
+def test_weights_are_found_by_the_names_of_classes(samples, tmp_path):
+    path, weights = samples(named=((1, "blé"), (2, "forêt"), (3, "z"))), tmp_path / "w.csv"
+    how = {"samples": (path,), "field": "code", "classifier": "maxlik", "priors": "file"}
+    request = Request(**how, priors_file=str(weights), output=str(tmp_path / "m.owm"))
+    for text, sentence in (("blé,1\nforêt,inf\n", "line 2"), ("blé,1\nforêt,1\n", "weight for z")):
+        weights.write_text(text, encoding="utf-8")
+        with pytest.raises(InvalidOption, match=sentence):
+            run(request)
+    weights.write_text("blé,1\nforêt,2\nz,1\n", encoding="utf-8")
+    assert run(request).class_count == 3

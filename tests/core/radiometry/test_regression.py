@@ -243,7 +243,7 @@ def test_groups_are_connected_images_numbered_by_their_first(pairs, groups):
 
 
 def seed_equations(whole, overlaps, band):
-    """The seed system's rows, solved by plain least squares: rows weighted by N, soft anchors."""
+    """spectralmatch's rows, solved by plain least squares: rows weighted by N, soft anchors."""
     moments, sizes = overlaps.moments(), overlaps.size
     count = len(whole.names)
     rows, targets = [], []

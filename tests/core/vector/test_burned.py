@@ -53,6 +53,22 @@ def test_shapes_that_share_edges_share_no_pixel_and_leave_none():
     np.testing.assert_array_equal(both[0] + both[1], 1)
 
 
+@pytest.mark.parametrize("size", [300.03824, 0.1, 1e-5])
+def test_shapes_that_share_edges_share_no_pixel_on_grids_with_common_pixels(size):
+    # origins as files hold them; each grid begins where its image does
+    west, north = (517000.3, 5229400.7) if size > 1e-3 else (15.123456, 45.654321)
+    whole = Grid(120, 120, (west, size, 0.0, north, 0.0, -size))
+    cut = [(60.5, 0), (60.5, 20.5), (20.5, 60.5), (100.5, 87.5), (50.5, 100), (50, 120)]
+    left = in_pixels(whole, np.array([(0, 0), *cut, (0, 120), (0, 0)], float))
+    right = in_pixels(whole, np.array([*cut, (120, 120), (120, 0), cut[0]], float))
+    for col in range(0, 50, 7):
+        x, y = west + size * col, north - size * (col + 3)
+        part = Grid(120 - col, 117 - col, (x, size, 0.0, y, 0.0, -size))
+        seen = Burned(part, ((left, 1),)).labels(part.window)
+        rest = Burned(whole, ((right, 1),)).labels(Window(col, col + 3, part.width, part.height))
+        np.testing.assert_array_equal(seen + rest, 1)
+
+
 @pytest.mark.noisy  # GDAL says that neither side has a CRS
 def test_labels_equal_gdal_rasterization_of_random_polygons():
     gdal = pytest.importorskip("osgeo.gdal")

@@ -58,6 +58,8 @@ def test_a_layer_is_chosen_by_name_and_missing_ones_are_listed(layer):
     assert len(read_polygons(f"{path}|layerid=1", UTM)) == 1
     with pytest.raises(InvalidOption, match="no layer 'three'; it has one, two"):
         read_polygons(f"{path}|layername=three", UTM)
+    with pytest.raises(InvalidOption, match="no layer number 2 .from 0.; it has one, two"):
+        read_polygons(f"{path}|layerid=2", UTM)
 
 
 def test_a_filter_of_the_layer_is_honored(layer):
@@ -73,7 +75,7 @@ def test_broken_rings_are_repaired_and_lines_left_out_with_a_warning(layer, list
     path = layer([(BOWTIE, "a"), ("LINESTRING(0 0,1 1)", "b"), ("", "c")])
     (found,) = read_polygons(path, UTM, progress)
     assert area_of(rings_of(found.geometry)) == 50
-    assert progress.warnings == ["a.gpkg: 2 features are no polygons and are left out."]
+    assert progress.warnings == ["a.gpkg: features that are no polygons and are left out: 2."]
 
 
 def test_curves_and_heights_become_plain_polygons(layer):
@@ -104,6 +106,51 @@ def test_a_layer_without_crs_is_taken_as_it_is_with_a_warning(layer, listen):
     (found,) = read_polygons(layer([(SQUARE, "a")], crs=""), UTM, progress)
     assert area_of(rings_of(found.geometry)) == 10000
     assert progress.warnings == ["a.gpkg has no CRS; it is taken to be that of the images."]
+
+
+def test_images_without_crs_take_positions_as_they_are_with_a_warning(layer, listen):
+    progress, path = listen(), layer([(SQUARE, "a")])
+    (found,) = read_polygons(path, "", progress)
+    assert area_of(rings_of(found.geometry)) == 10000
+    assert progress.warnings == [
+        "a.gpkg is in EPSG:32633 and the images have no CRS; positions are compared as they are."
+    ]
+    progress.warnings.clear()
+    assert read_polygons(path, None, progress) == (found,) and not progress.warnings
+
+
+WIDE = {
+    "Eurasia": "POLYGON((-10 0,180 0,180 80,-10 80,-10 0))",
+    "the world": "POLYGON((-180 -90,180 -90,180 90,-180 90,-180 -90))",
+    "a ring round it": "POLYGON((-180 -90,180 -90,180 90,-180 90,-180 -90),"
+    "(15.1 45,15.1 46,15 46,15 45,15.1 45))",
+}
+
+
+NAMELESS = "+proj=tmerc +lon_0=15 +k=0.9996 +x_0=500000 +ellps=WGS84 +units=m"
+
+
+@pytest.mark.parametrize("crs", ["EPSG:32633", NAMELESS], ids=["zone", "nameless"])
+@pytest.mark.parametrize("wide", WIDE)
+def test_polygons_beyond_what_a_crs_can_show_are_right_where_it_can(layer, listen, wide, crs):
+    # the transverse Mercator of a zone folds the far side of the globe over, and has no equator
+    # 90 degrees off
+    progress, path = listen(), layer([(WIDE[wide], "a")], crs="EPSG:4326")
+    (found,) = read_polygons(path, parse_crs(crs), progress)
+    whole = ogr.CreateGeometryFromWkb(found.geometry)
+    for x, y in ((400000, 5000000), (500500, 5000000), (600000, 5500000)):
+        here = ogr.CreateGeometryFromWkt(f"POINT({x} {y})")
+        assert whole.Contains(here) == (wide != "a ring round it" or x != 500500)
+    assert not progress.warnings
+
+
+@pytest.mark.parametrize(("crs", "x"), [("EPSG:32601", 300000), ("EPSG:32660", 700000)])
+def test_polygons_on_both_sides_of_the_antimeridian_stay(layer, crs, x):
+    whole = "POLYGON((-180 -80,180 -80,180 80,-180 80,-180 -80))"
+    (found,) = read_polygons(layer([(whole, "a")], crs="EPSG:4326"), parse_crs(crs))
+    shape = ogr.CreateGeometryFromWkb(found.geometry)
+    for shift in (0, 200000 if x > 500000 else -200000):
+        assert shape.Contains(ogr.CreateGeometryFromWkt(f"POINT({x + shift} 5000000)"))
 
 
 def test_files_without_polygons_are_refused(layer, tmp_path):

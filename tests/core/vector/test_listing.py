@@ -3,7 +3,8 @@ from __future__ import annotations
 
 import pytest
 from orthoweave.core.errors import InvalidOption
-from orthoweave.core.vector.listing import expand_vectors, natural
+from orthoweave.core.raster.listing import natural
+from orthoweave.core.vector.listing import expand_vectors
 
 
 def test_folders_and_patterns_come_in_natural_order_and_layers_stay(tmp_path, listen):
