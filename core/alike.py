@@ -53,6 +53,11 @@ def refuse_equal_names(images: Sequence[Image]) -> None:
             raise InvalidOption(f"{paths} have the same name. Rename one of them.")
 
 
+def band_count(image: Image) -> str:
+    """Return in words how many bands an image has; users may take its alpha for one."""
+    return _bands(image.bands) + (" (alpha not counted)" if getattr(image, "alpha_band", 0) else "")
+
+
 def _bands(count: int) -> str:
     return "1 band" if count == 1 else f"{count} bands"
 

@@ -14,6 +14,13 @@ Transform = tuple[float, float, float, float, float, float]
 Bounds = tuple[float, float, float, float]
 """(min x, min y, max x, max y) in map units."""
 
+
+def bounds_text(bounds: Bounds) -> str:
+    """Return bounds as messages say them."""
+    left, low, right, high = bounds
+    return f"x {left:.10g} to {right:.10g}, y {low:.10g} to {high:.10g}"
+
+
 TOLERANCE = 0.01
 """Pixels by which corners of equal grids may differ."""
 

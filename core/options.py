@@ -86,7 +86,8 @@ class Option:
 
     `parent` names the option whose layer a field or band belongs to. `aliases` are other long
     names on the command line; "name=value" is a flag that gives the option this value. `columns`
-    are the titles of a table of pairs. A text that is `clearable` may be emptied in a dialog.
+    are the titles of a table of pairs. A text that is `clearable` may be emptied in a dialog. A
+    number that need not be `finite` may be NaN or infinite.
     """
 
     kind: Kind
@@ -103,6 +104,7 @@ class Option:
     aliases: tuple[str, ...] = ()
     columns: tuple[str, str] | tuple[()] = ()
     clearable: bool = False
+    finite: bool = True
 
     @property
     def required(self) -> bool:
@@ -231,11 +233,14 @@ def converted(declared: Option, value: Any) -> Any:
     """
     convert: Callable[[Any], Any] = _CONVERT.get(declared.kind, _text)
     try:
-        return convert(value)
+        found = convert(value)
     except (TypeError, ValueError) as error:
         raise InvalidOption(
             f"{declared.label}: {value!r} is not {_NEEDED.get(declared.kind, 'a text')}."
         ) from error
+    if declared.finite and isinstance(found, float) and not math.isfinite(found):
+        raise InvalidOption(f"{declared.label}: {found} is not a finite number.")
+    return found
 
 
 def _check(declared: Option, value: Any) -> None:

@@ -26,7 +26,7 @@ class Progress:
         """Where the windows of this run are worked on; None: in threads of this process."""
         return None
 
-    def __reduce__(self) -> tuple[type[Progress], tuple[()]]:
+    def __reduce__(self) -> tuple[type[Progress], tuple[Any, ...]]:
         """Stay in this process: what goes to another one tells nobody."""
         return (Progress, ())
 

@@ -39,7 +39,7 @@ def refuse_full_disk(needed: float, *paths: str) -> None:
         if needed > free:
             raise ImageIOError(
                 f"This run needs about {size_text(needed)} on disk; {size_text(free)} are free in "
-                f"{folder}."
+                f"{folder}. Free some, or choose another folder."
             )
 
 

@@ -272,7 +272,8 @@ def _not_measured(points: KeyPoints, found: Finding, how: Judging) -> str:
         )
     pixels = numbers.pixels
     half = f"{'it lies' if numbers.n == 1 else '90 % of them lie'} within {pixels.ce90:.2f} px"
-    return f"{lead}{reason}. As far as can be told, {half}{_on_ground(numbers.ground)}."
+    cure = "Try another band, or mask what changed"
+    return f"{lead}{reason}. {cure}. As far as can be told, {half}{_on_ground(numbers.ground)}."
 
 
 def _no_point(points: KeyPoints, how: Judging) -> str:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Gains and offsets of images with the statistics they came from, kept as JSON.
 
-The form is that of the seed system: image name, then `adjustments`, `whole_stats` and
+The form is that of spectralmatch: image name, then `adjustments`, `whole_stats` and
 `overlap_stats`; what only we know stands in `orthoweave`.
 """
 
@@ -104,7 +104,7 @@ def unchanged(name: str, bands: int) -> ImageAdjustment:
 
 
 def load_adjustments(path: str) -> Adjustments:
-    """Read a model, ours or one of the seed system.
+    """Read a model, ours or one of spectralmatch.
 
     Raises ImageIOError when the file cannot be read, InvalidOption that names the file, image,
     band and value when something is missing or no number.

@@ -70,7 +70,7 @@ def agreement(whole: Whole, overlaps: Overlaps, solution: Solution) -> Agreement
     found = _pairs(whole, overlaps, solution, shares)
     if not used.any():
         return Agreement(None, None, found)
-    return Agreement(_number(pooled[0][0]), _number(pooled[1][0]), found)
+    return Agreement(number_or_none(pooled[0][0]), number_or_none(pooled[1][0]), found)
 
 
 def _pairs(
@@ -93,8 +93,8 @@ def _pairs(
             second=whole.names[second],
             pixels=int(size[pair]),
             used=bool(solution.used[pair]),
-            before=_number(shares[0][pair]),
-            after=_number(shares[1][pair]),
+            before=number_or_none(shares[0][pair]),
+            after=number_or_none(shares[1][pair]),
             mean_difference=tuple(map(float, (corrected[0] - corrected[1])[:, pair])),
             std_ratio=tuple(map(float, ratio[:, pair])),
             correlation=tuple(map(float, overlaps.correlation[pair])),
@@ -110,5 +110,6 @@ def _percent(differences: Array, mean: Array, flat: Array) -> Array:
     return np.asarray(100.0 * (differences / usable[:, None]).mean(0))
 
 
-def _number(value: float) -> float | None:
+def number_or_none(value: float) -> float | None:
+    """Return a number, None where it is not finite."""
     return float(value) if np.isfinite(value) else None

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..image import Array
+from .agreement import number_or_none
 from .blockadjusted import NEUTRAL, gamma_curve
 from .blockmaps import Correction
 from .cellmeans import CellMeans
@@ -34,7 +35,7 @@ def overlap_differences(cells: CellMeans, used: Array, level: Array) -> Differen
     each = 100.0 * (apart / size / whole).mean(0)
     pooled = 100.0 * (apart[:, used].sum(1) / max(1.0, size[used].sum()) / whole[:, 0]).mean()
     return Differences(
-        _number(pooled) if used.any() else None, tuple(_number(value) for value in each)
+        number_or_none(pooled) if used.any() else None, tuple(map(number_or_none, each))
     )
 
 
@@ -64,7 +65,3 @@ def _corrected(
         else:
             out[band] = gamma_curve(means[band], found, correction.low[band], correction.high[band])
     return np.asarray(means + alpha * (out - means))
-
-
-def _number(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None

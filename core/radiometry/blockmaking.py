@@ -73,7 +73,7 @@ def adjusted_means(means: Sequence[BlockMeans], gains: Array, offsets: Array) ->
 
 
 def mean_maps(blocks: Blocks, methods: tuple[str, ...], limits: Limits) -> BlockMaps:
-    """Return the seed system's maps: plain means, and the mean of these for a reference."""
+    """Return spectralmatch's maps: plain means, and the mean of these for a reference."""
     local = plain_maps(blocks)
     shape = (len(methods), blocks.grid.height, blocks.grid.width)
     reference = _stored(mean_reference(local, shape, blocks.grid.window))

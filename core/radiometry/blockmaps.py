@@ -155,7 +155,7 @@ def block_layout(rows: int, cols: int) -> tuple[int, int]:
 
 
 def variation_blocks(mean: float, std: float) -> tuple[int, int]:
-    """Return the seed system's (rows, columns) for images of this mean and spread."""
+    """Return spectralmatch's (rows, columns) for images of this mean and spread."""
     side = max(1, round(10 * (std / mean) / (45 / 125))) if mean > 0 else 1
     return side, side
 

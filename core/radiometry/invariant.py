@@ -68,8 +68,7 @@ class Sample:
 class Way(Protocol):
     """A way to find invariant pixels: what it needs of a window, and how it decides.
 
-    `margin` are the px it looks beyond a window, `meaning` says what its score is; `best` is
-    "high" or "low".
+    `margin` are the px it looks beyond a window; `best` is "high" or "low".
     """
 
     @property

@@ -97,7 +97,7 @@ def declared(image: Image, how: MovedWriting, reference_nodata: float | None = N
     dtype = image.dtype if how.output_type == "same" else np.dtype(how.output_type)
     if how.output_nodata is not None and representable(how.output_nodata, dtype) is None:
         raise InvalidOption(
-            f"Output nodata value: {how.output_nodata:g} does not fit pixels of type {dtype}. "
+            f"Nodata value {how.output_nodata:g} does not fit pixels of type {dtype}. "
             "Give another one, or another OUTPUT_TYPE."
         )
     wanted = [how.output_nodata, image.nodata]

@@ -17,7 +17,7 @@ from ..displacements.overview import block_means, finite
 from ..displacements.pair import Part, crossing, pixel_ratio
 from ..errors import IncompatibleImages
 from ..executor import each
-from ..grid import Bounds, Grid
+from ..grid import Grid, bounds_text
 from ..image import Image, Mask, calculation_type, read_padded
 from ..matching.patches import Mapping, Patch, coarser, patch_of
 from ..placement import bounds_in
@@ -379,12 +379,7 @@ def _apart(reference: Image, moving: Image, reach: float) -> str:
     there = bounds_in(moving.grid, reference.grid.crs)
     unit = "°" if is_geographic(reference.grid.crs) else "m"
     return (
-        f"MOVING {file_name(moving)} ({_extent(there)}) and REFERENCE {file_name(reference)} "
-        f"({_extent(reference.grid.bounds)}) do not overlap, even allowing MAX_SHIFT {reach:.6g} "
-        f"{unit}. Check the georeferencing."
+        f"MOVING {file_name(moving)} ({bounds_text(there)}) and REFERENCE {file_name(reference)} "
+        f"({bounds_text(reference.grid.bounds)}) do not overlap, even allowing MAX_SHIFT "
+        f"{reach:.6g} {unit}. Check the georeferencing."
     )
-
-
-def _extent(bounds: Bounds) -> str:
-    left, low, right, high = bounds
-    return f"x {left:.10g} to {right:.10g}, y {low:.10g} to {high:.10g}"

@@ -24,6 +24,9 @@ IDENTITY: Matrix = ((1.0, 0.0), (0.0, 1.0))
 CUT = 4.0
 """Residuals beyond this many robust deviations have no weight."""
 
+ROUNDS = 20
+"""Most rounds of reweighting."""
+
 RAYLEIGH_MEDIAN = 1.177
 """Median length of a vector of two normal numbers with deviation 1."""
 
@@ -126,10 +129,9 @@ class Linear:
 
 @dataclass(frozen=True)
 class Reweighting:
-    """How a robust fit weighs points: prior weights, most rounds, smallest deviation believed."""
+    """How a robust fit weighs points: prior weights, smallest deviation believed."""
 
     prior: Floats | None = None
-    rounds: int = 20
     floor: float = 1e-6
 
 
@@ -223,7 +225,7 @@ def robust_fit(
     prior = np.ones(len(x)) if how.prior is None else np.asarray(how.prior, np.float64)
     model, weights = fit(kind, x, y, dx, dy, prior), prior
     deviation = how.floor
-    for _ in range(how.rounds):
+    for _ in range(ROUNDS):
         length = np.hypot(*model.residuals(x, y, dx, dy))
         believed = length[prior > 0]
         deviation = max(how.floor, float(1.4826 * np.median(believed) / RAYLEIGH_MEDIAN))

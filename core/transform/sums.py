@@ -116,7 +116,7 @@ def _two_passes(values: Array, weight: tuple[Inside, Inside]) -> Array:
 
 
 def scattered_sums(pixels: Pixels, x: Taps, y: Taps, needed: Window) -> tuple[Array, Array]:
-    """Resample at any positions, tap by tap; sums and their weight, as in `_separable`."""
+    """Resample at any positions, tap by tap; sums and weight, as `separable_sums`."""
     values = np.where(pixels.valid, pixels.values, pixels.values.dtype.type(0))
     found = np.zeros((len(values), *np.broadcast(x[0], y[0]).shape), values.dtype)
     share = np.zeros((1, *found.shape[1:]), values.dtype)
