@@ -214,12 +214,12 @@ def _refuse_clashes(request: Any, inputs: Sequence[str]) -> None:
         if not value or value == TEMPORARY:
             continue
         path = os.path.realpath(value)
-        if path in taken:
+        known = taken.setdefault(os.path.normcase(path), declared.label)
+        if known != declared.label:
             raise InvalidOption(
-                f"{declared.label} and {taken[path]} would both be written as "
+                f"{declared.label} and {known} would both be written as "
                 f"{os.path.basename(path)}. Give each its own name."
             )
-        taken[path] = declared.label
         refuse_overwriting(path, inputs)
 
 

@@ -56,24 +56,8 @@ def open_inputs(
 
 
 def outputs_of(request: object, names: Sequence[str]) -> list[str]:
-    """Return the files that options of a request name.
-
-    Raises InvalidOption when two options name one file.
-    """
-    taken: dict[str, str] = {}
-    found = []
-    for name in names:
-        path = getattr(request, name)
-        if not path:
-            continue
-        first = taken.setdefault(os.path.normcase(os.path.abspath(path)), name)
-        if first != name:
-            raise InvalidOption(
-                f"{first.upper()} and {name.upper()} are the same file, "
-                f"{os.path.basename(path)}. Give two names."
-            )
-        found.append(path)
-    return found
+    """Return the files that options of a request name."""
+    return [path for path in (getattr(request, name) for name in names) if path]
 
 
 def _opened(role: str, path: str, nodata: tuple[float, ...]) -> tuple[RasterImage, Image]:

@@ -669,7 +669,7 @@ def test_bad_input_gets_its_sentence(pair, write, tmp_path):
         ({"solve_resolutions": (40.0, -5.0)}, "Pixel sizes of the solve: -5 is not 0 or a pixel"),
         (
             {"transform": str(tmp_path / "a.tif"), "output": str(tmp_path / "a.tif")},
-            r"OUTPUT and TRANSFORM are the same file, a\.tif\. Give two names",
+            r"would both be written as a\.tif\. Give each its own name",
         ),
     ]
     for options, match in cases:
