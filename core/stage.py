@@ -24,6 +24,9 @@ _MADE: ContextVar[list[str] | None] = ContextVar("made", default=None)
 _BORN = os.urandom(2).hex()
 """Tells this process from earlier ones of its number: in a container it may always be the same."""
 
+_HIDDEN = re.compile(r"(?<![\w.])\.([^/\\]*?)\.\d+\.[0-9a-f]{6}\.[0-9a-f]+\.\d+\.partial(?=\W|$)")
+"""The name of a file before it is complete; see `staged`."""
+
 _AGAIN = 5
 """Times that a folder is made again because a run that failed has removed it."""
 
@@ -65,6 +68,11 @@ def staged(path: str) -> Iterator[str]:
         raise ImageIOError(f"{name} cannot be written in {folder}: {_reason(error)}.") from error
     finally:
         _remove_left(folder, os.path.basename(temporary))
+
+
+def final_names(text: str) -> str:
+    """Return a text in which files of `staged` have the names they get when they are complete."""
+    return _HIDDEN.sub(r"\1", text)
 
 
 class WorkingFolder(tempfile.TemporaryDirectory[str]):

@@ -75,13 +75,13 @@ class Features(View):
     def plans(self) -> tuple[Plan, ...]:
         """What is computed of each sensor.
 
-        Raises InvalidOption for an index whose bands no sensor has.
+        Raises InvalidOption for indices whose bands no sensor has.
         """
         plans = tuple(Plan.of(sensor, self.recipe) for sensor in self.parted.sensors)
-        for index in self.recipe.indices:
-            _refuse_unable(index, needed(index), plans)
+        wanted = {index: needed(index) for index in self.recipe.indices}
         if self.recipe.relative:
-            _refuse_unable("Relative reflectance", ("red",), plans)
+            wanted["RELATIVE"] = ("red",)
+        _refuse_unable(wanted, plans)
         return plans
 
     @property
@@ -288,12 +288,18 @@ def _either(gone: Mask | None, found: Array) -> Mask | None:
     return strange if gone is None else gone | strange
 
 
-def _refuse_unable(what: str, roles: Sequence[str], plans: Sequence[Plan]) -> None:
-    if any(all(role in plan.roles for role in roles) for plan in plans):
-        return
-    plan = plans[0]
-    lacking = [role.upper() for role in roles if role not in plan.roles]
-    raise InvalidOption(
-        f"{what} needs {' and '.join(lacking)}: say which of the bands of {plan.sensor.sensor} "
-        f"({', '.join(plan.sensor.bands)}) that is, or leave {what} out."
-    )
+def _refuse_unable(wanted: Mapping[str, Sequence[str]], plans: Sequence[Plan]) -> None:
+    """Raise InvalidOption that names all bands which are missing, and for what."""
+    first = plans[0]
+    lacking = {
+        what: [role.upper() for role in roles if role not in first.roles]
+        for what, roles in wanted.items()
+        if not any(all(role in plan.roles for role in roles) for plan in plans)
+    }
+    if lacking:
+        needs = ", ".join(f"{what} needs {' and '.join(lacking[what])}" for what in lacking)
+        options = dict.fromkeys(role for roles in lacking.values() for role in roles)
+        raise InvalidOption(
+            f"{needs}. Give {', '.join(options)}, each the name of a band of {first.sensor.sensor} "
+            f"({', '.join(first.sensor.bands)}), or leave out {', '.join(lacking)}."
+        )

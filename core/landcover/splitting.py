@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,7 +24,8 @@ Numbers = NDArray[np.int64]
 class Features:
     """Reference polygons: label, area, number of the region, and what is kept whole.
 
-    Polygons of one `unit` never stand in two sets. `x`, `y` are their centers.
+    Polygons of one `unit` never stand in two sets. `x`, `y` are their centers. `streams` holds what
+    the random numbers of a label depend on, where that is not the label itself.
     """
 
     labels: Numbers
@@ -33,6 +34,7 @@ class Features:
     units: Numbers
     x: Array = field(default_factory=lambda: np.empty(0))
     y: Array = field(default_factory=lambda: np.empty(0))
+    streams: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -92,9 +94,9 @@ def _held_out(features: Features, how: Splitting) -> Mask:
     every = np.arange(len(held))
     for inside, region in _parted(features.regions, every):
         for rows, label in _parted(features.labels, inside):
-            units = np.unique(features.units[rows])
+            units, stream = np.unique(features.units[rows]), features.streams.get(label, label)
             count = min(int(np.rint(len(units) * how.hold_out)), max(len(units) - 2, 0))
-            random = np.random.default_rng([how.seed, region, label, 1])
+            random = np.random.default_rng([how.seed, region, stream, 1])
             chosen = random.permutation(units)[:count]
             held |= np.isin(features.units, chosen)
     return held
@@ -109,7 +111,8 @@ def _region(features: Features, rows: Numbers, region: int, how: Splitting, run:
         if len(places) == 1:
             roles[places] = ROLES.index(how.single)
             continue
-        random = np.random.default_rng([how.seed + run, region, label])
+        stream = features.streams.get(label, label)
+        random = np.random.default_rng([how.seed + run, region, stream])
         order = random.permutation(places)
         areas = features.areas[rows[order]]
         count = _learned(len(order), how.ratio)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..image import representable
 from ..progress import SILENT, Progress
 from ..provenance import recorded
 from ..raster import RasterImage, open_listed, output_paths
@@ -66,9 +67,11 @@ def _one(image: RasterImage, path: str, request: Request, progress: Progress) ->
         progress.info(f"Planned: overviews of {path}, levels {listed}.")
         return "planned"
     form = Format.parse(request.creation_options, np.dtype(image.dtype))
-    how = Pyramid(
-        levels, _resampling(request, found, name, progress), request.external, request.clean, form
-    )
+    resampling = _resampling(request, found, name, progress)
+    # nearest pixels are what they are
+    nodata = None if resampling == "nearest" else representable(request.nodata, image.dtype)
+    marker = None if nodata is None else float(nodata)
+    how = Pyramid(levels, resampling, request.external, request.clean, form, marker)
     if path != image.path:
         copy_raster(image.path, path, form, progress.part(0.0, 0.4))
     where = build_overviews(path, how, progress.part(0.4, 1.0))

@@ -55,6 +55,12 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
         done = write_whole(merged, output, request, writing, beside)
     if done.planned:
         return Result(images_used=len(images), images_skipped=skipped)
+    if not done.valid_pixels:
+        progress.warn(
+            "The mosaic has no valid pixel: the images have none in its extent, or its pixels of "
+            f"{merged.grid.pixel_size[0]:g} map units are too large for them. Choose a smaller "
+            "RESOLUTION or another EXTENT, and see whether NODATA is right."
+        )
     if merged.overlap.seams is not None:
         progress.phase("Measuring the seams")
     seen = seam_visibility(merged, done.path, request.threads, progress.part(0.92, 1.0))

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 
@@ -107,7 +108,10 @@ def estimate(request: Request, crs: str, progress: Progress = SILENT) -> Parted:
     units, side = _units(truth, shapes, request, progress)
     codes = np.unique(names, return_inverse=True)[1].astype(np.int64)
     areas = np.where(shapes.areas > 0, shapes.areas, 1.0)
-    features = Features(truth.labels, areas, codes, units, *shapes.centers.T)
+    # codes of texts are those of the alphabet: another class would change them
+    streams = {code: crc32(text.encode()) for code, text in truth.named}
+    x, y = shapes.centers.T
+    features = Features(truth.labels, areas, codes, units, x, y, streams)
     how = Splitting(
         request.ratio,
         request.runs,

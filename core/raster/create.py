@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -285,27 +285,24 @@ def _block_options(form: Format, image: Image, block: int) -> dict[str, str]:
 
 
 def optimize(
-    path: str,
-    form: Format,
-    overviews: str,
-    title: str,
-    progress: Progress = SILENT,
-    levels: Sequence[int] = (),
+    path: str, form: Format, overviews: str, title: str, progress: Progress = SILENT
 ) -> None:
-    """Rewrite a finished GeoTIFF as Cloud-Optimized GeoTIFF under the same name.
-
-    Without levels its overviews end with one block.
-    """
-    options = cog_options(form, overviews)
+    """Rewrite a finished GeoTIFF as Cloud-Optimized GeoTIFF; its overviews end with one block."""
     with refusing(f"{title} cannot be written"):
         dataset = gdal.OpenEx(path, gdal.OF_RASTER | gdal.OF_UPDATE)
-        levels = levels or levels_of(dataset, COG_SIDE)
+        levels = levels_of(dataset, COG_SIDE)
         if levels:
             # the driver would make them itself, with all of them in GDAL's cache
             fill(dataset, levels, overviews.lower(), progress.part(0.0, 0.3))
         del dataset
-    progress = progress.part(0.3, 1.0)
-    plain = path + ".ovr"
+    arrange(path, form, overviews, title, progress.part(0.3, 1.0))
+
+
+def arrange(
+    path: str, form: Format, overviews: str, title: str, progress: Progress = SILENT
+) -> None:
+    """Rewrite a GeoTIFF and its overviews as Cloud-Optimized GeoTIFF under the same name."""
+    options, plain = cog_options(form, overviews), path + ".ovr"
     os.replace(path, plain)
     try:
         with refusing(f"{title} cannot be written"):

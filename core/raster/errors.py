@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from osgeo import gdal
 
 from ..errors import ImageIOError
+from ..stage import final_names
 
 FULL = ("TIFFAppendToStrip", "Write error", "No space left", "disk is full", "disk I/O")
 """What GDAL, libtiff and SQLite say when there is no room."""
@@ -45,7 +46,7 @@ def refusing(what: str) -> Iterator[None]:
 
 
 def _sentence(what: str, reason: str) -> str:
-    text = " ".join(reason.split()).rstrip(".") or "GDAL gives no reason"
+    text = final_names(" ".join(reason.split())).rstrip(".") or "GDAL gives no reason"
     if any(sign in text for sign in FULL):
         text = f"the disk is full or cannot be written to ({text})"
     return f"{what}: {text}."

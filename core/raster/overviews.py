@@ -17,9 +17,9 @@ from ..progress import SILENT, Progress
 from ..stage import WorkingFolder, staged
 from .config import config
 from .copying import copy_placed
-from .create import COG_SIDE, Format, heard, levels_of, optimize
+from .create import COG_SIDE, Format, arrange, heard, levels_of
 from .errors import quiet, refusing
-from .pyramids import fill, fill_beside
+from .pyramids import fill, fill_beside, refuse_masked
 
 OF_OVERVIEWS = ("COMPRESS", "PREDICTOR", "ZLEVEL", "JPEG_QUALITY", "WEBP_LEVEL", "INTERLEAVE")
 """Creation options that overviews can have too."""
@@ -27,13 +27,17 @@ OF_OVERVIEWS = ("COMPRESS", "PREDICTOR", "ZLEVEL", "JPEG_QUALITY", "WEBP_LEVEL",
 
 @dataclass(frozen=True)
 class Pyramid:
-    """How overviews are made; no levels mean halving until the long side is below 256."""
+    """How overviews are made; no levels mean halving until the long side is below 256.
+
+    `nodata` stands for the value that the file declares.
+    """
 
     levels: tuple[int, ...] = ()
     resampling: str = "average"
     external: bool = False
     clean: bool = False
     form: Format = Format(())
+    nodata: float | None = None
 
 
 @dataclass(frozen=True)
@@ -103,17 +107,18 @@ def build_overviews(path: str, how: Pyramid, progress: Progress = SILENT) -> str
     with _of_overviews(how.form, found), refusal:
         # GDAL puts those of files that it has opened for reading beside them
         dataset = gdal.OpenEx(path, gdal.OF_RASTER | mode)
+        refuse_masked(dataset, how.nodata)
         if how.clean:
             dataset.BuildOverviews("NONE", [])
         if wanted and inside:
-            fill(dataset, wanted, how.resampling, progress)
+            fill(dataset, wanted, how.resampling, progress, how.nodata)
             _fill_mask(path + ".msk", wanted, how)
         del dataset
         if wanted and not inside:
             if found.masked:
                 _fill_beside_masked(path, replace(how, levels=wanted), found, progress)
             else:
-                fill_beside(path, wanted, how.resampling, progress)
+                fill_beside(path, wanted, how.resampling, progress, how.nodata)
     if how.clean and inside:
         _remove(path + ".ovr")
     return "inside" if inside else "beside"
@@ -145,8 +150,10 @@ def _rewrite(path: str, how: Pyramid, found: Stored, progress: Progress) -> None
             mode = gdal.OF_RASTER | gdal.OF_UPDATE
             dataset = gdal.OpenEx(temporary, mode, open_options=["IGNORE_COG_LAYOUT_BREAK=YES"])
             dataset.BuildOverviews("NONE", [])
+            if how.levels:
+                fill(dataset, how.levels, how.resampling, progress.part(0.0, 0.3), how.nodata)
             del dataset
-        optimize(temporary, form, how.resampling.upper(), title, progress, how.levels)
+        arrange(temporary, form, how.resampling.upper(), title, progress.part(0.3, 1.0))
     _remove(path + ".ovr")
 
 

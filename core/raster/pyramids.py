@@ -43,37 +43,49 @@ MARGIN = 2
 GDAL takes whole pixels at the edge of what it is asked for."""
 
 
+REACH = 3
+"""Pixels of an overview round one that the widest kernel (lanczos) takes in."""
+
+
 def fill(
-    dataset: gdal.Dataset, levels: Sequence[int], resampling: str, progress: Progress = SILENT
+    dataset: gdal.Dataset,
+    levels: Sequence[int],
+    resampling: str,
+    progress: Progress = SILENT,
+    nodata: float | None = None,
 ) -> None:
     """Build overviews inside of an open file, each from the one before.
 
-    None stay when it fails, as GDAL does.
+    None stay when it fails, as GDAL does. `nodata` stands for the value that the file declares.
     """
+    refuse_masked(dataset, nodata)
     ascending, base = sorted(set(levels)), _alone(dataset.GetDescription())
     if base is None or not _fillable(dataset, resampling):
-        _by_gdal(dataset, ascending, resampling, progress)
+        _by_gdal(dataset, ascending, resampling, progress, nodata)
         return
     with ExitStack() as undo:
         undo.callback(dataset.BuildOverviews, "NONE", [])
         _made(dataset.BuildOverviews("NONE", ascending))
         sizes = [_size(dataset, level) for level in ascending]
-        _cascade(base, dataset, sizes, METHODS[resampling], progress)
+        _cascade(base, dataset, sizes, _Making(METHODS[resampling], nodata), progress)
         undo.pop_all()
 
 
 def fill_beside(
-    path: str, levels: Sequence[int], resampling: str, progress: Progress = SILENT
+    path: str,
+    levels: Sequence[int],
+    resampling: str,
+    progress: Progress = SILENT,
+    nodata: float | None = None,
 ) -> None:
-    """Build overviews in a file .ovr beside an image; fails as GDAL does."""
+    """Build overviews in a file .ovr beside an image, as inside of one; fails as GDAL does."""
     ascending, base, beside = sorted(set(levels)), _alone(path), path + ".ovr"
     dataset = gdal.OpenEx(path, gdal.OF_RASTER)
-    masked = dataset.GetRasterBand(1).GetMaskFlags() & (gdal.GMF_ALPHA | gdal.GMF_PER_DATASET)
-    if base is None or masked or resampling not in METHODS or dataset.GetFileList() is None:
-        _by_gdal(dataset, ascending, resampling, progress)
-        return
-    if os.path.exists(beside) or dataset.GetRasterBand(1).GetOverviewCount():
-        _by_gdal(dataset, ascending, resampling, progress)
+    refuse_masked(dataset, nodata)
+    known = os.path.exists(beside) or dataset.GetRasterBand(1).GetOverviewCount()
+    fillable = resampling in METHODS and dataset.GetFileList() is not None
+    if base is None or known or not fillable or _masked(dataset):
+        _by_gdal(dataset, ascending, resampling, progress, nodata)
         return
     sizes = [_size(dataset, level) for level in ascending]
     _made(dataset.BuildOverviews("NONE", ascending))
@@ -82,18 +94,31 @@ def fill_beside(
         undo.callback(os.remove, beside)
         first = gdal.OpenEx(beside, gdal.OF_RASTER | gdal.OF_UPDATE)
         pairs = [(a, b) for a, b in zip(_planes(base), _planes(first)) if a and b]
-        _Step(pairs, METHODS[resampling]).run(progress.part(0.0, 0.75))
+        how = _Making(METHODS[resampling], nodata)
+        _Step(pairs, how).run(progress.part(0.0, 0.75))
         del pairs, first, base
         rest = gdal.OpenEx(beside, gdal.OF_RASTER | gdal.OF_UPDATE)
-        _cascade(_alone(beside), rest, sizes[1:], METHODS[resampling], progress.part(0.75, 1.0))
+        _cascade(_alone(beside), rest, sizes[1:], how, progress.part(0.75, 1.0))
         undo.pop_all()
+
+
+def refuse_masked(dataset: gdal.Dataset, nodata: float | None) -> None:
+    """Raise RuntimeError where a mask says what is valid, and a nodata value should."""
+    if nodata is not None and _masked(dataset):
+        raise RuntimeError(
+            f"its mask or alpha band says what is valid, not nodata {nodata:g}. Leave NODATA empty"
+        )
+
+
+def _masked(dataset: gdal.Dataset) -> bool:
+    return bool(dataset.GetRasterBand(1).GetMaskFlags() & (gdal.GMF_ALPHA | gdal.GMF_PER_DATASET))
 
 
 def _cascade(
     base: gdal.Dataset,
     dataset: gdal.Dataset,
     sizes: Sequence[tuple[int, int]],
-    method: int,
+    how: _Making,
     progress: Progress,
 ) -> None:
     """Fill the overviews of these sizes, the first one from the base."""
@@ -103,7 +128,7 @@ def _cascade(
         share = size[0] * size[1]
         part = progress.part(done / total, (done + share) / total)
         pairs = [(a, b) for a, b in zip(below, planes) if a and b]
-        _Step(pairs, method).run(part)
+        _Step(pairs, how).run(part)
         below, done = planes, done + share
 
 
@@ -119,8 +144,18 @@ def _made(failed: int) -> None:
 
 
 def _by_gdal(
-    dataset: gdal.Dataset, levels: Sequence[int], resampling: str, progress: Progress
+    dataset: gdal.Dataset,
+    levels: Sequence[int],
+    resampling: str,
+    progress: Progress,
+    nodata: float | None,
 ) -> None:
+    if nodata is not None:
+        raise RuntimeError(
+            f"beside other ones GDAL does not take nodata {nodata:g}. Remove those first (CLEAN), "
+            "or leave NODATA empty"
+        )
+
     def callback(fraction: float, _message: str, _data: Any) -> int:
         dataset.FlushCache()
         progress.advance(fraction)
@@ -172,11 +207,19 @@ def _overview(plane: _Plane | None, width: int, height: int) -> _Plane | None:
 
 
 @dataclass(frozen=True)
+class _Making:
+    """How pixels are put together, and the value that stands for the declared nodata value."""
+
+    method: int
+    nodata: float | None = None
+
+
+@dataclass(frozen=True)
 class _Step:
     """Makes a level from the one before it."""
 
     pairs: Sequence[tuple[_Plane, _Plane]]
-    method: int
+    how: _Making
 
     def run(self, progress: Progress) -> None:
         """Compute window after window."""
@@ -211,7 +254,7 @@ class _Step:
     def _values(self, source: _Plane, target: gdal.Band, window: Window) -> Array:
         cols = _Axis(source.band.XSize, target.XSize)
         rows = _Axis(source.band.YSize, target.YSize)
-        if self.method == gdal.GRIORA_NearestNeighbour:
+        if self.how.method == gdal.GRIORA_NearestNeighbour:
             return _picked(source.band, window, cols, rows)
         if source.kind == "mask":
             return _seen(source.band, window, cols, rows)
@@ -220,12 +263,14 @@ class _Step:
         outer = outer.clipped(Window(0, 0, target.XSize, target.YSize))
         corner, size = (outer.col, outer.row), (outer.width, outer.height)
         box = tuple(at * axis.ratio for at, axis in zip((*corner, *size), (cols, rows) * 2))
-        if source.kind == "alpha" and self.method == gdal.GRIORA_Average:
-            file, box = _opaque(source.band, box)
-        else:
-            file = source.band
+        file, nodata = source.band, self.how.nodata
+        if source.kind == "alpha" and self.how.method == gdal.GRIORA_Average:
+            # transparent pixels do not count
+            nodata = 0
+        if nodata is not None:
+            file, box = _marked(file, box, nodata, REACH * max(cols.ratio, rows.ratio))
         found = file.ReadAsArray(
-            *box, buf_xsize=size[0], buf_ysize=size[1], resample_alg=self.method
+            *box, buf_xsize=size[0], buf_ysize=size[1], resample_alg=self.how.method
         )
         return np.asarray(found[window.within(outer)])
 
@@ -259,14 +304,14 @@ class _Axis:
         return np.floor(edges[:-1]).astype(int), ends.astype(int)
 
 
-def _opaque(band: gdal.Band, box: Box) -> tuple[gdal.Dataset, Box]:
-    """Return a copy of a box of an alpha band in which transparent pixels do not count."""
-    left, top = math.floor(box[0]), math.floor(box[1])
-    right = min(band.XSize, math.ceil(box[0] + box[2]))
-    bottom = min(band.YSize, math.ceil(box[1] + box[3]))
+def _marked(band: gdal.Band, box: Box, nodata: float, reach: float) -> tuple[gdal.Dataset, Box]:
+    """Return a copy of a box of a band, and of what is round it, that declares a nodata value."""
+    left, top = (max(0, math.floor(start - reach)) for start in box[:2])
+    right = min(band.XSize, math.ceil(box[0] + box[2] + reach))
+    bottom = min(band.YSize, math.ceil(box[1] + box[3] + reach))
     values = band.ReadAsArray(left, top, right - left, bottom - top)
     copy = gdal_array.OpenArray(values)
-    copy.GetRasterBand(1).SetNoDataValue(0)
+    copy.GetRasterBand(1).SetNoDataValue(nodata)
     return copy, (box[0] - left, box[1] - top, box[2], box[3])
 
 

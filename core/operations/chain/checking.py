@@ -27,6 +27,9 @@ from .fusion import UNDECIDED
 from .plan import Plan
 from .tasks import tasks_of
 
+SAME = 0.9
+"""Tiles cover the same ground that have more of it in common."""
+
 
 def check(plan: Plan, progress: Progress = SILENT) -> None:
     """Look at the files and settings that are needed late, and at where the polygons lie.
@@ -39,6 +42,7 @@ def check(plan: Plan, progress: Progress = SILENT) -> None:
             f"Field {plan.request.field!r} holds text, whose classes are numbered by themselves; "
             "the nomenclature is not used."
         )
+    _warn_of_same_ground(plan, progress)
     _check_series(plan)
     _check_module(plan)
     _check_vectors(plan)
@@ -47,6 +51,23 @@ def check(plan: Plan, progress: Progress = SILENT) -> None:
         truth = read_truth(plan.request.polygons or "", plan.request.field or "", plan.crs)
         _check_undecided(plan, truth)
         _check_places(plan, truth, progress)
+
+
+def _warn_of_same_ground(plan: Plan, progress: Progress) -> None:
+    """Tell who gives the dates of one place as several tiles, of which the map shows one."""
+    boxes, names = _boxes(plan), np.array([tile.name for tile in plan.tiles])
+    areas, alone = np.prod(boxes[:, 2:] - boxes[:, :2], 1), np.ones(len(names), bool)
+    for box, area in zip(boxes, areas):
+        low, high = np.maximum(boxes[:, :2], box[:2]), np.minimum(boxes[:, 2:], box[2:])
+        common = np.prod(np.maximum(high - low, 0), 1)
+        same = alone & (common > SAME * (areas + area - common))
+        if same.sum() > 1:
+            alone[same] = False
+            progress.warn(
+                f"Tiles {', '.join(names[same])} cover the same ground, of which the map takes one "
+                'alone. If they are dates of one place, make one series of them with "Stack time '
+                'series" first and give that.'
+            )
 
 
 def _check_series(plan: Plan) -> None:

@@ -98,7 +98,10 @@ class Learn:
         names = {label: plan.legend.name(label) for label in samples.classes.tolist()}
         found = train(samples, how, progress, names=names, weights=class_weights(how, samples))
         save_model(found.model, tree.model(name, self.run))
-        progress.info(f"{found.model.classifier} learned {len(names)} classes of {name}.")
+        progress.info(
+            f"Model {name}, run {self.run}: {found.model.classifier} learned {len(names)} classes "
+            f"from {len(samples)} samples."
+        )
 
 
 @dataclass(frozen=True)

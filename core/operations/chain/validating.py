@@ -161,7 +161,7 @@ class Report:
         )
         repeat = repetition("landcover", plan.request)
         write_assessed(tree.at("final"), assessed, numbers_of(outcome), (), repeat)
-        progress.info(assessed.verdict.sentence)
+        progress.verdict(assessed.verdict.sentence)
         if plan.request.merge_runs:
             self._fusion(truth, assessed, progress)
 

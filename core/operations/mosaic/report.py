@@ -114,7 +114,7 @@ def write_reports(done: Done, warnings: Sequence[str]) -> str:
 
 def _numbers(outcome: Any, unit: str) -> Iterator[Number]:
     for number in numbers_of(outcome):
-        yield replace(number, label=number.label.replace("map units", unit))
+        yield replace(number, unit=number.unit.replace("map units", unit))
 
 
 def _models(journal: Journal) -> dict[str, str]:

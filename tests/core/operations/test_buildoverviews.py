@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from orthoweave.core.errors import Cancelled, InvalidOption
+from orthoweave.core.errors import Cancelled, ImageIOError, InvalidOption
 from orthoweave.core.operations import buildoverviews
 from orthoweave.core.raster.config import config
 from osgeo import gdal
@@ -219,3 +219,33 @@ def test_levels_that_make_no_sense_are_refused(levels):
 def test_a_stop_is_heard(write, listen):
     with pytest.raises(Cancelled):
         build([write("a.tif", textured())], listen(cancel_after=0))
+
+
+def test_pixels_of_the_nodata_value_that_is_given_count_in_no_mean(write, tmp_path):
+    values = np.full((1, 700, 900), 100, np.uint8)
+    values[:, ::2] = 5
+    values[:, :4, :4] = 5
+    path, cog = write("a.tif", values), str(tmp_path / "cog.tif")
+    gdal.GetDriverByName("COG").CreateCopy(cog, gdal.Open(path), 0, ["OVERVIEWS=NONE"])
+    for one in (path, cog):
+        build([one], nodata=5, levels=(2, 4))
+        first, second = (level(one, 1, at)[0] for at in (0, 1))
+        assert set(np.unique(first)) == set(np.unique(second)) == {5, 100}
+        assert (first[:2, :2] == 5).all() and second[0, 0] == 5
+        assert (first == 5).sum() == 4 and (second == 5).sum() == 1
+        # the image itself says what it said
+        assert gdal.Open(one).GetRasterBand(1).GetNoDataValue() is None
+
+
+def test_a_nodata_value_that_cannot_be_used_is_refused_and_changes_nothing(write, tmp_path):
+    masked = write("m.tif", textured(), mask=np.ones((700, 1100), bool))
+    build([masked])
+    before = Path(masked).read_bytes()
+    with pytest.raises(ImageIOError, match="its mask or alpha band says what is valid, not nod"):
+        build([masked], nodata=5, clean=True)
+    assert Path(masked).read_bytes() == before
+    build([masked], nodata=5, resampling="nearest", clean=True)
+    path = write("a.tif", textured())
+    build([path], external=True, levels=(2,))
+    with pytest.raises(ImageIOError, match="beside other ones GDAL does not take nodata 5"):
+        build([path], external=True, levels=(4,), nodata=5)

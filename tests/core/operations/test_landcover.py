@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 
 import numpy as np
@@ -153,6 +154,12 @@ def test_the_tutorials_configuration_gives_every_product_under_its_name(plain):
     absent += [name for name in TREE if not (out / name).is_file()]
     assert not absent
     assert result.tasks_skipped == 0
+
+
+def test_the_log_says_which_model_learned_how_much(plain):
+    out, _ = plain
+    log = (out / "logs" / "learnModel" / "learning_model_1_seed_0.out").read_text()
+    assert re.search(r"Model 1, run 0: rf learned 4 classes from [1-9]\d+ samples\.", log)
 
 
 def test_the_map_is_right_where_it_was_ever_clear(plain, made):

@@ -194,3 +194,22 @@ def test_a_tile_that_was_never_seen_is_left_out_with_a_warning(tmp_path):
     found = gdal.Open(str(tmp_path / "out" / "final" / "Classif_Seed_0.tif")).ReadAsArray()
     # the first two rows of products have no data
     assert found.shape[1] == theia.SIDE and (found[2:] > 0).all()
+
+
+def test_dates_of_one_place_that_are_given_as_tiles_are_said(made, tmp_path):
+    first = gdal.Open(str(next(made.product("T31TCJ").glob("*FRE_B2.tif"))))
+    images, heard = [], Heard()
+    for date in ("20180511", "20180521", "20180531"):
+        images.append(str(tmp_path / f"dates {date}.tif"))
+        gdal.Translate(images[-1], first)
+    # a little apart is the same place; beside each other is not
+    left, top = theia.LEFT, theia.TOP
+    gdal.Translate(images[1], first, outputBounds=[left + 20, top, left + 1020, top - 1000])
+    plan = asked(made, tmp_path / "out", images=tuple(images), dry_run=True)
+    landcover.run(plan, heard)
+    said = [text for text in heard.warnings if "cover the same ground" in text]
+    names = "dates20180511, dates20180521, dates20180531"
+    assert len(said) == 1 and said[0].startswith(f"Tiles {names} cover the same ground, of which")
+    heard = Heard()
+    landcover.run(asked(made, tmp_path / "out", dry_run=True), heard)
+    assert not any("cover the same ground" in text for text in heard.warnings)

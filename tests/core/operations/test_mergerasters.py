@@ -401,6 +401,18 @@ def test_unreadable_images_are_skipped_with_a_warning_when_asked(write, merge, t
     assert any(text.startswith("bad.tif cannot be opened") for text in heard.warnings)
 
 
+@pytest.mark.parametrize("reason", ["pixels", "values"])
+def test_a_mosaic_without_a_valid_pixel_is_said(write, merge, listen, reason):
+    heard, values = listen(), np.full((1, 30, 30), int(reason == "pixels"), np.uint8)
+    path = write("a.tif", values, nodata=0)
+    result = merge([path], heard, resolution=2e3 if reason == "pixels" else None).result
+    assert result.covered == 0
+    assert any(text.startswith("The mosaic has no valid pixel: ") for text in heard.warnings)
+    heard = listen()
+    merge([write("b.tif", np.ones((1, 30, 30), np.uint8), nodata=0)], heard)
+    assert not heard.warnings
+
+
 def test_wrong_choices_are_refused_before_anything_is_written(write, merge, tmp_path):
     a = write("a.tif", np.ones((5, 5), np.uint8))
     with pytest.raises(InvalidOption, match="mean does not follow seams"):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from orthoweave.core.errors import OrthoweaveError
+from orthoweave.core.errors import ImageIOError, OrthoweaveError
 from orthoweave.core.raster import open_image
 from osgeo import gdal, osr
 
@@ -191,3 +191,19 @@ def test_drone_frames_cover_what_any_of_them_covers(shared, merge, listen):
         union |= inside & valid[at]
     # centers on the edge of a pixel may fall to either side
     assert (found.valid != union).mean() < 1e-4
+
+
+@pytest.mark.parametrize(
+    "how", [{"creation_options": "BLOCKXSIZE=100"}, {"creation_options": "PHOTOMETRIC=YCBCR"}]
+)
+@pytest.mark.parametrize("cog", [True, False])
+def test_what_gdal_refuses_is_said_of_the_output_not_of_a_hidden_file(
+    write, merge, tmp_path, how, cog
+):
+    image = write("a.tif", np.ones((2, 600, 600), np.uint8))
+    output = str(tmp_path / "my maps" / "out 1.v2.tif")
+    with pytest.raises(ImageIOError) as found:
+        merge([image], output=output, cog=cog, **how)
+    text = str(found.value)
+    assert text.startswith("out 1.v2.tif cannot be written: ")
+    assert f"{output}: " in text and "partial" not in text

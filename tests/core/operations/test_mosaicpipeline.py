@@ -112,6 +112,8 @@ def test_the_pipeline_equals_the_chain_of_single_tools(tiles, tmp_path):
     matched_only = [pair["after"] for pair in told["overlaps"]]
     assert max(matched_only) == pytest.approx(matched.mean_difference_after, rel=0.5)
     assert max(pair["after_local"] for pair in told["overlaps"]) < min(matched_only)
+    page = (Path(found.work_folder) / "report.html").read_text(encoding="utf-8")
+    assert "<small>m</small>" in page and "<small>map units</small>" not in page
 
 
 @pytest.mark.parametrize("radiometry", ["global", "globallocal"])

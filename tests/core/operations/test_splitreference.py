@@ -298,3 +298,17 @@ def test_blanks_round_a_label_make_no_other_class(layer, tmp_path):
     ]
     found, _ = run(layer(rows), tmp_path)[:2]
     assert found.classes == 2
+
+
+def test_another_class_leaves_the_split_of_texts_and_of_numbers_as_it_was(layer, tmp_path):
+    def split(labels, **more):
+        rows = [({"code": label}, [ring(10 * n, 0)]) for n, label in enumerate(labels)]
+        _, found = run(layer(rows), tmp_path, runs=2, hold_out=0.2, **more)
+        kept = ("seed_0", "seed_1", "hold_out")
+        return [[row.values[name] for name in kept] for row in found][:40]
+
+    texts = ["crop", "wood"] * 20
+    # "bog" takes the first place of the alphabet
+    assert split(texts) == split([*texts, *["bog"] * 5])
+    assert split([2, 5] * 20) == split([*[2, 5] * 20, *[1] * 5])
+    assert split(texts) != split(["crop", "heath"] * 20)

@@ -71,6 +71,26 @@ KINDS = [
 ]
 
 
+@pytest.mark.parametrize("resampling", ["average", "mode", "cubic", "lanczos"])
+@pytest.mark.parametrize("beside", [False, True])
+def test_a_nodata_value_works_as_if_the_file_declared_it(tmp_path, monkeypatch, beside, resampling):
+    monkeypatch.setattr(pyramids, "SIDE", 128)
+    _, theirs = pair(tmp_path, resampling, beside=beside, nodata=7)
+    ours = made(str(tmp_path / "plain.tif"), nodata=7)
+    file = gdal.OpenEx(ours, gdal.OF_RASTER | gdal.OF_UPDATE)
+    file.GetRasterBand(1).DeleteNoDataValue()
+    if beside:
+        del file
+        pyramids.fill_beside(ours, LEVELS, resampling, nodata=7)
+    else:
+        pyramids.fill(file, LEVELS, resampling, nodata=7)
+        del file
+    found = gdal.Open(ours)
+    assert found.GetRasterBand(1).GetNoDataValue() is None
+    for mine, other in list(zip(levels(found), levels(theirs)))[::2]:
+        np.testing.assert_array_equal(mine, other)
+
+
 @pytest.mark.parametrize("how", KINDS)
 @pytest.mark.parametrize("resampling", ["average", "nearest", "mode", "cubic"])
 def test_overviews_are_those_of_gdal(tmp_path, monkeypatch, how, resampling):
