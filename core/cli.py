@@ -158,6 +158,10 @@ class Lines(Progress):
         """Show a decision or a number when asked to be verbose."""
         self._say(text, aloud=self._verbose)
 
+    def verdict(self, text: str) -> None:
+        """Show how good the result is."""
+        self._say(text)
+
     def warn(self, text: str) -> None:
         """Show a warning."""
         self._say(f"Warning: {text}")

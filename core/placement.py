@@ -43,14 +43,14 @@ def agree_on_crs(images: Sequence[Image], crs: str | None, progress: Progress = 
     if without and len(without) < len(images):
         first = next(image for image in images if image.grid.crs)
         raise IncompatibleImages(
-            f"{without[0].name} has no coordinate system and {first.name} has "
-            f"{crs_title(first.grid.crs)}. Assign one to {without[0].name} first."
+            f"{file_name(without[0])} has no coordinate system and {file_name(first)} has "
+            f"{crs_title(first.grid.crs)}. Assign one to {file_name(without[0])} first."
         )
     _refuse_unplaced(images)
     wkt = parse_crs(crs) if crs else images[0].grid.crs
     if without and crs:
         raise IncompatibleImages(
-            f"{without[0].name} has no coordinate system, so it cannot be brought to {crs}."
+            f"{file_name(without[0])} has no coordinate system, so it cannot be brought to {crs}."
         )
     others = {crs_title(i.grid.crs) for i in images if not same_crs(i.grid.crs, wkt)}
     if others:
@@ -64,8 +64,8 @@ def _refuse_unplaced(images: Sequence[Image]) -> None:
     if placed and len(placed) < len(images):
         lost = next(image for image in images if image.grid.transform == NOWHERE)
         raise IncompatibleImages(
-            f"{lost.name} has no position on the ground (no geotransform) and {placed[0].name} "
-            f"has one. Georeference {lost.name} first."
+            f"{file_name(lost)} has no position on the ground (no geotransform) and "
+            f"{file_name(placed[0])} has one. Georeference {file_name(lost)} first."
         )
 
 

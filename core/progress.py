@@ -39,6 +39,10 @@ class Progress:
     def info(self, text: str) -> None:
         """Take note of a decision or a number, one sentence."""
 
+    def verdict(self, text: str) -> None:
+        """Take note of how good the result is; a decision among others unless a door shows more."""
+        self.info(text)
+
     def warn(self, text: str) -> None:
         """Take note of something the user should know, one sentence."""
 
@@ -77,6 +81,9 @@ class _Part(Progress):
 
     def info(self, text: str) -> None:
         self._whole.info(text)
+
+    def verdict(self, text: str) -> None:
+        self._whole.verdict(text)
 
     def warn(self, text: str) -> None:
         self._whole.warn(text)

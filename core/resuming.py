@@ -101,7 +101,8 @@ def _read_jointly(request: Any) -> Iterator[str]:
         for text in (text.partition("|")[0] for text in texts if isinstance(text, str)):
             yield from (text.replace("$", one) for one in (names if "$" in text else ("",)))
             if os.path.isdir(text):
-                yield from (entry.path for entry in os.scandir(text))
+                found = os.scandir(text)
+                yield from (entry.path for entry in found if not entry.name.startswith("."))
 
 
 def files_below(image: Any) -> Iterator[str]:

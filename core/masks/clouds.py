@@ -170,15 +170,22 @@ def _without_roofs(mask: Mask, scene: Scene) -> Mask:
 
 
 def _thin(scene: Scene, thick: Mask, rules: CloudRules) -> Mask:
+    """Return cirrus, wherever it is, and haze round thick clouds."""
+    found = np.zeros(thick.shape, bool)
     if not scene.calibrated:
-        return np.zeros(thick.shape, bool)
+        return found
+    open_ground = scene.valid & ~thick
     if "cirrus" in scene.bands:
-        return tidy(scene.valid & ~thick & (scene.bands["cirrus"] > 0.012), rules.min_size)
-    if not {"blue", "red"} <= scene.bands.keys():
-        return np.zeros(thick.shape, bool)
+        found |= tidy(open_ground & (scene.bands["cirrus"] > 0.012), rules.min_size)
+    if {"blue", "red"} <= scene.bands.keys():
+        found |= _haze(scene, open_ground, thick, rules)
+    return found
+
+
+def _haze(scene: Scene, open_ground: Mask, thick: Mask, rules: CloudRules) -> Mask:
     haze = scene.bands["blue"] - 0.5 * scene.bands["red"] - 0.08
     hazy = (haze > 0.02) & (scene.whiteness < 0.6) & (scene.visible > 0.15)
-    hazy = tidy(scene.valid & hazy & ~thick, rules.min_size) & ~thick
+    hazy = tidy(open_ground & hazy, rules.min_size) & ~thick
     found = regions(hazy)
     beside = means_of(found, near(thick, HAZE_REACH).astype(float)) > 0
     return found.chosen(beside | (found.areas >= np.pi * HAZE_REACH**2))

@@ -22,6 +22,9 @@ from ..survey import survey
 MOST = 4_000_000
 """Pixels in which clouds are looked for, unless the request says otherwise."""
 
+MOST_REFLECTANCE = 2.0
+"""Images of a larger median hold other values than reflectances; clouds hardly exceed 1."""
+
 OMNI_BANDS = ("red", "green", "nir")
 
 
@@ -107,10 +110,19 @@ def _scene(coarse: Coarse, scale: float, progress: Progress) -> Scene:
         bright = means[colors].mean(0)[coarse.valid]
         top = float(np.percentile(bright, 99.5)) if bright.size else 1.0
         means *= np.float32(TOP / top if top > 0 else 1.0)
-        progress.info(
+        text = (
             f"{title} declares no scale and SCALE is 0, so thresholds are relative to its "
             "brightness, and haze is not looked for."
         )
+        middle = float(np.median(bright)) if bright.size else 0.0
+        if middle > MOST_REFLECTANCE:
+            progress.warn(
+                f"{text} An image all under clouds is then taken for clear. Its median of "
+                f"{middle:.0f} is no reflectance: give SCALE, the value of reflectance 1 (10000 "
+                "for Sentinel-2 level 1C and 2A)."
+            )
+        else:
+            progress.info(text)
     means[:, ~coarse.valid] = 0
     return Scene(dict(zip(coarse.names, means)), coarse.valid, scale > 0 or known)
 

@@ -125,5 +125,5 @@ def conclude(
     if request.report:
         path = write_report(request.report, replace(report, repeat=repetition(algorithm, request)))
         write_json(path + ".json", {**asdict(outcome), **more})
-    progress.info(report.verdict.sentence)
+    progress.verdict(report.verdict.sentence)
     progress.advance(1.0)

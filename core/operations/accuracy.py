@@ -77,7 +77,7 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
         tuple(heard.warnings),
         repetition("accuracy", request),
     )
-    heard.info(assessed.verdict.sentence)
+    heard.verdict(assessed.verdict.sentence)
     heard.advance(1.0)
     return outcome
 

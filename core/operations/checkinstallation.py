@@ -314,7 +314,7 @@ def _tried(probe: Callable[[], Found], otherwise: Found) -> Found:
 
 def _say(report: Report, missing: tuple[str, ...], line: str | None, progress: Progress) -> None:
     """Put the verdict, and what to do, in the log."""
-    progress.info(f"{report.verdict.grade}: {report.verdict.sentence}")
+    progress.verdict(f"{report.verdict.grade}: {report.verdict.sentence}")
     if missing:
         progress.info(f"Missing: {', '.join(OPTIONAL[name].title for name in missing)}.")
         progress.info(f"To install: {line or 'no install line could be made for this Python'}")

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -120,9 +120,11 @@ def estimate(
     how: Estimating,
     progress: Progress = SILENT,
     known: Known | None = None,
+    masked: Collection[str] = (),
 ) -> Estimate:
     """Solve the gains and offsets of all images from the sums of a survey.
 
+    `masked` names the images with a mask, under which nothing was counted.
     Raises InvalidOption when the polygons leave no pixel of an image, NoSolution when the
     equations do not converge.
     """
@@ -130,7 +132,7 @@ def estimate(
     seen = [(i, own) for i, own in zip(images, sums.own.images) if not known.measured(i.name)]
     counted, own_sums = [image for image, _ in seen], [own for _, own in seen]
     refuse_empty_masks(counted, own_sums, how)
-    for sentence in pixel_remarks(counted, own_sums):
+    for sentence in pixel_remarks(counted, own_sums, masked):
         progress.warn(sentence)
     names = [image.name for image in images]
     surveyed, order = whole_statistics(names, sums.own.images, sums.joint.center)

@@ -123,7 +123,7 @@ def _made(request: Request, progress: Progress) -> Result:
     sentence = write_reports(done, heard.warnings)
     for words in unseen(models, seen, planned=planned):
         heard.info(words)
-    heard.info(f"{sentence} Mosaic: {outcome.output or 'none'}. Report: {places.report}.")
+    heard.verdict(f"{sentence} Mosaic: {outcome.output or 'none'}. Report: {places.report}.")
     heard.advance(1.0)
     return outcome
 

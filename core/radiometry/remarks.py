@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from math import isnan
 
 import numpy as np
@@ -50,11 +50,21 @@ def overlap_remark(valid: Sequence[int], *, paired: bool) -> str | None:
     return None
 
 
-def pixel_remarks(images: Sequence[Image], sums: Sequence[ImageSums]) -> Iterator[str]:
-    """Yield a sentence for images without usable pixels or with a border that looks undeclared."""
+def pixel_remarks(
+    images: Sequence[Image], sums: Sequence[ImageSums], masked: Collection[str] = ()
+) -> Iterator[str]:
+    """Yield a sentence for images without usable pixels or with a border that looks undeclared.
+
+    `masked` names those with a mask, under which nothing was counted.
+    """
     for image, found in zip(images, sums):
         title = file_name(image)
-        if found.valid == 0:
+        if found.valid == 0 and image.name in masked:
+            yield (
+                f"{title} has no valid pixels outside its mask, so nothing of it was compared; it "
+                "was copied unchanged. Check the mask's values, or leave it out of MASKS."
+            )
+        elif found.valid == 0:
             yield f"{title} has no valid pixels; it was copied unchanged."
         elif found.used == 0:
             yield f"{title} has only saturated pixels; it was copied unchanged."

@@ -31,5 +31,5 @@ class Result:
     report: str | None = result(Kind.HTML_OUT, "Report")
     missing: int = result(Kind.INTEGER, "Optional packages that are absent")
     ready: int = result(Kind.INTEGER, "Tools all of whose methods can be used")
-    passed: int | None = result(Kind.INTEGER, "1 when the self-test passed, 0 when it did not")
+    passed: int | None = result(Kind.INTEGER, "Whether the self-test passed (1) or not (0)")
     install_command: str | None = result(Kind.TEXT, "Line that installs the optional packages")

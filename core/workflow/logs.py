@@ -38,6 +38,10 @@ class _Written(Recorder):
         super().info(text)
         self._write(self._out, text)
 
+    def verdict(self, text: str) -> None:
+        super().verdict(text)
+        self._write(self._out, text)
+
     def warn(self, text: str) -> None:
         super().warn(text)
         self._write(self._err, text)

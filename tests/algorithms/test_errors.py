@@ -41,7 +41,8 @@ ROWS = {
     ),
     "band counts": Mistake({"IMAGES": ["a.tif", "two.tif"]}, r"a\.tif has 3 bands and two\.tif 2"),
     "no CRS": Mistake(
-        {"IMAGES": ["a.tif", "nocrs.tif"]}, r"nocrs has no coordinate system and a has EPSG:32633"
+        {"IMAGES": ["a.tif", "nocrs.tif"]},
+        r"nocrs\.tif has no coordinate system and a\.tif has EPSG:32633",
     ),
     "an input as output": Mistake(
         {"OUTPUT": "a.tif"}, r"Output would overwrite the input a\.tif\. Choose another name\."

@@ -68,6 +68,7 @@ def run(request, progress=SILENT):
     if request.rule == "stop":
         os.kill(os.getpid(), signal.SIGINT)
         progress.check()
+    progress.part(0.0, 1.0).verdict("It is small now.")
     progress.advance(1.0)
     seen.append(request)
     return Result(request.output, request.images, request.factor)
@@ -154,7 +155,7 @@ def test_the_result_is_shown_as_lines_without_what_is_absent(package, capsys):
         "Factor used: 0.5 %",
         f"Output: {os.path.abspath('m.tif')}",
     ]
-    assert told.err == "Warning: One image is small already.\n"
+    assert told.err == "Warning: One image is small already.\nIt is small now.\n"
 
 
 def test_numbers_are_shown_with_the_digits_that_mean_something(package, capsys):
@@ -180,7 +181,15 @@ def test_decisions_are_told_when_verbose(package, capsys):
         "Shrinking",
         "The factor is what was asked for.",
         "Warning: One image is small already.",
+        "It is small now.",
     ]
+
+
+def test_how_good_the_result_is_is_always_said_but_not_among_the_json(package, capsys):
+    cli.main(["shrink", "--images", "a.tif", "--json"], package)
+    told = capsys.readouterr()
+    assert told.err.splitlines() == ["Warning: One image is small already.", "It is small now."]
+    assert "small" not in told.out and json.loads(told.out)
 
 
 @pytest.mark.parametrize(

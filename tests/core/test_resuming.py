@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -60,6 +61,32 @@ def test_what_is_missing_or_changed_is_written_and_the_rest_is_kept(run):
     assert [one.valid_pixels for one in again] == [one.valid_pixels for one in first]
     for one, other in zip(again, first):
         np.testing.assert_array_equal(np.unique(one.sample), np.unique(other.sample))
+
+
+@dataclass(frozen=True)
+class Joint(Request):
+    """A run whose outputs depend on all that is read, such as a folder of masks."""
+
+    joint: ClassVar[bool] = True
+    masks: str | None = option(Kind.TEXT, "Masks", None, help="A folder.")
+
+
+def test_hidden_files_of_a_folder_do_not_make_an_output_old(write, tmp_path):
+    paths = [write("in/a.tif", np.full((1, 40, 50), 7, np.uint8))]
+    (tmp_path / "masks").mkdir()
+    folders = {"output_folder": str(tmp_path / "out"), "masks": str(tmp_path / "masks")}
+    request = Joint(images=paths, resume="check", **folders)
+
+    def state():
+        (one,) = write_all(open_images(paths), [str(tmp_path / "out" / "a.tif")], request)
+        return one.state
+
+    assert state() == "written"
+    for name, expected in ((".directory", "kept"), ("a_CloudMask.tif", "written")):
+        newer = tmp_path / "masks" / name
+        newer.write_text("")
+        os.utime(newer, (2e9, 2e9))
+        assert state() == expected, name
 
 
 def test_another_request_is_another_file_for_check_only(run, tmp_path):

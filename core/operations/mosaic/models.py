@@ -137,6 +137,7 @@ class _Estimation:
     blocks: BlockCollectors | None = None
     trace: FootprintTrace | None = None
     cells: CellSums | None = None
+    masked: tuple[str, ...] = ()
 
     def look(self, watching: Sequence[OwnCollector]) -> None:
         """Read the images once, when something must be counted."""
@@ -150,6 +151,7 @@ class _Estimation:
             for grids in ([image.grid for image in images], [canvas] * len(images))
         ]
         if masks[0]:
+            self.masked = tuple(i.name for i, mask in zip(images, masks[0]) if mask)
             own = [ClearOwn(one, masks[0]) for one in own]
             joint = [ClearJoint(one, masks[1]) for one in joint]
         own += [self.trace] if self.trace else []
@@ -213,7 +215,9 @@ class _Estimation:
             return replace(found, adjustments=known.adjustments)
         counted = self.sums or collectors(images, common_canvas(images), how)
         with self._finishing(MATCHING, [REGRESSION]) as numbers:
-            found = globalregression.estimate(images, counted, how, self.progress)
+            found = globalregression.estimate(
+                images, counted, how, self.progress, masked=self.masked
+            )
             write_text(path, found.adjustments.text() + "\n")
             numbers.update(facts_of_matching(found.agreement, found.groups, found.empty))
         return found

@@ -104,6 +104,10 @@ def test_cirrus_and_haze_are_thin_clouds():
     hazy = {n: b + (0.15 if n == "blue" else 0.08) for n, b in scene.bands.items()}
     found = classified(Scene(hazy, scene.valid), CloudRules(buffer=0, search=None))
     assert (found[~cloud] == 2).mean() > 0.9
+    # a cirrus band that sees nothing takes no haze away
+    both = {**hazy, "cirrus": np.full(cloud.shape, 0.001)}
+    again = classified(Scene(both, scene.valid), CloudRules(buffer=0, search=None))
+    assert np.array_equal(again, found)
 
 
 def test_invalid_pixels_are_invalid_and_change_nothing_elsewhere():

@@ -150,6 +150,19 @@ def test_an_image_without_valid_pixel_gives_a_warning(write, clouds, listen):
     assert any("a.tif has no valid pixel" in text for text in heard.warnings)
 
 
+def test_values_that_are_no_reflectances_ask_for_their_scale(write, clouds, listen):
+    overcast = np.full((4, 60, 60), 4500, np.uint16) + np.arange(60, dtype=np.uint16)
+    path, heard = write("a.tif", overcast), listen()
+    assert clouds(path, heard).result.cloud_fraction == (0.0,)
+    (said,) = heard.warnings
+    assert "An image all under clouds is then taken for clear" in said and "give SCALE" in said
+    for text, options in ((path, {"scale": 10000}), (write("b.tif", overcast / 1e4), {})):
+        heard = listen()
+        clouds(text, heard, **options)
+        assert heard.warnings == []
+    assert clouds(path, scale=10000).result.cloud_fraction == (pytest.approx(1.0),)
+
+
 @pytest.mark.parametrize(
     ("options", "text"),
     [

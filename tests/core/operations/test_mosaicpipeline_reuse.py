@@ -13,6 +13,7 @@ import pytest
 from orthoweave.core.errors import ImageIOError, InvalidOption, NoSolution
 from orthoweave.core.mosaicking.sentences import in_words
 from orthoweave.core.operations.mosaicpipeline import Request, run
+from orthoweave.core.progress import SILENT
 from orthoweave.core.raster import open_image
 from orthoweave.core.requests import coregisterset
 from orthoweave.core.vector import Feature, write_layers
@@ -54,9 +55,9 @@ def pair(write):
     )
 
 
-def go(images, tmp_path, **how):
+def go(images, tmp_path, progress=SILENT, **how):
     how = {"build_overviews": False, **how}
-    return run(Request(images=images, output=str(tmp_path / "out" / "m.tif"), **how))
+    return run(Request(images=images, output=str(tmp_path / "out" / "m.tif"), **how), progress)
 
 
 def valid_pixels(path):
@@ -228,6 +229,20 @@ def test_classes_of_masks_may_be_given_as_text(pair, write, tmp_path):
     ]
     values = [gdal.Open(one.output).ReadAsArray() for one in found]
     assert np.array_equal(*values)
+
+
+def test_an_image_all_under_its_mask_gets_a_sentence_that_names_the_mask(
+    pair, write, tmp_path, listen
+):
+    for number, name in enumerate("ab"):
+        cloud = np.full((1, 160, 180), 1 - number, np.uint8)
+        write(f"{name}_CloudMask.tif", cloud, transform=place(100 * number))
+    heard = listen()
+    masks = str(Path(pair[0]).parent / "$_CloudMask.tif")
+    go(pair, tmp_path, heard, radiometry="global", masks=masks)
+    said = [text for text in heard.warnings if "copied unchanged" in text]
+    assert len(said) == 1, heard.warnings
+    assert said[0].startswith("a.tif has no valid pixels outside its mask, so nothing")
 
 
 def test_a_coarse_image_inside_a_finer_one_does_not_hide_it(write, tmp_path):

@@ -100,10 +100,23 @@ def test_bands_may_be_named(series, write, features):
     path = write("x.tif", values, names=["image_b1_20180101", "image_b2_20180101"])
     found = features(path, indices="ndvi", red="b1", nir="B2", keep_bands=False)
     assert found.values.item() == 500
-    with pytest.raises(InvalidOption, match="ndvi needs NIR and RED: say which of the bands of im"):
+    with pytest.raises(InvalidOption, match="ndvi needs NIR and RED. Give NIR, RED, each the name"):
         features(path, indices="ndvi")
     with pytest.raises(InvalidOption, match="RED: image has no band 'b7'; it has b1, b2"):
         features(path, indices="ndvi", red="b7", nir="b2")
+
+
+def test_all_bands_that_are_missing_are_named_at_once(write, features):
+    values = np.array([100, 300], np.int16).reshape(2, 1, 1)
+    path = write("x.tif", values, names=["image_b1_20180101", "image_b2_20180101"])
+    with pytest.raises(InvalidOption) as refused:
+        features(path, indices="ndvi,brightness,ndwi", red="b1", relative=True)
+    assert str(refused.value) == (
+        "ndvi needs NIR, ndwi needs SWIR and NIR. Give NIR, SWIR, each the name of a band of image "
+        "(b1, b2), or leave out ndvi, ndwi."
+    )
+    with pytest.raises(InvalidOption, match="ndvi needs NIR and RED, RELATIVE needs RED. Give NIR"):
+        features(path, indices="ndvi", relative=True)
 
 
 def test_sensors_stand_one_after_the_other_and_undated_bands_last(write, features):

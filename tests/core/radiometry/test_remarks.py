@@ -81,6 +81,8 @@ def test_pixels_that_cannot_be_used_are_told():
     }
     for sums, expected in cases.items():
         assert list(pixel_remarks([image], [sums])) == expected
+    (sentence,) = pixel_remarks([image], [nothing], masked=("a",))
+    assert sentence.startswith("a has no valid pixels outside its mask, so nothing of it was comp")
 
 
 def test_corrected_values_beyond_the_type_are_foretold():

@@ -32,6 +32,7 @@ class Append:
             raise ZeroDivisionError("a bug")
         texts = [Path(path).read_text("utf-8") for path in self.inputs]
         write_text(self.output, "".join(texts) + self.word)
+        progress.verdict(f"{self.word} is good.")
 
 
 def chain(folder, trouble=(), words=None):
