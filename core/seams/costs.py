@@ -253,7 +253,7 @@ def _counted(values: Array, usual: Array) -> Array:
 
 def _taken(ids: Array, values: Array, wanted: Array, otherwise: float) -> Array:
     """Return the values of wanted cells among sorted ones."""
+    if not len(ids):
+        return np.full(len(wanted), otherwise, values.dtype)
     place, known = located(ids, wanted)
-    return (
-        np.where(known, values[place], otherwise) if len(ids) else np.full(len(wanted), otherwise)
-    )
+    return np.where(known, values[place], otherwise)

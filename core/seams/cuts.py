@@ -26,8 +26,8 @@ _LARGEST = 2**31 - 1
 class Choice:
     """Cells (by index) that may be taken: what `taken` adds for each of them.
 
-    `first` and `second` are neighbors; `apart` is what it adds when the second one alone is taken,
-    beyond what `taken` says.
+    `first` and `second` are neighbors; `apart` is what it adds when the second one alone and when
+    the first one alone is taken, beyond what `taken` says.
     """
 
     taken: Array
@@ -37,7 +37,8 @@ class Choice:
 
     def gain(self, chosen: Mask) -> int:
         """Return what a choice adds; below 0 it is better than taking nothing."""
-        alone = ~chosen[self.first] & chosen[self.second]
+        first, second = chosen[self.first], chosen[self.second]
+        alone = np.stack([second & ~first, first & ~second])
         return int(self.taken[chosen].sum()) + int(self.apart[alone].sum())
 
 
@@ -48,11 +49,14 @@ def choice(taken: Array, first: Array, second: Array, costs: tuple[Array, Array,
     """
     none, only_second, only_first = costs
     none = np.minimum(none, only_second + only_first)
+    # shared evenly: neighbors without a seam between them then draw no flow of their own
+    share = np.clip(-(none // 2), -only_second, only_first - none)
     # sums of whole numbers far below 2^53, so exact
     count = len(taken)
-    added = taken + np.bincount(first, only_first - none, count)
-    added -= np.bincount(second, only_first, count)
-    return Choice(added.astype(np.int64), first, second, only_second + only_first - none)
+    added = taken + np.bincount(first, share, count)
+    added -= np.bincount(second, none + share, count)
+    apart = np.stack([only_second + share, only_first - none - share])
+    return Choice(added.astype(np.int64), first, second, apart)
 
 
 def best(options: Choice) -> Mask:
@@ -63,25 +67,25 @@ def best(options: Choice) -> Mask:
     source, sink = count, count + 1
     cells = np.arange(count)
     costly, wanted = options.taken > 0, options.taken < 0
-    heads = np.concatenate([options.first, np.full(int(costly.sum()), source), cells[wanted]])
-    tails = np.concatenate([options.second, cells[costly], np.full(int(wanted.sum()), sink)])
-    sizes = np.concatenate([options.apart, options.taken[costly], -options.taken[wanted]])
+    pair = (options.first, options.second)
+    heads = np.concatenate([*pair, np.full(int(costly.sum()), source), cells[wanted]])
+    tails = np.concatenate([*pair[::-1], cells[costly], np.full(int(wanted.sum()), sink)])
+    sizes = np.concatenate([*options.apart, options.taken[costly], -options.taken[wanted]])
     sizes = np.minimum(sizes, _LARGEST // 2).astype(np.int32)
+    # backward: few cells are wanted, and the search for ways starts with fewest there
     graph = require("scipy.sparse", PURPOSE).csr_matrix(
-        (sizes, (heads, tails)), shape=(count + 2, count + 2)
+        (sizes, (tails, heads)), shape=(count + 2, count + 2)
     )
-    return _sink_side(graph, source, sink)[:count]
+    return _reached(graph, sink, source)[:count]
 
 
-def _sink_side(graph: Any, source: int, sink: int) -> Mask:
-    """Return which nodes still reach the sink once the flow is at its maximum."""
+def _reached(graph: Any, start: int, end: int) -> Mask:
+    """Return which nodes a start still reaches once the flow to an end is at its maximum."""
     flows = require("scipy.sparse.csgraph", PURPOSE)
-    result = flows.maximum_flow(graph, source, sink, method="dinic")
+    result = flows.maximum_flow(graph, start, end, method="dinic")
     flow = result.flow if hasattr(result, "flow") else result.residual
     left = (graph - flow).tocsr()
     left.eliminate_zeros()
-    backward = left.T.tocsr()
-    reached = flows.breadth_first_order(backward, sink, return_predecessors=False)
     found = np.zeros(graph.shape[0], bool)
-    found[reached] = True
+    found[flows.breadth_first_order(left, start, return_predecessors=False)] = True
     return found

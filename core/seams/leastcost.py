@@ -125,8 +125,9 @@ def cut_cheaply(
     free = Kinship({}, kin.twins) if ground.masks else strict
     found = _partition(labels, state, polygons, (free, kin), layout)
     progress.check()
-    cuts = _priced(found.cuts, labels.level, costs)
-    centers = _priced(layout.centers.cuts, labels.level, costs)
+    # together, so that each image is looked at once
+    priced = _priced((*found.cuts, *layout.centers.cuts), labels.level, costs)
+    cuts, centers = priced[: len(found.cuts)], priced[len(found.cuts) :]
     progress.advance(1.0)
     return Found(replace(found, cuts=cuts), mean_cost(cuts), mean_cost(centers), picture)
 

@@ -52,4 +52,12 @@ def test_nothing_is_taken_when_nothing_is_won():
 def test_a_cost_that_two_seams_undercut_is_lowered_to_their_sum():
     one = np.array([0])
     options = choice(np.zeros(2, int), one, one + 1, (one + 900, one + 100, one + 200))
-    assert options.apart.tolist() == [0]
+    assert options.apart.tolist() == [[0], [0]]
+
+
+def test_neighbors_without_a_seam_between_them_draw_no_flow_of_their_own():
+    taken = np.array([5, -7, 0])
+    costs = (np.zeros(2, int), np.array([400, 90]), np.array([300, 90]))
+    options = choice(taken, np.array([0, 1]), np.array([1, 2]), costs)
+    assert options.taken.tolist() == taken.tolist()
+    assert options.apart.tolist() == [[400, 90], [300, 90]]
