@@ -21,7 +21,7 @@ from .deps import OPTIONAL, available
 from .errors import InvalidOption, OrthoweaveError
 from .options import TEMPORARY, Kind, Option, options_of, values_of
 from .progress import SILENT, Progress, Recorder
-from .raster import expand, open_image, refuse_overwriting
+from .raster import expand, open_image, refuse_all_overwriting
 from .report.html import Repeat
 from .stage import no_empty_folders, write_text
 from .version import package_version
@@ -207,6 +207,7 @@ def _inputs(request: Any) -> Iterator[tuple[Kind, str]]:
 def _refuse_clashes(request: Any, inputs: Sequence[str]) -> None:
     """Raise InvalidOption when two files of a run are one: an output and an input, two outputs."""
     taken: dict[str, str] = {}
+    outputs = []
     for name, declared in options_of(request).items():
         value = getattr(request, name)
         if not declared.kind.destination or declared.kind is Kind.FOLDER_OUT:
@@ -220,7 +221,8 @@ def _refuse_clashes(request: Any, inputs: Sequence[str]) -> None:
                 f"{declared.label} and {known} would both be written as "
                 f"{os.path.basename(path)}. Give each its own name."
             )
-        refuse_overwriting(path, inputs)
+        outputs.append(path)
+    refuse_all_overwriting(outputs, inputs)
 
 
 def _entries(value: str | tuple[str, ...]) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from .placement import onto
 from .progress import SILENT, Progress
 from .raster import CrsMapping, handles, same_crs
 from .transform.warped import Warped
-from .windows import Window, tiling
+from .windows import SWATH, Window, tiling
 
 SIDE = 512
 """Survey windows; fixed, so that sums of decimal numbers never depend on the user's windows."""
@@ -28,9 +28,9 @@ HELD = 32 << 20
 """Bytes of pixels that are looked at together. Windows in which the images hold more are halved,
 which depends on the images only too, down to the smallest side."""
 
-SWATH, SHARED = 8192, 96 << 10
-"""Narrowest columns in which windows run, and bytes of a line of pixels in wider ones: the blocks
-that two rows of windows share stay in memory."""
+SHARED = 96 << 10
+"""Bytes of a line of pixels in columns that are wider than SWATH: the blocks that two rows of
+windows share stay in memory."""
 
 TILE = 512
 """Windows of an image's own pixels where it does not lie on those of the canvas."""

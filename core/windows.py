@@ -6,6 +6,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+SWATH = 8192
+"""Width of the columns in which windows run: the blocks that two rows share stay in memory.
+
+An image that is read best in other ones has an attribute `swath`, one that takes memory for
+each pixel while it is read has `reading_bytes`.
+"""
+
 
 @dataclass(frozen=True, order=True)
 class Window:

@@ -24,17 +24,10 @@ from .room import needed_bytes, refuse_full_disk, size_text
 from .stage import staged
 from .survey import OwnCollector
 from .tally import Tally
-from .windows import Window, swaths
+from .windows import SWATH, Window, swaths
 from .writable import assembled, marked
 
 BLOCK = 512
-SWATH = 8192
-"""Width of the columns in which windows run: the blocks that two rows share stay in memory.
-
-An image that is read best in narrower ones has an attribute `swath`, one that takes memory for
-each pixel while it is read has `reading_bytes`.
-"""
-
 ACROSS = 2
 """Most blocks side by side in a window."""
 
@@ -106,9 +99,10 @@ def write(
     others = [one for one in beside if reusable(one.path, one.image, one.request) is None]
     kept = reusable(path, image, request)
     if kept is not None:
-        for one in others:
-            write(one.image, one.path, one.request)
-        return _kept(kept, request, progress, collectors)
+        *parts, last = progress.split(1 + len(others))
+        for one, part in zip(others, parts):
+            write(one.image, one.path, one.request, part)
+        return _kept(kept, request, last, collectors)
     needed = needed_bytes([image, *(one.image for one in others)], request)
     refuse_full_disk(needed, path)
     if getattr(request, "dry_run", False):
@@ -312,9 +306,7 @@ def _copy(
     swath = getattr(image, "swath", SWATH)
     row = math.ceil(min(swath, area.width) / width)
 
-    def compute(
-        item: tuple[int, Window],
-    ) -> tuple[Window, list[tuple[Pixels, int, Any]], list[Any]]:
+    def compute(item: tuple[int, Window]) -> tuple[Window, list[_Window], list[Any]]:
         number, window = item
         with handles.limited(files, threads), handles.turn(number, row):
             found = [recipes[0].made(window, None)]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..image import Array, Pixels, View, calculation, constant
-from ..windows import Window
+from ..windows import SWATH, Window
 from .series import MASK
 from .stacking import Stacked
 
@@ -98,7 +98,7 @@ class Uncoupled(View):
     @property
     def swath(self) -> int:
         """As wide as what lies below wants it."""
-        return int(getattr(self.source, "swath", 8192))
+        return int(getattr(self.source, "swath", SWATH))
 
     def read(
         self, window: Window, bands: Sequence[int] | None = None, rounded: bool = True

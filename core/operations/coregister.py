@@ -18,10 +18,9 @@ from ..matching.keypoints import KeyPoints
 from ..options import values_of
 from ..progress import SILENT, Progress, Recorder
 from ..provenance import recorded, repetition
-from ..raster import refuse_overwriting
 from ..registration.corrected import chosen_resampling, corrected, declared, moved_grid, reached
 from ..registration.estimate import Estimate, estimate, pair_lattice
-from ..registration.inputs import Inputs, open_inputs, outputs_of
+from ..registration.inputs import Inputs, open_inputs
 from ..registration.placed import tell_changed, write_placed
 from ..registration.points import Listed, listed, on_lattice
 from ..registration.solve import Given, Run
@@ -55,8 +54,6 @@ def run(request: Request, progress: Progress = SILENT) -> Result:
     """
     heard = Recorder(progress)
     inputs = open_inputs(request.moving, request.reference, request, heard)
-    for path in outputs_of(request, ("output", "transform", "key_points", "report")):
-        refuse_overwriting(path, [*inputs.paths, *filter(None, (request.tie_points,))])
     lattice = pair_lattice(inputs.matched_reference, inputs.matched_moving, request.model, request)
     given = _given(inputs, request, heard)
     known = None if given is None else Given(on_lattice(given, lattice), request.tie_point_use)

@@ -27,11 +27,10 @@ from ..matching.network import Adjusting
 from ..options import values_of
 from ..progress import SILENT, Progress, Recorder
 from ..provenance import recorded, repetition
-from ..raster import RasterImage, open_listed, output_paths, refuse_overwriting
+from ..raster import RasterImage, open_listed, output_paths, refuse_all_overwriting
 from ..registration.corrected import corrected, declared, moved_outline, own_place
 from ..registration.estimate import map_unit
 from ..registration.gridding import Lattices, seen_on
-from ..registration.inputs import outputs_of
 from ..registration.joint import Approach, Ground, Joint, joint
 from ..registration.members import Found, Members, members_of, tied_pairs
 from ..registration.overlaps import covers, overlapping
@@ -44,6 +43,7 @@ from ..requests.coregisterset import Result as Result
 from ..requests.shared.moving import MovedWriting
 from ..transform.correction import Correction, identity
 from ..transform.warped import Moved
+from ..vector import files_of
 from ..write import write
 
 NEEDS = (("global models", ()), ("local model", ("scipy",)), ("report figures", ("matplotlib",)))
@@ -212,11 +212,10 @@ def _destinations(
 ) -> tuple[str, ...]:
     inputs = [image.path for image in members.images]
     inputs += [request.load_tie_points] if request.load_tie_points else []
-    for path in outputs_of(request, ("save_tie_points", "key_points", "report")):
-        refuse_overwriting(path, inputs)
+    besides = files_of(request.save_tie_points, request.key_points, request.report)
+    refuse_all_overwriting(besides, inputs)
     paths = output_paths(images, request.output_folder, request.name_pattern)
-    for path in paths:
-        refuse_overwriting(path, inputs)
+    refuse_all_overwriting(paths, inputs)
     return paths
 
 

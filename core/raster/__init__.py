@@ -5,7 +5,15 @@ from __future__ import annotations
 
 from .crs import CrsMapping, crs_title, parse_crs, same_crs
 from .handles import bytes_read
-from .listing import expand, open_images, open_listed, output_paths, parts_of, refuse_overwriting
+from .listing import (
+    expand,
+    open_images,
+    open_listed,
+    output_paths,
+    parts_of,
+    refuse_all_overwriting,
+    refuse_overwriting,
+)
 from .source import RasterImage, open_image
 
 __all__ = [
@@ -20,6 +28,7 @@ __all__ = [
     "output_paths",
     "parse_crs",
     "parts_of",
+    "refuse_all_overwriting",
     "refuse_overwriting",
     "same_crs",
 ]

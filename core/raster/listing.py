@@ -125,10 +125,16 @@ def refuse_overwriting(path: str, inputs: Iterable[str]) -> str:
 
     Raises InvalidOption when it is one of the inputs.
     """
-    path = os.path.abspath(path)
-    _Inputs(inputs).refuse(path)
-    make_folder(os.path.dirname(path))
-    return path
+    refuse_all_overwriting((path,), inputs)
+    return os.path.abspath(path)
+
+
+def refuse_all_overwriting(paths: Iterable[str], inputs: Iterable[str]) -> None:
+    """Do the same for several outputs; every input is looked at once."""
+    known = _Inputs(inputs)
+    for path in map(os.path.abspath, paths):
+        known.refuse(path)
+        make_folder(os.path.dirname(path))
 
 
 class _Inputs:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ..errors import ImageIOError, IncompatibleImages, InvalidOption
@@ -53,11 +52,6 @@ def open_inputs(
         seen.append(_masked(one, mask, f"{role}_MASK", progress) if mask else one)
     masks = [path for mask in (how.moving_mask, how.reference_mask) for path in files_of(mask)]
     return Inputs(moved, usable, still, seen[0], seen[1], (moving, reference, *masks))
-
-
-def outputs_of(request: object, names: Sequence[str]) -> list[str]:
-    """Return the files that options of a request name."""
-    return [path for path in (getattr(request, name) for name in names) if path]
 
 
 def _opened(role: str, path: str, nodata: tuple[float, ...]) -> tuple[RasterImage, Image]:

@@ -462,3 +462,12 @@ def test_images_written_together_all_appear_or_none(tmp_path, read_back, monkeyp
             np.testing.assert_array_equal(found.values, np.where(one.valid, one.values, 0))
             assert found.values.dtype == kind
         assert (tmp_path / "b.qml").exists()
+
+
+def test_what_is_missing_beside_a_kept_image_can_be_cancelled(tmp_path, listen):
+    one, first, second = image(nodata=0), tmp_path / "a.tif", tmp_path / "b.tif"
+    write_image(one, str(first), options())
+    kept, beside = options(resume="exists"), [writing.Beside(one, str(second), options())]
+    with pytest.raises(Cancelled):
+        write_image(one, str(first), kept, listen(cancel_after=1), beside=beside)
+    assert first.exists() and not second.exists()

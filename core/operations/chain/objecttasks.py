@@ -42,9 +42,9 @@ def _segmenting(plan: Plan, tile: Tile) -> Task:
             *(files_in(given) if given else ()),
             *plan.features_in(tile),
             tree.envelope(tile.name),
-            *(path for name in earlier for path in (tree.segments(name), tree.segment_keys(name))),
+            *(path for name in earlier for path in _numbers(plan, name)),
         ),
-        (tree.segments(tile.name), tree.segment_keys(tile.name)),
+        _numbers(plan, tile.name),
         group="sampling",
     )
 
@@ -57,8 +57,7 @@ def _describing(plan: Plan, tile: Tile) -> Task:
         segments.Describe(plan, tile),
         {**plan.series, "statistics": segments.statistics_of(plan)},
         (
-            tree.segments(tile.name),
-            tree.segment_keys(tile.name),
+            *_numbers(plan, tile.name),
             tree.envelope(tile.name),
             *plan.features_in(tile),
         ),
@@ -75,14 +74,18 @@ def _covering(plan: Plan, tile: Tile) -> Task:
         segments.Cover(plan, tile),
         {"label": plan.label},
         (
-            tree.segments(tile.name),
-            tree.segment_keys(tile.name),
+            *_numbers(plan, tile.name),
             tree.envelope(tile.name),
             tree.formatted(tile.name),
         ),
         (tree.covers(tile.name),),
         group="sampling",
     )
+
+
+def _numbers(plan: Plan, tile: str) -> tuple[str, str]:
+    """Return where the numbered objects of a tile lie, and what their numbers stand for."""
+    return plan.tree.segments(tile), plan.tree.segment_keys(tile)
 
 
 def _tables(plan: Plan, tile: Tile) -> tuple[str, ...]:

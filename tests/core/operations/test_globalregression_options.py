@@ -14,25 +14,15 @@ from orthoweave.core.progress import SILENT
 from orthoweave.core.radiometry.adjustments import load_adjustments
 from orthoweave.core.raster import bytes_read, open_image
 
+from .readback import waves
+
 X, Y = 500000.0, 5000000.0
 GAINS = {"a": 1.0, "b": 0.8, "c": 1.25, "d": 0.9, "e": 1.1}
 SIZE, STEP = 300, 200
 """Images of SIZE × SIZE pixels follow one another, STEP columns apart."""
 
 
-def ground(cols=1200, bands=2, seed=8):
-    rng = np.random.default_rng(seed)
-    y, x = np.mgrid[0:SIZE, 0:cols] / 90.0
-    found = np.empty((bands, SIZE, cols))
-    for band in range(bands):
-        found[band] = 2000 + 300 * band + 20 * rng.standard_normal((SIZE, cols))
-        for _ in range(10):
-            a, b, phase = rng.uniform(-9, 9), rng.uniform(-9, 9), rng.uniform(0, 6)
-            found[band] += 80 * np.sin(a * x + b * y + phase)
-    return found
-
-
-SCENE = ground()
+SCENE = waves(2, SIZE, 1200)
 
 
 def piece(name):
